@@ -99,3 +99,11 @@ class Pair:
     error: str
     fixed: str
     meta: dict[str, str] = field(default_factory=dict, hash=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Example:
+    """One training example as text: the loss is on ``target``, unless the recipe takes all tokens."""
+
+    prompt: str
+    target: str
