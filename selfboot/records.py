@@ -15,7 +15,7 @@ Status = Literal["passed", "wrong", "error", "timeout", "memory", "blocked"]
 class Sampling:
     """How completions are drawn. ``temperature == 0`` is greedy; then ``top_p`` and seeds have no effect.
 
-    ``stop`` holds strings; the text is cut before the first of them, on decoded text, after decoding (never by the engine).
+    ``stop`` holds strings; the text is cut before the first of them, by us, on decoded text, never by the engine.
     """
 
     max_new_tokens: int = 400
@@ -37,7 +37,7 @@ class Completion:
 
 @dataclass(frozen=True)
 class CodeTask:
-    """A programming task. ``prompt`` is header and docstring; ``tests`` are statements that call ``entry_point`` by name."""
+    """A programming task. ``prompt`` is header and docstring; ``tests`` are statements that call ``entry_point``."""
 
     task_id: str
     prompt: str
@@ -77,7 +77,7 @@ class CodeJob:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The verdict on one attempt. ``detail`` is one line a model can be shown, such as ``AssertionError: assert f(2) == 3``."""
+    """The verdict on one attempt. ``detail`` is one line to show a model: ``AssertionError: assert f(2) == 3``."""
 
     status: Status
     detail: str = ""
