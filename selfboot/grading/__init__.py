@@ -1,0 +1,1 @@
+"""Grading of model-written programs and answers."""
