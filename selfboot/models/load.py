@@ -1,0 +1,141 @@
+"""From a spec to a model and a tokenizer in memory, through transformers (4.51.3 to 5.x) and peft.
+
+Differences between library versions live here. Not covered: quantised loading (NF4 is a separate module).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+from selfboot.errors import DataError, UnavailableError
+from selfboot.models.spec import ModelSpec, fingerprint, locate
+
+__all__ = [
+    "default_dtype",
+    "encode_prompt",
+    "fingerprint",
+    "load_model",
+    "load_tokenizer",
+    "stop_token_ids",
+    "torch_device",
+]
+
+DTYPE_KEYWORD = "dtype" if int(transformers.__version__.split(".")[0]) >= 5 else "torch_dtype"
+
+
+def torch_device(device: str | torch.device) -> torch.device:
+    """``device`` checked: UnavailableError when it names a GPU that torch does not see."""
+    found = torch.device(device)
+    if found.type == "cuda" and not torch.cuda.is_available():
+        raise UnavailableError(f"device {device}: torch {torch.__version__} sees no GPU; use device='cpu'")
+    return found
+
+
+def default_dtype(device: str | torch.device) -> torch.dtype:
+    """float32 on the CPU (bf16 storage loses no bit there), bf16 on a GPU."""
+    return torch.float32 if torch.device(device).type == "cpu" else torch.bfloat16
+
+
+def load_model(
+    spec: ModelSpec,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype | None = None,
+    adapter: Path | None = None,
+    merge: bool | None = None,
+    download: bool = False,
+) -> Any:
+    """A causal language model in eval mode on ``device``, with ``adapter`` (a peft folder) applied where given.
+
+    ``merge``: fold the adapter into the weights; by default only in float32, where that costs no precision that matters
+    (bf16 would round small updates away). Raises UnavailableError (source or device missing) or DataError (files bad).
+    """
+    target = torch_device(device)
+    dtype = dtype or default_dtype(target)
+    model = _random(spec, dtype, download) if spec.weights == "random" else _trained(spec, dtype, download)
+    if adapter is not None:
+        model = _with_adapter(spec, model, Path(adapter), dtype == torch.float32 if merge is None else merge)
+    return model.to(target).eval().requires_grad_(False)
+
+
+def load_tokenizer(spec: ModelSpec, download: bool = False) -> Any:
+    """The spec's tokenizer; decoding never "cleans up" spaces, since code would change."""
+    folder = locate(spec, download).tokenizer
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"model {spec.name!r}: no usable tokenizer in {folder}: {error}") from error
+    tokenizer.clean_up_tokenization_spaces = False
+    return tokenizer
+
+
+def encode_prompt(tokenizer: Any, text: str) -> tuple[list[int], list[int]]:
+    """(BOS or nothing, the text's ids without it): rendered text in, so no special token is added but one BOS.
+
+    The same for sampling and training. DataError when nothing at all is left to start from.
+    """
+    ids = list(tokenizer.encode(text, add_special_tokens=False))
+    start = [] if tokenizer.bos_token_id is None else [int(tokenizer.bos_token_id)]
+    while start and ids[:1] == start:
+        ids = ids[1:]
+    if not start and not ids:
+        raise DataError("an empty prompt, and the tokenizer has no BOS to start from; give some text")
+    return start, ids
+
+
+def stop_token_ids(spec: ModelSpec, tokenizer: Any) -> tuple[int, ...]:
+    """Ids that end a completion: the tokenizer's eos and the spec's ``stop_tokens``. DataError for an unknown token."""
+    ids = set() if tokenizer.eos_token_id is None else {int(tokenizer.eos_token_id)}
+    for token in spec.stop_tokens:
+        found = tokenizer.convert_tokens_to_ids(token)
+        if found is None or found == tokenizer.unk_token_id:
+            raise DataError(f"model {spec.name!r}: stop token {token!r} is not in the tokenizer; correct `stop_tokens`")
+        ids.add(int(found))
+    return tuple(sorted(ids))
+
+
+def _trained(spec: ModelSpec, dtype: torch.dtype, download: bool) -> Any:
+    folder = locate(spec, download).model
+    try:
+        model, info = AutoModelForCausalLM.from_pretrained(
+            str(folder),
+            trust_remote_code=False,
+            use_safetensors=True,
+            attn_implementation="sdpa",
+            output_loading_info=True,
+            **{DTYPE_KEYWORD: dtype},
+        )
+    except Exception as error:  # truncated file, wrong header, unknown architecture: each library has its own type
+        raise DataError(
+            f"model {spec.name!r}: cannot load {folder}: {type(error).__name__}: {error}; restore the files"
+        ) from error
+    if missing := sorted(info["missing_keys"]):
+        raise DataError(f"model {spec.name!r}: weights missing in {folder}: {missing[:3]} …; restore the files")
+    return model
+
+
+def _random(spec: ModelSpec, dtype: torch.dtype, download: bool) -> Any:
+    config = AutoConfig.from_pretrained(str(locate(spec, download).model), trust_remote_code=False)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(spec.random_seed)
+        model = AutoModelForCausalLM.from_config(config, attn_implementation="sdpa", **{DTYPE_KEYWORD: torch.float32})
+    return model.to(dtype)
+
+
+def _with_adapter(spec: ModelSpec, model: Any, folder: Path, merge: bool) -> Any:
+    from peft import PeftModel
+
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        if not (folder / name).is_file():
+            raise DataError(f"adapter {folder}: no {name}; train it again, or give an adapter folder")
+    try:
+        adapted = PeftModel.from_pretrained(model, str(folder), use_safetensors=True)
+    except Exception as error:  # wrong shapes, damaged file
+        raise DataError(
+            f"adapter {folder}: does not fit model {spec.name!r}: {type(error).__name__}: {str(error)[:300]}"
+        ) from error
+    return adapted.merge_and_unload() if merge else adapted

@@ -1,0 +1,404 @@
+"""The transformers sampler: batched decoding on the library's own models, with slots instead of padding.
+
+Rows live in slots of one preallocated cache. A prompt is prefilled once and copied into the slots of its n samples;
+rows that finish leave, waiting ones enter. Requests are sorted before anything runs and equal ones are computed once, so
+the order in which a caller lists prompts cannot matter. What runs beside a row can still change the last bits of its
+logits and so, at a near tie, a token; how often is measured by ``tests/sampling/measure_flips.py``.
+
+Prompts are rendered text: no special token is added but one BOS, where the tokenizer has one that the text lacks.
+Longer prompts than ``max_prompt_tokens`` keep BOS and their tail (where the question stands). Generation ends at a stop
+token, a stop string, ``max_new_tokens`` or the model's context, whichever comes first.
+Not covered: sliding-window and mixture models, multi-GPU (that is what the vLLM sampler is for).
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import transformers
+from torch import Tensor
+
+from selfboot.errors import DataError, UnavailableError
+from selfboot.models.load import encode_prompt
+from selfboot.records import Completion, Sampling
+from selfboot.sampling.base import token_hash, uniforms
+from selfboot.sampling.cache import ATTENTION, Recorder, SlotCache
+from selfboot.sampling.draw import draw
+from selfboot.sampling.stops import Watch, check_stops, cut, first_stop
+
+ARCHITECTURES = ("llama", "qwen2", "qwen3", "olmo2")
+WIDTH_STEP = 64  # attention widths are multiples of this: few shapes, and sums over padding that don't depend on it
+
+
+@dataclass(frozen=True)
+class Stats:
+    """What one ``generate`` call did. Seconds are wall-clock; ``tokens`` counts drawn tokens of the unique rows."""
+
+    prompts: int = 0
+    rows: int = 0
+    prompt_tokens: int = 0
+    truncated: int = 0
+    tokens: int = 0
+    steps: int = 0
+    seconds: float = 0.0
+
+
+@dataclass
+class Row:
+    """One completion in the making. ``request`` indexes the unique (prompt, seed) requests."""
+
+    request: int
+    sample: int
+    prompt: tuple[int, ...]
+    limit: int
+    ids: list[int] = field(default_factory=list)
+    tail: str = ""
+    over: bool = False
+
+    @property
+    def length(self) -> int:
+        return len(self.prompt) + len(self.ids)
+
+
+class TransformersSampler:
+    """A ``Sampler`` over a model in memory (``models.load_model``), on the CPU or one GPU.
+
+    ``stop_ids``: tokens that end a completion (``models.stop_token_ids``). ``rows``: slots decoded together; fewer when
+    the cache would exceed ``cache_bytes``. One sampler at a time may use a model.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        stop_ids: Sequence[int] | None = None,
+        rows: int | None = None,
+        max_prompt_tokens: int = 1500,
+        cache_bytes: int | None = None,
+    ) -> None:
+        self.tokenizer = tokenizer
+        self.model = model.eval()
+        self.device: torch.device = next(model.parameters()).device
+        self.dtype: torch.dtype = next(model.parameters()).dtype
+        self.max_prompt_tokens = max_prompt_tokens
+        self.rows = rows or (64 if self.device.type == "cpu" else 256)
+        self.cache_bytes = cache_bytes or _default_cache_bytes(self.device)
+        self.stop_ids = _stop_ids(tokenizer, stop_ids)
+        self.stats = Stats()
+        self._causal = model.get_base_model() if hasattr(model, "get_base_model") else model
+        self._decoder, self._head = self._causal.get_decoder(), self._causal.get_output_embeddings()
+        _check_architecture(self._causal.config)
+
+    @property
+    def engine(self) -> dict[str, str]:
+        """Engine, versions, device, dtype and the settings that may change a result."""
+        device = platform.machine() if self.device.type == "cpu" else torch.cuda.get_device_name(self.device)
+        return {
+            "name": "transformers",
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+            "device": f"{self.device.type} {device}",
+            "dtype": str(self.dtype).removeprefix("torch."),
+            "threads": str(torch.get_num_threads()),
+            "rows": str(self.rows),
+            "max_prompt_tokens": str(self.max_prompt_tokens),
+            "stop_ids": " ".join(map(str, self.stop_ids)),
+        }
+
+    def generate(
+        self,
+        prompts: Sequence[str],
+        sampling: Sampling,
+        seeds: Sequence[int],
+        on_done: Callable[[int], None] | None = None,
+    ) -> list[tuple[Completion, ...]]:
+        """See ``Sampler.generate``. DataError: as many seeds as prompts are needed, a prompt must fit the context."""
+        check_request(prompts, sampling, seeds)
+        requests, place = self._unique(prompts, sampling, seeds)
+        samples = sampling.n if sampling.temperature > 0 else 1
+        askers, drawn, done = Counter(place), Counter[int](), 0
+
+        def finished(request: int) -> None:
+            nonlocal done
+            drawn[request] += 1
+            if drawn[request] == samples:
+                done += askers[request]
+                if on_done:
+                    on_done(done)
+
+        started = time.perf_counter()
+        with torch.inference_mode(), _attention(self._causal.config):
+            run = _Run(self, requests, sampling, finished)
+            completions = run.all() if requests else []
+        self.stats = run.stats(time.perf_counter() - started, len(prompts)) if requests else Stats()
+        copies = sampling.n // samples
+        return [tuple(completions[at] * copies) for at in place]
+
+    def _unique(
+        self, prompts: Sequence[str], sampling: Sampling, seeds: Sequence[int]
+    ) -> tuple[list[tuple[tuple[int, ...], int]], list[int]]:
+        """Sorted distinct (token ids, seed) requests, and each prompt's place among them. Greedy: seeds don't count."""
+        known: dict[str, tuple[int, ...]] = {text: self.encode(text) for text in dict.fromkeys(prompts)}
+        wanted = [
+            (known[text], seed if sampling.temperature > 0 else 0) for text, seed in zip(prompts, seeds, strict=True)
+        ]
+        requests = sorted(set(wanted), key=lambda request: (len(request[0]), request))
+        place = {request: at for at, request in enumerate(requests)}
+        return requests, [place[request] for request in wanted]
+
+    def encode(self, text: str) -> tuple[int, ...]:
+        """The prompt's token ids: exactly one BOS where there is one, at most ``max_prompt_tokens``, tail kept."""
+        start, ids = encode_prompt(self.tokenizer, text)
+        ids = ids[max(0, len(start) + len(ids) - self.max_prompt_tokens) :]
+        if len(start) + len(ids) >= (context := _context(self._causal.config)):
+            raise DataError(
+                f"prompt of {len(start) + len(ids)} tokens leaves no room in a context of {context}: {text[:60]!r} …; "
+                "shorten it, or lower max_prompt_tokens"
+            )
+        return (*start, *ids)
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Text of drawn tokens, special ones left out, spaces untouched."""
+        return str(self.tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False))
+
+
+class _Run:
+    """One ``generate`` call: the queue, the slots, and the loop."""
+
+    def __init__(
+        self,
+        sampler: TransformersSampler,
+        requests: list[tuple[tuple[int, ...], int]],
+        sampling: Sampling,
+        finished: Callable[[int], None],
+    ) -> None:
+        self.sampler, self.requests, self.sampling, self.finished = sampler, requests, sampling, finished
+        self.watch = Watch(sampler.tokenizer, check_stops(sampling.stop))
+        self.samples = sampling.n if sampling.temperature > 0 else 1
+        self.burst = 1 if sampler.device.type == "cpu" else 16  # steps between two looks at the drawn tokens
+        context = _context(sampler._causal.config)
+        self.queue = [
+            Row(at, sample, ids, min(sampling.max_new_tokens, context - len(ids)))
+            for at, (ids, _) in enumerate(requests)
+            for sample in range(self.samples)
+        ]
+        self.queue.reverse()  # popped from the end
+        self.completions: list[list[Completion | None]] = [[None] * self.samples for _ in requests]
+        self.active: list[Row] = []
+        self.steps = self.tokens = 0
+        self._make_slots()
+
+    def _make_slots(self) -> None:
+        sampler = self.sampler
+        longest = max(len(row.prompt) + row.limit for row in self.queue) + self.burst
+        length = -(-longest // WIDTH_STEP) * WIDTH_STEP
+        config = sampler._causal.config
+        self.slots = min(
+            sampler.rows, len(self.queue), max(1, sampler.cache_bytes // row_bytes(config, length, sampler.dtype))
+        )
+        self.cache = SlotCache(config, self.slots, length, sampler.device, sampler.dtype)
+        self.columns = torch.arange(length, device=sampler.device)
+        self.last = torch.zeros(self.slots, dtype=torch.long, device=sampler.device)
+        self.position = torch.zeros_like(self.last)
+        self.drawn = torch.zeros_like(self.last)
+        self.uniform = torch.zeros(
+            (self.slots, self.sampling.max_new_tokens), dtype=torch.float64, device=sampler.device
+        )
+
+    def all(self) -> list[list[Completion]]:
+        """Run until every row is finished; completions by request and sample."""
+        while self.queue or self.active:
+            free = self.slots - len(self.active)
+            if self.queue and (not self.active or free >= min(len(self.queue), max(1, self.slots // 8))):
+                self._admit(min(free, len(self.queue)))
+            else:
+                self._decode()
+            self._retire()
+        return [[completion for completion in row if completion is not None] for row in self.completions]
+
+    def stats(self, seconds: float, prompts: int) -> Stats:
+        limit = self.sampler.max_prompt_tokens
+        lengths = [len(ids) for ids, _ in self.requests]
+        truncated = sum(length == limit for length in lengths)
+        rows = len(self.requests) * self.samples
+        return Stats(prompts, rows, sum(lengths), truncated, self.tokens, self.steps, seconds)
+
+    def _admit(self, count: int) -> None:
+        """Prefill the next ``count`` rows' prompts, copy them into free slots, draw each row's first token."""
+        rows = [self.queue.pop() for _ in range(count)]
+        prompts = list(dict.fromkeys(row.request for row in rows))
+        recorded, hidden = self._prefill([self.requests[at][0] for at in prompts])
+        slots = slice(len(self.active), len(self.active) + count)
+        order = {request: at for at, request in enumerate(prompts)}
+        source = self._tensor([order[row.request] for row in rows])
+        self.cache.admit(recorded, source, slots)
+        self.position[slots] = self._tensor([len(row.prompt) for row in rows])
+        self.drawn[slots] = 0
+        if self.sampling.temperature > 0:
+            table = [uniforms(self.requests[row.request][1], row.sample, self.uniform.shape[1]) for row in rows]
+            self.uniform[slots] = torch.from_numpy(np.stack(table)).to(self.uniform.device)
+        self.active += rows
+        self._append([self._draw(hidden[source], slots).tolist()], rows)
+
+    def _prefill(self, prompts: list[tuple[int, ...]]) -> tuple[Recorder, Tensor]:
+        """Keys and values of prompts, padded on the right (causal: nothing before it changes); last hidden states."""
+        width = max(map(len, prompts))
+        ids = self._tensor([[*ids, *[0] * (width - len(ids))] for ids in prompts])
+        recorded = Recorder()
+        hidden = self.sampler._decoder(input_ids=ids, past_key_values=recorded, use_cache=True).last_hidden_state
+        return recorded, hidden[
+            torch.arange(len(prompts), device=ids.device), self._tensor([len(p) - 1 for p in prompts])
+        ]
+
+    def _tensor(self, values: Any) -> Tensor:
+        return torch.tensor(values, dtype=torch.long, device=self.sampler.device)
+
+    def _decode(self) -> None:
+        """A burst of steps of all active rows, then one look at what they drew."""
+        longest = max(row.length for row in self.active)
+        slots, drawn = slice(0, len(self.active)), []
+        for step in range(self.burst):
+            width = min(-(-(longest + step) // WIDTH_STEP) * WIDTH_STEP, len(self.columns))
+            drawn.append(self._step(slots, width))
+        self._append(torch.stack(drawn).tolist(), self.active)
+
+    def _step(self, slots: slice, width: int) -> Tensor:
+        """Feed each row its last token, draw the next; [rows] int64."""
+        position = self.position[slots]
+        self.cache.begin(slots.stop, width, position)
+        bias = torch.zeros((slots.stop, 1, 1, width), dtype=self.sampler.dtype, device=self.sampler.device)
+        bias.masked_fill_((self.columns[:width] > position[:, None])[:, None, None], float("-inf"))
+        output = self.sampler._decoder(
+            input_ids=self.last[slots, None],
+            attention_mask=bias,
+            position_ids=position[:, None],
+            past_key_values=self.cache,
+            use_cache=True,
+        )
+        self.position[slots] += 1
+        self.steps += 1
+        return self._draw(output.last_hidden_state[:, -1], slots)
+
+    def _draw(self, hidden: Tensor, slots: slice) -> Tensor:
+        """Next tokens from hidden states [rows, size]; they become the slots' last tokens."""
+        number = self.drawn[slots].clamp_max(self.uniform.shape[1] - 1)
+        uniform = self.uniform[slots].gather(1, number[:, None]).squeeze(1)
+        tokens = draw(self.sampler._head(hidden), self.sampling.temperature, self.sampling.top_p, uniform)
+        self.last[slots] = tokens
+        self.drawn[slots] += 1
+        return tokens
+
+    def _append(self, steps: list[list[int]], rows: list[Row]) -> None:
+        """Give rows their tokens, [steps][rows], each until it ends."""
+        for tokens in steps:
+            for row, token in zip(rows, tokens, strict=True):
+                if not row.over:
+                    row.ids.append(token)
+                    row.tail, stopped = self.watch.step(row.tail, token)
+                    row.over = (
+                        token in self.sampler.stop_ids
+                        or len(row.ids) >= row.limit
+                        or (stopped and cut(self.sampler.decode(row.ids), self.watch.stops)[1])
+                    )
+
+    def _retire(self) -> None:
+        """Finished rows leave; the last rows move into their slots, so that active rows stay in front."""
+        over = [slot for slot, row in enumerate(self.active) if row.over]
+        for slot in over:
+            self._finish(self.active[slot])
+        left = len(self.active) - len(over)
+        holes = [slot for slot in over if slot < left]
+        movers = [slot for slot in range(left, len(self.active)) if not self.active[slot].over]
+        if holes:
+            source, target = self._tensor(movers), self._tensor(holes)
+            self.cache.move(source, target, max(self.active[slot].length for slot in movers))
+            for state in (self.last, self.position, self.drawn, self.uniform):
+                state[target] = state[source]
+            for hole, mover in zip(holes, movers, strict=True):
+                self.active[hole] = self.active[mover]
+        del self.active[left:]
+
+    def _finish(self, row: Row) -> None:
+        completion = complete(row.ids, self.sampler.stop_ids, self.watch.stops, self.sampler.decode)
+        self.completions[row.request][row.sample] = completion
+        self.tokens += completion.tokens
+        self.finished(row.request)
+
+
+def complete(
+    ids: Sequence[int], stop_ids: Sequence[int], stops: Sequence[str], decode: Callable[[Sequence[int]], str]
+) -> Completion:
+    """The record of drawn tokens, the same however far past its end an engine ran.
+
+    Ends at the first stop token (counted as drawn, not part of the text) or at the token that completes a stop string.
+    """
+    end = next((at for at, token in enumerate(ids) if token in stop_ids), len(ids))
+    stopped = first_stop(ids[:end], decode, stops)
+    drawn = ids[: end + 1] if stopped is None else ids[:stopped]
+    text, _ = cut(decode(ids[:end] if stopped is None else drawn), stops)
+    finish: Literal["eos", "stop", "length"] = "stop" if stopped is not None else "eos" if end < len(ids) else "length"
+    return Completion(text=text, tokens=len(drawn), finish=finish, token_hash=token_hash(drawn))
+
+
+def check_request(prompts: Sequence[str], sampling: Sampling, seeds: Sequence[int]) -> None:
+    """DataError when a request cannot mean anything."""
+    if len(prompts) != len(seeds):
+        raise DataError(f"{len(prompts)} prompts but {len(seeds)} seeds; give each prompt one")
+    for name, value, good in (
+        ("n", sampling.n, sampling.n >= 1),
+        ("max_new_tokens", sampling.max_new_tokens, sampling.max_new_tokens >= 1),
+        ("temperature", sampling.temperature, sampling.temperature >= 0),
+        ("top_p", sampling.top_p, 0 < sampling.top_p <= 1),
+    ):
+        if not good:
+            raise DataError(f"sampling {name}={value} is out of range; correct the recipe")
+
+
+def row_bytes(config: Any, length: int, dtype: torch.dtype) -> int:
+    """Bytes of cache for one row of ``length`` positions."""
+    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return 2 * config.num_hidden_layers * config.num_key_value_heads * size * length * dtype.itemsize
+
+
+def _default_cache_bytes(device: torch.device) -> int:
+    if device.type == "cpu":
+        return 1 << 30
+    free, _ = torch.cuda.mem_get_info(device)
+    return free // 2
+
+
+def _context(config: Any) -> int:
+    return int(config.max_position_embeddings)
+
+
+def _stop_ids(tokenizer: Any, stop_ids: Sequence[int] | None) -> tuple[int, ...]:
+    if stop_ids is None:
+        return () if tokenizer.eos_token_id is None else (int(tokenizer.eos_token_id),)
+    return tuple(sorted(set(stop_ids)))
+
+
+def _check_architecture(config: Any) -> None:
+    if config.model_type not in ARCHITECTURES or getattr(config, "use_sliding_window", False):
+        raise UnavailableError(
+            f"the transformers sampler knows {', '.join(ARCHITECTURES)} without sliding windows, not "
+            f"{config.model_type!r}; add it after comparing with generate(), or use the vLLM sampler"
+        )
+
+
+@contextmanager
+def _attention(config: Any) -> Iterator[None]:
+    """Our attention while a run lasts; what the model had before afterwards (training uses it)."""
+    before = config._attn_implementation
+    config._attn_implementation = ATTENTION
+    try:
+        yield
+    finally:
+        config._attn_implementation = before
