@@ -15,10 +15,10 @@ from selfboot.store import digest, write_atomic
 _TEXT = ("signature", "broken", "error", "fixed")
 
 
-def read_pairs(path: Path) -> list[Pair]:
-    """The pairs of a file. DataError names file, line and field when one is missing or of the wrong type."""
+def read_pairs(path: Path, empty: bool = False) -> list[Pair]:
+    """The pairs of a file (``empty``: none is fine). DataError names file, line and field that are wrong."""
     pairs = [_pair(f"{path}:{number}", row) for number, row in enumerate(read_jsonl(path), 1)]
-    if not pairs:
+    if not pairs and not empty:
         raise DataError(f"{path}: holds no pairs; mine some (`selfboot mine`) or restore the file")
     return pairs
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
+import threading
+import time
 from collections.abc import Callable
-from typing import Protocol
+from pathlib import Path
+from typing import IO, Protocol
 
 
 class Progress(Protocol):
@@ -22,3 +27,47 @@ class Silent:
 def counter(progress: Progress, what: str, total: int) -> Callable[[int], None]:
     """A callback that is given how many are done so far."""
     return lambda done: progress.update(what, done, total)
+
+
+class ProgressFolder:
+    """Writes this process's state to ``folder/<pid>.json``, at most three times a second; ``watch_folder`` shows it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / f"{os.getpid()}.json"
+        self.last = 0.0
+
+    def update(self, what: str, done: int, total: int) -> None:
+        if done < total and time.monotonic() - self.last < 0.3:
+            return
+        self.last = time.monotonic()
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self.file.with_suffix(".tmp")
+        temporary.write_text(json.dumps([what, done, total]))
+        temporary.replace(self.file)
+
+
+def watch_folder(folder: Path, out: IO[str], stop: threading.Event, every: float = 5.0) -> None:
+    """Every few seconds a line with a bar for each process that reported since; ends when ``stop`` is set."""
+    shown: dict[Path, str] = {}
+    started = time.time()
+    while not stop.wait(every):
+        for file in sorted(folder.glob("*.json")) if folder.is_dir() else []:
+            line = _line(file, started)
+            if line and shown.get(file) != line:
+                shown[file] = line
+                out.write(f"\n  {line}")
+                out.flush()
+
+
+def _line(file: Path, since: float) -> str | None:
+    try:
+        if file.stat().st_mtime < since:
+            file.unlink()
+            return None
+        what, done, total = json.loads(file.read_text())
+    except (OSError, ValueError):
+        return None  # just being replaced, or its process ended
+    if done >= total:
+        return None
+    full = int(24 * done / total)
+    return f"{'━' * full}{'╌' * (24 - full)} {done:>4}/{total:<4} {what}"

@@ -52,8 +52,13 @@ class MiningContext:
 class Miner(Protocol):
     """A way to get pairs out of a model."""
 
-    name: str
-    steps: int
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def steps(self) -> int:
+        """The most steps a run takes."""
+        ...
 
     def step(self, ctx: MiningContext, index: int, before: Sequence[Record]) -> Record:
         """Do unit ``index`` of the work."""

@@ -1,0 +1,29 @@
+"""§2 and the notes on stochasticity: statements about the method itself."""
+
+from __future__ import annotations
+
+from claims.cases import Case, cases
+from selfboot.lab import Lab
+from selfboot.records import Sampling
+
+
+@cases("stop-strings")
+def test_wrong_stop_strings_make_the_base_model_look_worse(lab: Lab, case: Case) -> None:
+    """The same model, prompts and tokens; only where the text is cut differs."""
+    settings = case.settings
+    right = lab.evaluate(case.model, settings.benchmark, format=settings.format)
+    wrong = lab.evaluate(case.model, settings.benchmark, format=settings.format, stop=settings.wrong_stop)
+    case.expect(fall=case.judge.fall(right.flags, wrong.flags, measure="raw-wrong-stop"))
+
+
+@cases("determinism", by_seed=True)
+def test_a_fixed_seed_fixes_tokens_and_weights(lab: Lab, second_lab: Lab, case: Case) -> None:
+    """Sampled tokens and a trained adapter, made twice in two stores that know nothing of each other."""
+    settings, sampling = case.settings, Sampling(max_new_tokens=200, temperature=0.8, n=2)
+    hashes = []
+    for one in (lab, second_lab):
+        score = one.evaluate(case.model, "minieval-dev" if case.scale == "mini" else settings.benchmark,
+                             sampling=sampling, seed=case.seed)  # fmt: skip
+        adapter = one.train(case.model, case.pairs(), settings.recipe, case.seed)
+        hashes.append([*score.token_hashes, adapter.sha256])
+    case.expect(same=case.judge.same(*hashes))

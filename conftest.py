@@ -1,0 +1,191 @@
+"""The suite's pytest side: options, the lab, skips with their reason, progress lines, the table at the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from selfboot.errors import SelfbootError
+from selfboot.paths import ROOT
+from selfboot.progress import ProgressFolder
+
+FRESH_ENV = "SELFBOOT_FRESH_SINCE"  # tells xdist's workers when the session began
+ROW_PROPERTY = "selfboot.row"
+OPTIONS: dict[str, dict[str, Any]] = {
+    "scale": {
+        "choices": ["mini", "paper", "auto"],
+        "default": "auto",
+        "help": "mini: the organism on a CPU; paper: its models on GPUs; auto: mini, and paper where it can run",
+    },
+    "fresh": {"action": "store_true", "help": "build everything anew instead of reading the run store"},
+    "store": {"type": Path, "default": None, "help": "where results are kept (default: .selfboot/store)"},
+    "weights": {
+        "choices": ["trained", "random"],
+        "default": "trained",
+        "help": "random: every claim on a randomly initialised twin; positive claims must come out not reproduced",
+    },
+    "organism": {"choices": ["0", "1", "2"], "default": "0", "help": "which pre-training seed of the organism"},
+    "isolation": {
+        "default": "auto",
+        "help": "how strictly model-written programs are isolated (selfboot grade --help)",
+    },
+    "device": {"default": "cpu", "help": "where the organism runs: cpu or cuda"},
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("selfboot")
+    for name, settings in OPTIONS.items():
+        group.addoption(f"--{name}", **settings)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for mark in ("mini: the organism's scale", "paper: the paper's scale", "claim(id): the registry entry"):
+        config.addinivalue_line("markers", mark)
+    if hasattr(config, "workerinput"):
+        return
+    if config.getoption("--fresh"):
+        os.environ[FRESH_ENV] = repr(time.time())
+    else:
+        os.environ.pop(FRESH_ENV, None)
+    config.pluginmanager.register(Table(config), "selfboot-table")
+
+
+def store_root(config: pytest.Config) -> Path:
+    """The run store of this session: --store, else SELFBOOT_STORE, else .selfboot/store of the checkout."""
+    chosen = config.getoption("--store") or os.environ.get("SELFBOOT_STORE")
+    return Path(chosen) if chosen else ROOT / ".selfboot" / "store"
+
+
+def make_lab(config: pytest.Config, root: Path) -> Any:
+    from selfboot.lab import Lab
+    from selfboot.store import RunStore
+
+    since = os.environ.get(FRESH_ENV)
+    share = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    return Lab(
+        RunStore(root, float(since) if since else None),
+        device=config.getoption("--device"),
+        weights=config.getoption("--weights"),
+        isolation=config.getoption("--isolation"),
+        graders=max(1, (os.cpu_count() or 1) // share),
+        progress=ProgressFolder(store_root(config) / "progress"),
+    )
+
+
+@pytest.fixture(scope="session")
+def lab(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The Lab over this session's run store."""
+    with make_lab(request.config, store_root(request.config)) as made:
+        yield made
+
+
+@pytest.fixture
+def second_lab(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A Lab over an empty store of its own: it has to do everything again."""
+    with tempfile.TemporaryDirectory() as folder, make_lab(request.config, Path(folder)) as made:
+        yield made
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Time a case; hand its rows to the report; say a library error in one line."""
+    case = _case(item)
+    started = time.perf_counter()
+    try:
+        return (yield)
+    except SelfbootError as error:
+        pytest.fail(f"{type(error).__name__}: {error}", pytrace=False)
+    finally:
+        for row in getattr(case, "rows", []):
+            _report(item, row, time.perf_counter() - started)
+
+
+def _case(item: pytest.Item) -> Any:
+    """The claim's case that a test was given, or None for a test of the library."""
+    callspec = getattr(item, "callspec", None)
+    return callspec.params.get("case") if callspec and item.get_closest_marker("claim") else None
+
+
+def _report(item: pytest.Item, row: Any, seconds: float) -> None:
+    from dataclasses import asdict, replace
+
+    from claims.cases import as_properties
+
+    timed = replace(row, seconds=round(seconds, 1))
+    item.user_properties.extend(as_properties(timed).items())
+    item.user_properties.append((ROW_PROPERTY, json.dumps(asdict(timed))))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the scale that was not asked for; put the chosen organism in place."""
+    scale = config.getoption("--scale")
+    unwanted = {"mini": "paper", "paper": "mini"}.get(scale)
+    dropped = [item for item in items if unwanted and item.get_closest_marker(unwanted)]
+    if dropped:
+        config.hook.pytest_deselected(items=dropped)
+        items[:] = [item for item in items if item not in dropped]
+
+
+@pytest.fixture(autouse=True)
+def _runnable(request: pytest.FixtureRequest) -> None:
+    """Skip a case that this machine cannot run, with what is missing and the remedy; choose the organism."""
+    case = _case(request.node)
+    if case is None:
+        return
+    from dataclasses import replace
+
+    from selfboot.availability import missing
+
+    if case.scale == "mini":
+        case.settings = replace(case.settings, model=f"organism-{request.config.getoption('--organism')}")
+    reason = missing(case.settings, case.scale)
+    if reason:
+        pytest.skip(f"not run: {reason}")
+
+
+class Table:
+    """Collects the rows of all cases (from workers too) and prints one table; shows progress lines meanwhile."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.rows: list[dict[str, Any]] = []
+        self.skipped: list[tuple[str, str]] = []
+        self.stop = threading.Event()
+        self.thread: threading.Thread | None = None
+
+    def pytest_sessionstart(self) -> None:
+        if self.config.getoption("collectonly"):
+            return
+        from selfboot.progress import watch_folder
+
+        out = os.fdopen(os.dup(1), "w")  # the real terminal: a test's own output is captured, this is not
+        folder = store_root(self.config) / "progress"
+        self.thread = threading.Thread(target=watch_folder, args=(folder, out, self.stop), daemon=True)
+        self.thread.start()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "call":
+            self.rows += [json.loads(str(value)) for name, value in report.user_properties if name == ROW_PROPERTY]
+        if report.skipped and isinstance(report.longrepr, tuple) and "not run: " in report.longrepr[2]:
+            self.skipped.append((report.nodeid.split("::")[-1], report.longrepr[2].split("not run: ")[-1]))
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        self.stop.set()
+        if self.thread is not None:
+            self.thread.join(5)
+        if not self.rows:
+            return
+        from selfboot.report.terminal import render
+
+        weights = self.config.getoption("--weights")
+        terminalreporter.section("claims" if weights == "trained" else f"claims, on {weights} weights: no reproduction")
+        terminalreporter.write(render(self.rows))

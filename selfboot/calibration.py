@@ -1,0 +1,77 @@
+"""Calibrated bands at mini scale: what OUR organism does over many seeds, and the interval for a fresh one (bands.md).
+
+data/calibration/<model>.json holds the raw figure of every seed with versions, machine, date and the hash of the code
+they came from. Bands are computed from those figures when asked for; none is typed in.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from selfboot.analysis.bands import Band, baseline_band, calibrated_band
+from selfboot.errors import DataError
+from selfboot.paths import DATA
+
+CODE = (
+    "selfboot.sampling.transformers",
+    "selfboot.training.lora",
+    "selfboot.formats.chat",
+    "selfboot.formats.raw",
+    "selfboot.formats.repair",
+    "selfboot.mining.bootstrap",
+    "selfboot.mining.corruption",
+)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The figures of one model: ``measures[name]`` maps a seed (as text) to tasks solved of ``n``."""
+
+    model: str
+    n: int
+    measures: dict[str, dict[str, float]]
+    provenance: dict[str, Any]
+
+    def values(self, measure: str) -> list[float]:
+        """The figures of one measure, in seed order."""
+        if measure not in self.measures:
+            raise DataError(
+                f"{path_of(self.model)}: no measure {measure!r}; run `selfboot calibrate {self.model} --only {measure}`"
+            )
+        return [value for _, value in sorted(self.measures[measure].items(), key=lambda item: int(item[0]))]
+
+    def band(self, measure: str, fresh: int = 1) -> Band:
+        """99 % prediction interval for the mean of ``fresh`` seeds."""
+        return calibrated_band(self.values(measure), fresh, limits=(0, self.n))
+
+    def greedy_band(self, measure: str) -> Band:
+        """Band of a greedy score, which has no seed: the tasks that flipped across batch sizes decide its width."""
+        band = baseline_band(self.fixed(measure), self.fixed("flips"), self.n)
+        return Band(band.lower, band.upper, "calibrated", band.note)
+
+    def fixed(self, measure: str) -> float:
+        """The figure of a measure that has no seed (a greedy baseline)."""
+        (value,) = self.values(measure)
+        return value
+
+
+def path_of(model: str) -> Path:
+    """Where a model's calibration is kept."""
+    return DATA / "calibration" / f"{model}.json"
+
+
+@functools.cache
+def calibration(model: str) -> Calibration:
+    """The calibration of ``model``."""
+    path = path_of(model)
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+        return Calibration(model, table["n"], table["measures"], table["provenance"])
+    except FileNotFoundError:
+        raise DataError(f"{path}: {model} is not calibrated; run `selfboot calibrate {model}`") from None
+    except (ValueError, KeyError) as error:
+        raise DataError(f"{path}: damaged ({error}); restore it or run `selfboot calibrate {model}`") from None

@@ -1,0 +1,1 @@
+"""What a reader sees: the terminal table (and, later, the HTML report)."""
