@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 import threading
@@ -16,9 +15,10 @@ import pytest
 from selfboot.errors import SelfbootError
 from selfboot.paths import ROOT
 from selfboot.progress import ProgressFolder
+from selfboot.results import Result, from_json
 
 FRESH_ENV = "SELFBOOT_FRESH_SINCE"  # tells xdist's workers when the session began
-ROW_PROPERTY = "selfboot.row"
+RESULT_PROPERTY = "selfboot.result"
 OPTIONS: dict[str, dict[str, Any]] = {
     "scale": {
         "choices": ["mini", "paper", "auto"],
@@ -105,8 +105,8 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     except SelfbootError as error:
         pytest.fail(f"{type(error).__name__}: {error}", pytrace=False)
     finally:
-        for row in getattr(case, "rows", []):
-            _report(item, row, time.perf_counter() - started)
+        if case is not None:
+            _report(item, case.results, time.perf_counter() - started)
 
 
 def _case(item: pytest.Item) -> Any:
@@ -115,14 +115,15 @@ def _case(item: pytest.Item) -> Any:
     return callspec.params.get("case") if callspec and item.get_closest_marker("claim") else None
 
 
-def _report(item: pytest.Item, row: Any, seconds: float) -> None:
-    from dataclasses import asdict, replace
+def _report(item: pytest.Item, results: list[Any], seconds: float) -> None:
+    """Leave the results in the store and in the test's report (which xdist carries to the table)."""
+    from selfboot.results import save, to_json
 
-    from claims.cases import as_properties
-
-    timed = replace(row, seconds=round(seconds, 1))
-    item.user_properties.extend(as_properties(timed).items())
-    item.user_properties.append((ROW_PROPERTY, json.dumps(asdict(timed))))
+    timed = [result.timed(seconds) for result in results]
+    save(store_root(item.config) / "results", timed)
+    for result in timed:
+        item.user_properties += [(f"selfboot.{name}", value) for name, value in result.properties().items()]
+        item.user_properties.append((RESULT_PROPERTY, to_json(result)))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -145,6 +146,8 @@ def _runnable(request: pytest.FixtureRequest) -> None:
 
     from selfboot.availability import missing
 
+    case.weights = request.config.getoption("--weights")
+
     if case.scale == "mini":
         case.settings = replace(case.settings, model=f"organism-{request.config.getoption('--organism')}")
     reason = missing(case.settings, case.scale)
@@ -157,7 +160,7 @@ class Table:
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
-        self.rows: list[dict[str, Any]] = []
+        self.results: list[Result] = []
         self.skipped: list[tuple[str, str]] = []
         self.stop = threading.Event()
         self.thread: threading.Thread | None = None
@@ -174,7 +177,7 @@ class Table:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "call":
-            self.rows += [json.loads(str(value)) for name, value in report.user_properties if name == ROW_PROPERTY]
+            self.results += [from_json(str(value)) for name, value in report.user_properties if name == RESULT_PROPERTY]
         if report.skipped and isinstance(report.longrepr, tuple) and "not run: " in report.longrepr[2]:
             self.skipped.append((report.nodeid.split("::")[-1], report.longrepr[2].split("not run: ")[-1]))
 
@@ -182,10 +185,10 @@ class Table:
         self.stop.set()
         if self.thread is not None:
             self.thread.join(5)
-        if not self.rows:
+        if not self.results:
             return
         from selfboot.report.terminal import render
 
         weights = self.config.getoption("--weights")
         terminalreporter.section("claims" if weights == "trained" else f"claims, on {weights} weights: no reproduction")
-        terminalreporter.write(render(self.rows))
+        terminalreporter.write(render(self.results))

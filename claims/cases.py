@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,22 +15,7 @@ from selfboot.judge import Judge, Judgement
 from selfboot.pairs import read_pairs
 from selfboot.paths import DATA
 from selfboot.records import Pair
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table that ends a run, and of the JUnit properties."""
-
-    claim: str
-    section: str
-    scale: str
-    paper: str
-    measured: str
-    band: str
-    verdict: str
-    direction: str
-    reason: str
-    seconds: float = 0.0
+from selfboot.results import Evidence, Result
 
 
 @dataclass
@@ -40,7 +26,8 @@ class Case:
     scale: Scale
     settings: Settings
     seed: int = 0
-    rows: list[Row] = field(default_factory=list)
+    weights: str = "trained"
+    results: list[Result] = field(default_factory=list)
 
     @property
     def id(self) -> str:
@@ -59,48 +46,57 @@ class Case:
         pairs = read_pairs(pairs_path(self.settings, name))
         return pairs[: self.settings.count or len(pairs)]
 
-    def expect(self, **parts: Judgement) -> None:
-        """Report the parts' judgements as one row; fail the test when any of them is "not reproduced"."""
+    def expect(self, evidence: dict[str, Any] | None = None, **parts: Judgement) -> None:
+        """Report the parts' judgements as one result; fail the test when any of them is "not reproduced".
+
+        ``evidence``: scores, adapters and pairs by what they are, for the report; figures shown are the last part's.
+        """
+        result = self._result(parts, evidence or {})
+        self.results.append(result)
+        figures = f"paper {result.paper} | measured {result.measured} | band {result.band}"
+        message = f"{result.name}: {figures} | {result.verdict}: {result.reason}"
+        if result.verdict == "inconclusive":
+            pytest.skip(message)
+        if result.verdict == "not reproduced":
+            pytest.fail(message, pytrace=False)
+
+    def _result(self, parts: dict[str, Judgement], evidence: dict[str, Any]) -> Result:
         verdict = combine({name: part.verdict for name, part in parts.items()})
         main = list(parts.values())[-1]
-        row = Row(
-            claim=f"{self.claim.id}[{self.id}]",
+        return Result(
+            claim=self.claim.id,
+            case=self.id,
             section=self.claim.section,
+            title=self.claim.title,
+            tier=self.claim.tier,
             scale=self.scale,
+            model=self.model,
             paper=self.claim.published,
             measured=main.measured,
             band=main.band,
             verdict=verdict.status,
             direction=main.direction,
             reason=verdict.reason,
+            weights=self.weights,
+            details=dict(verdict.details),
+            evidence=tuple(Evidence(label, a.artifact.kind, a.artifact.id) for label, a in evidence.items()),
         )
-        self.rows.append(row)
-        message = (
-            f"{row.claim}: paper {row.paper} | measured {row.measured} | band {row.band} | {row.verdict}: {row.reason}"
-        )
-        if verdict.status == "inconclusive":
-            pytest.skip(message)
-        if verdict.failed:
-            pytest.fail(message, pytrace=False)
 
 
-def pairs_path(settings: Settings, name: str | None = None) -> Any:
-    """Where a named pair file lies: a model's own in data/pairs/<model>/, released ones in data/released/."""
+def pairs_path(settings: Settings, name: str | None = None) -> Path:
+    """Where a named pair file lies: a model's own, one that serves every model, or a released one."""
     name = name or settings.pairs
-    own = DATA / "pairs" / settings.model / f"{name}.jsonl"
-    shared = DATA / "pairs" / f"{name}.jsonl"
-    released = DATA / "released" / f"{name}.jsonl"
-    return next((path for path in (own, shared) if path.exists()), released)
+    own, shared = DATA / "pairs" / settings.model / f"{name}.jsonl", DATA / "pairs" / f"{name}.jsonl"
+    return next((path for path in (own, shared) if path.exists()), DATA / "released" / f"{name}.jsonl")
 
 
 def cases(claim_id: str, *, by_seed: bool = False) -> Callable[[Any], Any]:
     """Parametrise a test over the scales of a claim (``by_seed``: and its seeds), marked with the claim's tier."""
     claim = registry()[claim_id]
-    params = [pytest.param(case, id=case.id, marks=[*_marks(claim, case)]) for case in _expand(claim, by_seed=by_seed)]
+    params = [pytest.param(case, id=case.id, marks=[*_marks(case)]) for case in _expand(claim, by_seed=by_seed)]
 
     def decorate(test: Any) -> Any:
-        test = pytest.mark.parametrize("case", params)(test)
-        return pytest.mark.claim(claim_id)(test)
+        return pytest.mark.claim(claim_id)(pytest.mark.parametrize("case", params)(test))
 
     return decorate
 
@@ -111,13 +107,8 @@ def _expand(claim: Claim, *, by_seed: bool) -> Iterator[Case]:
             yield Case(claim, scale, settings, seed)
 
 
-def _marks(claim: Claim, case: Case) -> Iterator[pytest.MarkDecorator]:
-    yield getattr(pytest.mark, claim.tier)
+def _marks(case: Case) -> Iterator[pytest.MarkDecorator]:
+    yield getattr(pytest.mark, case.claim.tier)
     yield getattr(pytest.mark, case.scale)
     if case.scale == "paper":
         yield pytest.mark.gpu
-
-
-def as_properties(row: Row) -> dict[str, str]:
-    """The row as JUnit properties (text)."""
-    return {f"selfboot.{name}": str(value) for name, value in asdict(row).items()}

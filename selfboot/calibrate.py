@@ -117,15 +117,15 @@ def calibrate(
     table = _previous(model) if only else {}
     for name, _ in units:
         table[name] = {}
-    tasks = 0
+    size = 0
     for done, (name, seed, solved, tasks) in enumerate(_all(units, model, store, device, jobs), 1):
-        table[name][str(seed)] = solved
+        table[name][str(seed)], size = solved, tasks
         progress.update(f"calibrating {model}: {name}, seed {seed}: {solved}", done, len(units))
     if "flips" not in table:
         table["flips"] = {"0": flips(lambda rows: _lab(store, device, rows), model)}
     path = path_of(model)
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = {"model": model, "n": tasks, "measures": table, "provenance": _provenance(device, command)}
+    content = {"model": model, "n": size, "measures": table, "provenance": _provenance(device, command)}
     write_atomic(path, json.dumps(content, indent=1, sort_keys=True) + "\n")
     return path
 
