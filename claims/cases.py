@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -16,6 +16,14 @@ from selfboot.pairs import read_pairs
 from selfboot.paths import DATA
 from selfboot.records import Pair
 from selfboot.results import Evidence, Result
+from selfboot.store import Artifact
+
+
+class Evident(Protocol):
+    """Anything the Lab gives back: it rests on an artifact."""
+
+    @property
+    def artifact(self) -> Artifact: ...
 
 
 @dataclass
@@ -46,12 +54,12 @@ class Case:
         pairs = read_pairs(pairs_path(self.settings, name))
         return pairs[: self.settings.count or len(pairs)]
 
-    def expect(self, evidence: dict[str, Any] | None = None, **parts: Judgement) -> None:
+    def expect(self, parts: Mapping[str, Judgement], evidence: Mapping[str, Evident]) -> None:
         """Report the parts' judgements as one result; fail the test when any of them is "not reproduced".
 
         ``evidence``: scores, adapters and pairs by what they are, for the report; figures shown are the last part's.
         """
-        result = self._result(parts, evidence or {})
+        result = self._result(parts, evidence)
         self.results.append(result)
         figures = f"paper {result.paper} | measured {result.measured} | band {result.band}"
         message = f"{result.name}: {figures} | {result.verdict}: {result.reason}"
@@ -60,7 +68,7 @@ class Case:
         if result.verdict == "not reproduced":
             pytest.fail(message, pytrace=False)
 
-    def _result(self, parts: dict[str, Judgement], evidence: dict[str, Any]) -> Result:
+    def _result(self, parts: Mapping[str, Judgement], evidence: Mapping[str, Evident]) -> Result:
         verdict = combine({name: part.verdict for name, part in parts.items()})
         main = list(parts.values())[-1]
         return Result(

@@ -13,17 +13,19 @@ def test_wrong_stop_strings_make_the_base_model_look_worse(lab: Lab, case: Case)
     settings = case.settings
     right = lab.evaluate(case.model, settings.benchmark, format=settings.format)
     wrong = lab.evaluate(case.model, settings.benchmark, format=settings.format, stop=settings.wrong_stop)
-    case.expect(fall=case.judge.fall(right.flags, wrong.flags, measure="raw-wrong-stop"))
+    judged = case.judge.fall(right.flags, wrong.flags, measure="raw-wrong-stop")
+    case.expect({"fall": judged}, {"right stop strings": right, "wrong stop strings": wrong})
 
 
 @cases("determinism", by_seed=True)
 def test_a_fixed_seed_fixes_tokens_and_weights(lab: Lab, second_lab: Lab, case: Case) -> None:
     """Sampled tokens and a trained adapter, made twice in two stores that know nothing of each other."""
     settings, sampling = case.settings, Sampling(max_new_tokens=200, temperature=0.8, n=2)
-    hashes = []
+    hashes, evidence = [], {}
     for one in (lab, second_lab):
         score = one.evaluate(case.model, "minieval-dev" if case.scale == "mini" else settings.benchmark,
                              sampling=sampling, seed=case.seed)  # fmt: skip
         adapter = one.train(case.model, case.pairs(), settings.recipe, case.seed)
         hashes.append([*score.token_hashes, adapter.sha256])
-    case.expect(same=case.judge.same(*hashes))
+        evidence = evidence or {"score": score, "adapter": adapter}
+    case.expect({"same": case.judge.same(*hashes)}, evidence)

@@ -12,28 +12,27 @@ def test_forty_self_mined_pairs_lift_the_base_model(lab: Lab, case: Case) -> Non
     base = lab.evaluate(case.model, case.settings.benchmark)
     adapter = lab.train(case.model, case.pairs(), case.settings.recipe, case.seed)
     trained = lab.evaluate(case.model, case.settings.benchmark, adapter=adapter)
-    case.expect(
-        base=case.judge.baseline(base.flags),
-        lift=case.judge.lift(base.flags, [trained.flags], measure="trained-40"),
-    )
+    judged = {
+        "base": case.judge.baseline(base.flags),
+        "lift": case.judge.lift(base.flags, [trained.flags], measure="trained-40"),
+    }
+    case.expect(judged, {"base": base, "adapter": adapter, "trained": trained})
 
 
 @cases("pair-count-sweep")
 def test_more_pairs_more_lift(lab: Lab, case: Case) -> None:
     settings, pairs = case.settings, case.pairs()
     base = lab.evaluate(case.model, settings.benchmark)
-    points = {
-        count: [
-            lab.evaluate(
-                case.model,
-                settings.benchmark,
-                adapter=lab.train(case.model, pairs[:count], settings.recipe, seed),
-            ).flags
-            for seed in settings.seeds
-        ]
+    scores = {
+        (count, seed): lab.evaluate(
+            case.model, settings.benchmark, adapter=lab.train(case.model, pairs[:count], settings.recipe, seed)
+        )
         for count in settings.counts
+        for seed in settings.seeds
     }
-    case.expect(sweep=case.judge.sweep(base.flags, points, measure="trained"))
+    points = {count: [scores[count, seed].flags for seed in settings.seeds] for count in settings.counts}
+    evidence = {f"{count} pairs, seed {seed}": score for (count, seed), score in scores.items()}
+    case.expect({"sweep": case.judge.sweep(base.flags, points, measure="trained")}, {"base": base, **evidence})
 
 
 @cases("recipe-7b-full", by_seed=True)
@@ -43,4 +42,5 @@ def test_the_model_mines_its_own_pairs_and_improves(lab: Lab, case: Case) -> Non
     mined = lab.mine(case.model, BootstrapMiner(target=settings.count), case.seed)
     adapter = lab.train(case.model, mined.pairs, settings.recipe, case.seed)
     trained = lab.evaluate(case.model, settings.benchmark, adapter=adapter)
-    case.expect(lift=case.judge.lift(base.flags, [trained.flags], measure="full-40"))
+    judged = case.judge.lift(base.flags, [trained.flags], measure="full-40")
+    case.expect({"lift": judged}, {"base": base, "pairs": mined, "adapter": adapter, "trained": trained})

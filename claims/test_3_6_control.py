@@ -11,15 +11,16 @@ def test_pairs_from_other_authors(lab: Lab, case: Case) -> None:
     """Paper: +0. The organism is shown in two arms, since a foreign style and a foreign author are two things."""
     settings = case.settings
     base = lab.evaluate(case.model, settings.benchmark)
-    judged = {}
+    judged, evidence = {}, {"base": base}
     for arm in settings.arms:
         pairs = case.pairs(f"control-{arm}")
-        trained = [
-            lab.evaluate(
+        scores = {
+            f"{arm}, seed {seed}": lab.evaluate(
                 case.model, settings.benchmark, adapter=lab.train(case.model, pairs, settings.recipe, seed)
-            ).flags
+            )
             for seed in settings.seeds
-        ]
-        measure = f"control-{arm}-{settings.count}"
-        judged[arm] = case.judge.no_change(base.flags, trained, measure, margin=8)
-    case.expect(**judged)
+        }
+        flags = [score.flags for score in scores.values()]
+        judged[arm] = case.judge.no_change(base.flags, flags, measure=f"control-{arm}-{settings.count}", margin=8)
+        evidence |= scores
+    case.expect(judged, evidence)
