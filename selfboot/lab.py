@@ -279,7 +279,7 @@ class Lab:
                 checkpoint_dir=checkpoints,
                 on_step=lambda done, total: self.progress.update(f"training on {len(pairs)} pairs", done, total),
             )
-            return {"model": model, "machine": machine(), "training": asdict(info)}
+            return {"model": model, "machine": machine(), "training": info.manifest()}
 
         artifact = self.store.get("adapter", key, build)
         return Adapter(artifact, artifact.manifest["files"]["adapter_model.safetensors"])

@@ -1,0 +1,143 @@
+"""The Lab on a tiny random model: what is keyed, what is read again, what is said when something is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import selfboot.lab as lab_module
+from selfboot.benchmarks.base import Benchmark
+from selfboot.claims import ModelEntry
+from selfboot.errors import DataError, SelfbootError, StoreError
+from selfboot.lab import Lab
+from selfboot.mining.bootstrap import BootstrapMiner
+from selfboot.records import CodeTask, Pair, Sampling
+from selfboot.store import RunStore
+
+SHORT = Sampling(max_new_tokens=12)
+TASKS = tuple(
+    CodeTask(
+        f"t/{i}",
+        f'def plus{i}(x):\n    """Add {i}."""\n',
+        f"plus{i}",
+        (f"assert plus{i}(1) == {1 + i}",),
+        f"    return x + {i}\n",
+    )
+    for i in range(4)
+)
+PAIRS = [Pair(t.prompt, t.tests, "", "AssertionError", t.prompt + t.canonical) for t in TASKS]
+QUICK = {
+    "rank": 2,
+    "lr": 1e-3,
+    "epochs": 1,
+    "batch_size": 2,
+    "accumulation": 1,
+    "pair_format": "chat-repair",
+    "max_length": 400,
+}
+
+
+@pytest.fixture(scope="module")
+def entry(tmp_path_factory: pytest.TempPathFactory) -> ModelEntry:
+    from selfboot.models.tiny import save_model
+
+    folder = save_model(tmp_path_factory.mktemp("models") / "tiny")
+    turns = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+    template = turns + "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    (folder / "chat_template.jinja").write_text(template)
+    return ModelEntry("tiny", str(folder), stop_tokens=("<|im_end|>",))
+
+
+@pytest.fixture
+def lab(tmp_path: Path, entry: ModelEntry, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
+    monkeypatch.setattr(lab_module, "model_entry", lambda name: entry)
+    monkeypatch.setattr(lab_module, "load_benchmark", lambda name: Benchmark(name, TASKS))
+    monkeypatch.setattr(lab_module, "recipes", lambda: {"quick": QUICK, "other": {**QUICK, "lr": 2e-3}})
+    lab_module._tokenizer.cache_clear()
+    with Lab(RunStore(tmp_path / "store"), graders=1) as made:
+        yield made
+
+
+def test_everything_is_read_again_the_second_time(lab: Lab) -> None:
+    for repeat in (False, True):
+        adapter = lab.train("tiny", PAIRS, "quick", seed=1)
+        score = lab.evaluate("tiny", "bench", adapter=adapter, sampling=SHORT)
+        mined = lab.mine("tiny", BootstrapMiner(steps=1, problems=2, problem_sampling=SHORT), seed=1)
+        cached = [a.artifact.cached for a in (adapter, score, score.samples, mined)]
+        assert cached == [repeat] * 4
+    assert [len(row) for row in score.outcomes] == [1] * 4
+    assert score.solved == sum(score.flags) == sum(score.passes)
+
+
+def test_whatever_determines_a_result_makes_it_another_artifact(lab: Lab) -> None:
+    adapters = [
+        lab.train("tiny", PAIRS, "quick", 1),
+        lab.train("tiny", PAIRS, "quick", 2),
+        lab.train("tiny", PAIRS[:2], "quick", 1),
+        lab.train("tiny", PAIRS, "other", 1),
+    ]
+    assert len({a.artifact.id for a in adapters}) == len({a.sha256 for a in adapters}) == 4
+    hot = Sampling(max_new_tokens=12, temperature=0.8)
+    scores = [
+        lab.evaluate("tiny", "bench", sampling=SHORT),
+        lab.evaluate("tiny", "bench", sampling=SHORT, adapter=adapters[0]),
+        lab.evaluate("tiny", "bench", sampling=SHORT, format="raw"),
+        lab.evaluate("tiny", "bench", sampling=hot, seed=1),
+        lab.evaluate("tiny", "bench", sampling=hot, seed=2),
+    ]
+    assert len({s.samples.artifact.id for s in scores}) == 5
+
+
+def test_greedy_sampling_has_no_seed(lab: Lab) -> None:
+    first, second = (lab.evaluate("tiny", "bench", sampling=SHORT, seed=seed) for seed in (1, 2))
+    assert first.artifact.id == second.artifact.id
+
+
+def test_random_twin_is_another_model(lab: Lab, tmp_path: Path) -> None:
+    trained = lab.evaluate("tiny", "bench", sampling=SHORT)
+    with Lab(lab.store, weights="random", graders=1) as other:
+        assert other.evaluate("tiny", "bench", sampling=SHORT).samples.artifact.id != trained.samples.artifact.id
+
+
+def test_samples_of_a_task_do_not_depend_on_the_others(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    hot = Sampling(max_new_tokens=12, temperature=0.8, n=2)
+    whole = lab.evaluate("tiny", "bench", sampling=hot, seed=3)
+    monkeypatch.setattr(lab_module, "load_benchmark", lambda name: Benchmark(name, TASKS[::-1]))
+    turned = lab.evaluate("tiny", "bench", sampling=hot, seed=3)
+    assert turned.samples.completions[::-1] == whole.samples.completions
+
+
+def test_unknown_recipe_benchmark_and_format_are_named(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(DataError, match=r"'fast'.*quick"):
+        lab.train("tiny", PAIRS, "fast", 1)
+    with pytest.raises(DataError, match=r"'xml'.*chat"):
+        lab.evaluate("tiny", "bench", format="xml")
+    monkeypatch.undo()
+    with pytest.raises(DataError, match=r"'miniville'.*minieval"):
+        lab.evaluate("organism-0", "miniville")
+    with pytest.raises(DataError, match=r"'organism-7'.*organism-0"):
+        lab.spec("organism-7")
+
+
+def test_no_pairs_is_one_clear_error_and_leaves_nothing(lab: Lab) -> None:
+    with pytest.raises(SelfbootError, match="none of 0 examples"):
+        lab.train("tiny", [], "quick", 1)
+    assert not (lab.store.root / "adapter").exists()
+
+
+def test_disk_full_while_training_loses_nothing_else(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    kept = lab.train("tiny", PAIRS, "quick", 1)
+
+    def full(fd: int) -> None:
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreError, match="disk is full"):
+        lab.train("tiny", PAIRS, "quick", 2)
+    monkeypatch.undo()
+    assert len(list((lab.store.root / "adapter").iterdir())) == 1
+    assert (kept.path / "adapter_model.safetensors").is_file()
