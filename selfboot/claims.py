@@ -36,6 +36,7 @@ class Settings:
     recipe: str = ""
     seeds: tuple[int, ...] = ()
     wrong_stop: tuple[str, ...] = ()
+    measures: tuple[str, ...] = ()  # the calibrated figures that this claim is judged by (mini)
     base: int | None = None  # published score of the base model
     after: tuple[int, ...] = ()  # published scores after, one a seed (sweep: one a count)
     minutes: float = 0.0  # expected wall-clock on the paper's hardware

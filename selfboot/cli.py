@@ -10,6 +10,7 @@ selfboot grade samples.jsonl --benchmark humaneval
 from __future__ import annotations
 
 import argparse
+import atexit
 import os
 import shlex
 import shutil
@@ -39,6 +40,7 @@ class RichProgress:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         self.bars = Bars(*columns, console=Console(stderr=True), transient=True)
         self.task = self.bars.add_task("")
+        atexit.register(self.bars.stop)
         self.bars.start()
 
     def update(self, what: str, done: int, total: int) -> None:
@@ -60,6 +62,11 @@ def _lab(args: argparse.Namespace) -> Lab:
 def _claims(args: argparse.Namespace) -> int:
     from selfboot.claims import registry
 
+    if args.update_readme:
+        from selfboot.report.readme import update
+
+        update()
+        return 0
     for claim in registry().values():
         print(f"{claim.id:<20} {claim.section:<9} {claim.tier:<9} {'+'.join(claim.scales):<11} {claim.title}")
     return 0
@@ -135,6 +142,7 @@ def parser() -> argparse.ArgumentParser:
     shared.add_argument("--seed", type=int, default=7, help="default: %(default)s")
 
     claims = commands.add_parser("claims", help="list the claims of the registry")
+    claims.add_argument("--update-readme", action="store_true", help="write the table of claims into README.md")
     claims.set_defaults(run=_claims)
 
     mine = commands.add_parser("mine", parents=[shared], help="mine pairs from a model by self-bootstrap",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,13 +112,15 @@ def _sign_flip_tails(per_task: NDArray[np.int64]) -> tuple[float, float]:
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
-    """Holm's adjusted p-values, by name (statsmodels)."""
-    if not p_values:
-        return {}
-    from statsmodels.stats.multitest import multipletests  # imported late: pandas comes with it
+    """Holm's adjusted p-values, by name.
 
-    adjusted = multipletests(list(p_values.values()), method="holm")[1]
-    return {name: float(p) for name, p in zip(p_values, adjusted, strict=True)}
+    Four lines of our own: statsmodels' ``multipletests`` (equal, tested) runs the garbage collector, 60 ms a call.
+    """
+    adjusted, largest = {}, 0.0
+    for rank, name in enumerate(sorted(p_values, key=p_values.__getitem__)):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[name]))
+        adjusted[name] = largest
+    return {name: adjusted[name] for name in p_values}
 
 
 def wald_interval(counts: Discordance, level: float = 0.95) -> Interval:
@@ -126,6 +129,7 @@ def wald_interval(counts: Discordance, level: float = 0.95) -> Interval:
     return Interval(counts.difference, counts.difference - half, counts.difference + half)
 
 
+@lru_cache(maxsize=16384)
 def score_interval(counts: Discordance, level: float = 0.95) -> Interval:
     """Tango's (1998) score interval for the difference of paired proportions, times n; sound for few discordances."""
     z = float(stats.norm.ppf(0.5 + level / 2))
@@ -158,6 +162,7 @@ def tost(counts: Discordance, margin: float, alpha: float = 0.05) -> tuple[bool,
     return -margin < interval.lower and interval.upper < margin, interval
 
 
+@lru_cache(maxsize=4096)
 def mcnemar_power(n: int, gains: float, losses: float, alpha: float = 0.05, two_sided: bool = False) -> float:
     """Chance that the exact test finds a rise, when ``gains`` and ``losses`` are the expected discordant counts.
 
@@ -177,6 +182,7 @@ def mcnemar_power(n: int, gains: float, losses: float, alpha: float = 0.05, two_
     return float((stats.binom.pmf(totals, n, min(rate, 1.0)) * significant).sum())
 
 
+@lru_cache(maxsize=4096)
 def detectable_lift(n: int, noise: float, alpha: float = 0.05, power: float = 0.8) -> float:
     """Smallest rise in tasks that the one-sided exact test finds with ``power``.
 
@@ -193,6 +199,7 @@ def detectable_lift(n: int, noise: float, alpha: float = 0.05, power: float = 0.
     return float(optimize.brentq(shortfall, 0.0, room, xtol=1e-6))
 
 
+@lru_cache(maxsize=4096)
 def equivalence_power(n: int, noise: float, margin: float, alpha: float = 0.05) -> float:
     """Chance that ``tost`` finds equivalence when the arms differ by even noise of ``noise`` discordant tasks only."""
     totals = np.arange(n + 1)
@@ -206,6 +213,7 @@ def equivalence_power(n: int, noise: float, margin: float, alpha: float = 0.05) 
     return found
 
 
+@lru_cache(maxsize=4096)
 def _widest_equivalent(total: int, n: int, margin: float, alpha: float) -> int:
     """The largest |Δ| that ``total`` discordant tasks may show and still be equivalent; −1 if none."""
     best = -1

@@ -316,29 +316,28 @@ def _check_margin(margin: float) -> None:
         raise DataError(f"margin of {margin} tasks: state a positive margin in the registry")
 
 
-def no_lift(base: Seeds, arms: Mapping[str, Seeds], *, margin: float, alpha: float = ALPHA) -> Verdict:
-    """No clean lift: no arm significantly above its baseline (Holm over the arms), by a test able to see ``margin``."""
+def no_lift(arms: Mapping[str, tuple[Seeds, Seeds]], *, margin: float, alpha: float = ALPHA) -> Verdict:
+    """No clean lift: no arm significantly above its own baseline (Holm over arms), by a test able to see ``margin``.
+
+    ``arms``: name → (baseline, trained), seeds × tasks each.
+    """
     _check_margin(margin)
     if not arms:
-        raise DataError("no-lift claim without arms: give at least one trained arm")
-    tests = {name: paired_test(base, after) for name, after in arms.items()}
+        raise DataError("no-lift claim without arms: give at least one trained arm and its baseline")
+    tests = {name: paired_test(base, after) for name, (base, after) in arms.items()}
     adjusted = holm({name: test.up for name, test in tests.items()})
-    detectable = max(_detectable(base, after, alpha / len(arms)) for after in arms.values())
+    detectable = max(_detectable(base, after, alpha / len(arms)) for base, after in arms.values())
     up = sorted(name for name, p in adjusted.items() if p <= alpha)
-    details: dict[str, Detail] = {
-        "n": len(base[0]),
-        "arms": len(arms),
-        "margin": margin,
-        "detectable": detectable,
-        "alpha": alpha,
-    }
+    details: dict[str, Detail] = {"arms": len(arms), "margin": margin, "detectable": detectable, "alpha": alpha}
     for name, test in tests.items():
         details |= {f"difference[{name}]": test.difference, f"p[{name}]": adjusted[name]}
     if up:
         return Verdict("not reproduced", f"significantly up: {', '.join(up)}", details)
     if detectable > margin:
         return Verdict(
-            "inconclusive", f"no arm up, but only {detectable:.1f} tasks are detectable (margin {margin:g})", details
+            "inconclusive",
+            f"no arm up; the least detectable lift is {detectable:.1f}, margin {margin:g}",
+            details,
         )
     return Verdict("reproduced", f"none of {len(arms)} arms up; {detectable:.1f} tasks would have been seen", details)
 

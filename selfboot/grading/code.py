@@ -80,7 +80,7 @@ class CodeGrader:
         isolation: str = "auto",
     ) -> None:
         self.timeout_s = timeout_s or TIMEOUT_S
-        self.options = {"root": ROOT, "memory_mb": memory_mb, "worker_memory_mb": 4096, "isolation": isolation}
+        self.options = {"root": ROOT, "memory_mb": memory_mb, "file_mb": 1, "writable": [], "readable": [], "worker_memory_mb": 4096, "isolation": isolation}
         count = workers or len(os.sched_getaffinity(0))
         self.workers = [WorkerProcess(self.options) for _ in range(count)]
         self.manifest: dict[str, str] = next(iter([worker.receive() for worker in self.workers]))

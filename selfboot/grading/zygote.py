@@ -65,7 +65,7 @@ class Zygote:
     def become(self, role: str, fds: list[int]) -> None:
         try:
             self.control.close()
-            kernel.confine_child()
+            kernel.confine_child(600)
             if role == "C":
                 candidate.serve(fds[0])
             else:

@@ -5,12 +5,15 @@ Differences between library versions live here. Not covered: quantised loading (
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging
 
 from selfboot.errors import DataError, UnavailableError
 from selfboot.models.spec import ModelSpec, fingerprint, locate
@@ -47,19 +50,25 @@ def load_model(
     dtype: torch.dtype | None = None,
     adapter: Path | None = None,
     merge: bool | None = None,
+    trainable: bool = False,
     download: bool = False,
 ) -> Any:
     """A causal language model in eval mode on ``device``, with ``adapter`` (a peft folder) applied where given.
 
     ``merge``: fold the adapter into the weights; by default only in float32, where that costs no precision that matters
-    (bf16 would round small updates away). Raises UnavailableError (source or device missing) or DataError (files bad).
+    (bf16 would round small updates away). ``trainable``: the adapter's weights take gradients.
+    Raises UnavailableError (source or device missing) or DataError (files bad).
     """
     target = torch_device(device)
     dtype = dtype or default_dtype(target)
     model = _random(spec, dtype, download) if spec.weights == "random" else _trained(spec, dtype, download)
+    if merge is None:
+        merge = dtype == torch.float32 and not trainable
     if adapter is not None:
-        model = _with_adapter(spec, model, Path(adapter), dtype == torch.float32 if merge is None else merge)
-    return model.to(target).eval().requires_grad_(False)
+        model = _with_adapter(spec, model, Path(adapter), merge, trainable)
+    else:
+        model.requires_grad_(False)
+    return model.to(target).eval()
 
 
 def load_tokenizer(spec: ModelSpec, download: bool = False) -> Any:
@@ -98,17 +107,30 @@ def stop_token_ids(spec: ModelSpec, tokenizer: Any) -> tuple[int, ...]:
     return tuple(sorted(ids))
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Loading is quick or not worth a bar of its own: transformers' progress bars are off meanwhile."""
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
 def _trained(spec: ModelSpec, dtype: torch.dtype, download: bool) -> Any:
     folder = locate(spec, download).model
     try:
-        model, info = AutoModelForCausalLM.from_pretrained(
-            str(folder),
-            trust_remote_code=False,
-            use_safetensors=True,
-            attn_implementation="sdpa",
-            output_loading_info=True,
-            **{DTYPE_KEYWORD: dtype},
-        )
+        with _quiet():
+            model, info = AutoModelForCausalLM.from_pretrained(
+                str(folder),
+                trust_remote_code=False,
+                use_safetensors=True,
+                attn_implementation="sdpa",
+                output_loading_info=True,
+                **{DTYPE_KEYWORD: dtype},
+            )
     except Exception as error:  # truncated file, wrong header, unknown architecture: each library has its own type
         raise DataError(
             f"model {spec.name!r}: cannot load {folder}: {type(error).__name__}: {error}; restore the files"
@@ -126,14 +148,14 @@ def _random(spec: ModelSpec, dtype: torch.dtype, download: bool) -> Any:
     return model.to(dtype)
 
 
-def _with_adapter(spec: ModelSpec, model: Any, folder: Path, merge: bool) -> Any:
+def _with_adapter(spec: ModelSpec, model: Any, folder: Path, merge: bool, trainable: bool) -> Any:
     from peft import PeftModel
 
     for name in ("adapter_config.json", "adapter_model.safetensors"):
         if not (folder / name).is_file():
             raise DataError(f"adapter {folder}: no {name}; train it again, or give an adapter folder")
     try:
-        adapted = PeftModel.from_pretrained(model, str(folder), use_safetensors=True)
+        adapted = PeftModel.from_pretrained(model, str(folder), is_trainable=trainable, use_safetensors=True)
     except Exception as error:  # wrong shapes, damaged file
         raise DataError(
             f"adapter {folder}: does not fit model {spec.name!r}: {type(error).__name__}: {str(error)[:300]}"

@@ -1,8 +1,8 @@
 """The transformers sampler: batched decoding on the library's own models, with slots instead of padding.
 
 Rows live in slots of one preallocated cache. A prompt is prefilled once and copied into the slots of its n samples;
-rows that finish leave, waiting ones enter. Requests are sorted before anything runs and equal ones are computed once, so
-the order in which a caller lists prompts cannot matter. What runs beside a row can still change the last bits of its
+rows that finish leave, waiting ones enter. Requests are sorted before anything runs and equal ones are computed once,
+so the order in which a caller lists prompts cannot matter. What runs beside a row can still change the last bits of its
 logits and so, at a near tie, a token; how often is measured by ``tests/sampling/measure_flips.py``.
 
 Prompts are rendered text: no special token is added but one BOS, where the tokenizer has one that the text lacks.
@@ -365,7 +365,7 @@ def check_request(prompts: Sequence[str], sampling: Sampling, seeds: Sequence[in
 def row_bytes(config: Any, length: int, dtype: torch.dtype) -> int:
     """Bytes of cache for one row of ``length`` positions."""
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    return 2 * config.num_hidden_layers * config.num_key_value_heads * size * length * dtype.itemsize
+    return int(2 * config.num_hidden_layers * config.num_key_value_heads * size * length * dtype.itemsize)
 
 
 def _default_cache_bytes(device: torch.device) -> int:
