@@ -75,11 +75,26 @@ def _claims(args: argparse.Namespace) -> int:
 def _mine(args: argparse.Namespace) -> int:
     from selfboot.mining.bootstrap import BootstrapMiner
 
+    if args.method.startswith("control-"):
+        return _control(args)
     miner = BootstrapMiner(steps=args.iterations, target=args.target, shuffle_tests=args.shuffle_tests)
     with _lab(args) as lab:
         pairs = lab.mine(args.model, miner, args.seed)
     shutil.copyfile(pairs.path, args.out)
     print(f"{len(pairs.pairs)} pairs -> {args.out} (artifact {pairs.artifact.id}, {pairs.artifact.seconds:.0f} s)")
+    return 0
+
+
+def _control(args: argparse.Namespace) -> int:
+    from selfboot.mining.corruption import CorruptionControl, read_seeds
+    from selfboot.pairs import write_pairs
+    from selfboot.paths import DATA
+
+    control = CorruptionControl(args.target, args.seed, args.method.removeprefix("control-"))
+    with _lab(args) as lab:
+        pairs = control.pairs(read_seeds(args.seeds or DATA / "minieval" / "seeds.jsonl"), lab.grader)
+    write_pairs(args.out, pairs)
+    print(f"{len(pairs)} control pairs -> {args.out}")
     return 0
 
 
@@ -153,6 +168,9 @@ def parser() -> argparse.ArgumentParser:
         "--target", type=int, default=40, help="end when this many pairs are there (default: %(default)s)"
     )
     mine.add_argument("--iterations", type=int, default=20, help="at most so many rounds of 16 problems")
+    mine.add_argument("--method", choices=["bootstrap", "control-own", "control-house"], default="bootstrap",
+                      help="control-…: corrupted solutions of other authors, no model at work")  # fmt: skip
+    mine.add_argument("--seeds", type=Path, help="control: tasks with solutions (default: data/minieval/seeds.jsonl)")
     mine.add_argument("--shuffle-tests", action="store_true", help="control: give each problem another one's tests")
     mine.set_defaults(run=_mine)
 

@@ -13,7 +13,10 @@ import copy
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from selfboot.benchmarks.base import read_jsonl
+from selfboot.errors import DataError
 from selfboot.mining.base import Grader, derive
 from selfboot.records import CodeJob, CodeTask, Outcome, Pair
 
@@ -125,6 +128,24 @@ def _house_line(line: str) -> str:
     return indent + body
 
 
+def seed_task(task_id: str, text: str, code: str, tests: Sequence[str]) -> CodeTask:
+    """A seed in MBPP's form (text, program, asserts) as a task; its last function is the one asked for.
+
+    Raises DataError when the code holds no function.
+    """
+    functions = [node for node in ast.parse(code).body if isinstance(node, ast.FunctionDef)]
+    if not functions:
+        raise DataError(f"seed {task_id}: its code defines no function; leave the seed out")
+    lines, body = code.rstrip().split("\n"), functions[-1].body[0].lineno - 1
+    prompt = "\n".join([*lines[:body], f'    """{text}"""']) + "\n"
+    return CodeTask(task_id, prompt, functions[-1].name, tuple(tests), "\n".join(lines[body:]) + "\n")
+
+
+def read_seeds(path: Path) -> list[CodeTask]:
+    """The seeds of a JSON Lines file with task_id, text, code, tests."""
+    return [seed_task(row["task_id"], row["text"], row["code"], row["tests"]) for row in read_jsonl(path)]
+
+
 @dataclass(frozen=True)
 class CorruptionControl:
     """``count`` pairs from the tasks' canonical solutions, in ``seed``'s order (the paper: 21 and 42)."""
@@ -146,11 +167,11 @@ class CorruptionControl:
         return pairs
 
     def _pair(self, task: CodeTask, grader: Grader) -> Pair | None:
-        fixed = task.prompt + task.canonical
-        fixed = restyle(fixed) if self.style == "house" else fixed
-        options = list(corruptions(fixed))
+        source = task.prompt + task.canonical
+        options = list(corruptions(source))
         random.Random(derive(self.seed, task.task_id)).shuffle(options)
-        styled = [(name, restyle(code) if self.style == "house" else code) for name, code in options]
+        style = restyle if self.style == "house" else str
+        fixed, styled = style(source), [(name, style(code)) for name, code in options]
         outcomes = grader.grade([_job(task, code) for code in [fixed, *(code for _, code in styled)]])
         if not outcomes[0].passed:
             return None

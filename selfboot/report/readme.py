@@ -19,7 +19,7 @@ README = ROOT / "README.md"
 
 
 def claims_table() -> str:
-    """One row a claim and measure: the paper's figure, and for each organism base, mean and 99 % band of a fresh seed."""
+    """One row a claim and measure: the paper's figure; for each organism base, mean and 99 % band of a fresh seed."""
     known = [name for name in ORGANISMS if path_of(name).exists()]
     head = ["claim", "§", "tier", "paper", "measure", *known, "direction"]
     rows = [row for claim in registry().values() for row in _rows(claim, known)]

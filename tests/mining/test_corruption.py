@@ -5,7 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
-from selfboot.mining.corruption import CORRUPTIONS, CorruptionControl, corruptions, restyle
+import pytest
+
+from selfboot.errors import DataError
+from selfboot.mining.corruption import CORRUPTIONS, CorruptionControl, corruptions, restyle, seed_task
 from selfboot.records import CodeJob, CodeTask, Outcome
 
 PROGRAM = '''def total(numbers, limit=10):
@@ -59,6 +62,22 @@ def test_house_style_is_foreign_but_behaves() -> None:
     assert "theLocalNumbers" in styled
     assert "\n\t" in styled
     assert PlainGrader().grade([CodeJob(styled, "total", TASK.tests[0])])[0].passed
+
+
+def test_house_style_is_put_on_once() -> None:
+    (pair,) = CorruptionControl(count=1, style="house").pairs([TASK], PlainGrader())
+    assert "theLocalThe" not in pair.broken
+    assert "theLocalNumbers" in pair.broken
+
+
+def test_seed_becomes_a_task_of_its_last_function() -> None:
+    code = "import math\n\ndef helper(x):\n    return x\n\ndef area(r):\n    return helper(math.pi * r * r)\n"
+    task = seed_task("s/1", "Area of a circle.", code, ["assert area(0) == 0"])
+    assert task.entry_point == "area"
+    assert PlainGrader().grade([CodeJob(task.prompt + task.canonical, "area", task.tests[0])])[0].passed
+    assert task.prompt.endswith('def area(r):\n    """Area of a circle."""\n')
+    with pytest.raises(DataError, match="s/2"):
+        seed_task("s/2", "Nothing.", "x = 1\n", [])
 
 
 def test_control_is_deterministic_and_stops_at_its_count() -> None:
