@@ -1,0 +1,7 @@
+"""``python -m selfboot`` is the command line."""
+
+import sys
+
+from selfboot.cli import main
+
+sys.exit(main())
