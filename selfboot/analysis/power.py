@@ -341,18 +341,18 @@ def no_lift_scenario(arms: int = 3, noise: float = 16, margin: float = 20) -> Sc
     """``arms`` trained models without lift; in the alternative one of them rises by the margin."""
     alpha = policy.ALPHA / arms
 
-    def seen(lift: float) -> float:
-        return mcnemar_power(N, noise / 2 + lift, noise / 2, alpha)
+    most = _largest_clear_noise(N, round(margin), alpha)
 
-    def blind() -> float:  # chance that an arm's own noise hides the margin
-        most = _largest_clear_noise(N, round(margin), alpha)
-        return sum(p for g, lost, p in discordant_cells(N, noise / 2, noise / 2) if min(g, lost) > most)
+    def quiet(lift: float) -> tuple[float, float]:  # an arm is not up; and its noise leaves the margin detectable
+        cells = [(stats.binom.sf(g - 1, g + lost, 0.5), min(g, lost), p)
+                 for g, lost, p in discordant_cells(N, noise / 2 + lift, noise / 2)]  # fmt: skip
+        still = [(low, p) for tail, low, p in cells if tail > alpha]
+        return sum(p for _, p in still), sum(p for low, p in still if low <= most)
 
     def rates() -> Rates:
-        alarm = 1 - (1 - seen(0)) ** arms
-        power = 1 - (1 - seen(0)) ** (arms - 1) * (1 - seen(margin))
-        able = (1 - blind()) ** arms
-        return Rates(alarm, (1 - alarm) * able, power, (1 - power) * able)
+        (still, passed), (still_up, passed_up) = quiet(0), quiet(margin)
+        others, others_passed = still ** (arms - 1), passed ** (arms - 1)
+        return Rates(1 - others * still, others_passed * passed, 1 - others * still_up, others_passed * passed_up)
 
     def draw(rng: Rng, lift: float) -> Verdict:
         pairs = [discordant_arms(rng, N, noise / 2 + x, noise / 2) for x in (lift, *[0.0] * (arms - 1))]

@@ -13,7 +13,7 @@ from selfboot.analysis.power import Scenario, scenarios, simulate
 from selfboot.analysis.synergy import contrast_power, seeds_needed
 
 RECORDED = Path(__file__).parents[2] / "data" / "statistics" / "power.json"
-DRAWS = 250
+DRAWS = 150
 
 
 @pytest.mark.parametrize("scenario", scenarios(), ids=lambda s: f"{s.kind}-{s.text[:24]}")
