@@ -1,7 +1,7 @@
 """The process that holds a model's program: no test, no expected value and no secret is ever in it.
 
-Runs in a child of the zygote. It loads the program, then answers calls until its channel closes. Whatever the program
-does to this module it does to itself: the only thing that leaves is the answer to a call.
+A child of the zygote. It loads the program, then answers calls until its channel closes. Whatever the program does to
+this code it does to itself: the only thing that leaves is the answer to a call.
 """
 
 from __future__ import annotations
@@ -12,21 +12,64 @@ import sys
 import types
 from typing import Any, NoReturn
 
+from selfboot.grading.values import words
 from selfboot.grading.wire import PROGRAM, Broken, FdStream, Peer, describe, from_frame, to_frame
 
 MODULE = "candidate"
+FORBIDDEN = frozenset(
+    words(
+        """os.system os.exec os.fork os.forkpty os.posix_spawn os.spawn os.startfile os.kill os.killpg os.remove
+        os.rename os.rmdir os.mkdir os.link os.symlink os.truncate os.chmod os.chown os.chflags os.utime os.setxattr
+        os.removexattr os.lockf pty.spawn signal.pthread_kill subprocess.Popen socket.__new__ socket.connect socket.bind
+        socket.getaddrinfo socket.gethostbyname shutil.rmtree shutil.move shutil.copyfile ctypes.dlopen ctypes.dlsym
+        ctypes.string_at ctypes.cdata resource.setrlimit resource.prlimit urllib.Request ftplib.connect smtplib.connect
+        http.client.connect webbrowser.open tempfile.mkstemp tempfile.mkdtemp"""
+    )
+)
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
-def serve(fd: int) -> NoReturn:
+class Watch:
+    """An audit hook that refuses, by name, what the kernel refuses anyway; it makes messages readable.
+
+    Where the kernel offers little (level ``rlimits``) it is all there is, and a determined program gets around it.
+    """
+
+    def __init__(self, readable: tuple[str, ...]) -> None:
+        self.readable = readable
+        self.last = ""
+
+    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open":
+            self._open(*arguments)
+        elif event in FORBIDDEN:
+            self._refuse(f"{event} is not allowed")
+
+    def _open(self, path: Any, mode: Any, flags: int) -> None:
+        if type(path) is int or path == os.devnull:
+            return
+        if flags & WRITING:
+            self._refuse("files cannot be written")
+        if not str(path).startswith(self.readable):
+            self._refuse("files outside the standard library cannot be read")
+
+    def _refuse(self, what: str) -> None:
+        self.last = f"PermissionError: {what}"
+        raise PermissionError(what)
+
+
+def serve(fd: int, watch: Watch | None) -> NoReturn:
     """Load one program and answer calls on ``fd``; never returns."""
     try:
         stream = FdStream(fd)
-        _, number, program = from_frame(stream.recv())
         module = types.ModuleType(MODULE)
         sys.modules[MODULE] = sys.modules["__main__"] = module
-        peer = Peer(stream, lambda name: vars(module)[name])
-        peer.offer = lambda names: {name: offer(peer, vars(module)[name]) for name in names if name in vars(module)}
-        stream.send(to_frame(load(peer, module, program, number)))
+        peer = Peer(stream, vars(module).__getitem__)
+        if watch is not None:
+            peer.refused = lambda: watch.last
+            sys.addaudithook(watch)
+        _, number, program = from_frame(stream.recv())
+        stream.send(to_frame([*load(module, program, number), peer.refused()]))
         while True:
             peer.serve(from_frame(stream.recv()))
     except Broken:
@@ -35,16 +78,11 @@ def serve(fd: int) -> NoReturn:
         os._exit(0)
 
 
-def load(peer: Peer, module: types.ModuleType, program: str, number: int) -> list[Any]:
+def load(module: types.ModuleType, program: str, number: int) -> list[Any]:
     """Execute the program; the reply to the request that brought it."""
     random.seed(0)
     try:
         exec(compile(program, PROGRAM, "exec", dont_inherit=True), vars(module))
-        return ["ok", number, None, peer.report_blocked()]
     except BaseException as error:
-        return ["raise", number, describe(error), peer.report_blocked()]
-
-
-def offer(peer: Peer, value: Any) -> Any:
-    """How a name of the program is offered: ``None`` for a function (to be called by name), else its value."""
-    return None if callable(value) else peer.encode(value)
+        return ["raise", number, describe(error)]
+    return ["ok", number, None]

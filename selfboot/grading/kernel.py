@@ -19,6 +19,8 @@ import ctypes
 import os
 import platform
 import resource
+import signal
+import stat
 import struct
 import sys
 import sysconfig
@@ -34,13 +36,12 @@ LEVELS = {
 LINUX = sys.platform == "linux"
 libc = ctypes.CDLL(None, use_errno=True)
 
-PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_SECCOMP, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = (
-    *(1, 4, 24, 22, 36, 38),
-)
-CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET, CLONE_THREAD = (
-    *(0x20000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000, 0x10000),
-)
+PR_SET_DUMPABLE, PR_SET_NAME, PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_CHILD_SUBREAPER = 4, 15, 22, 24, 36
+PR_SET_NO_NEW_PRIVS = 38
+CLONE_THREAD, CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x10000, 0x20000, 0x4000000, 0x8000000
+CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
 MS_REC, MS_PRIVATE = 0x4000, 0x40000
+MAX_FDS = 64
 
 
 def check(result: int) -> int:
@@ -59,36 +60,50 @@ def syscall(number: int, *args: Any) -> int:
 
 
 # -- the zygote confines itself, and with that every child --------------------------------------------------------
-def confine(options: dict[str, Any]) -> dict[str, str]:
-    """Apply what the level asked for needs; "auto" tries everything. Returns feature -> "yes" or why not.
+Options = dict[str, Any]
 
-    Must run before threads exist. With namespaces it returns in a forked child, the first process of its namespace.
-    """
-    wanted = LEVELS["namespaces" if options["isolation"] == "auto" else options["isolation"]]
-    steps: dict[str, Callable[[dict[str, Any]], str]] = {
-        "namespaces": enter_namespaces,
-        "rlimits": set_limits,
-        "capabilities": drop_capabilities,
-        "no_new_privs": set_no_new_privs,
-        "landlock": enter_landlock,
-        "seccomp": prepare_seccomp,
-    }
-    report = {name: attempt(step, options) if name in wanted else "not asked for" for name, step in steps.items()}
+
+def confine_first(options: Options) -> dict[str, str]:
+    """Namespaces, which must come before any thread. Where they work, this returns in a forked child."""
+    return apply({"namespaces": enter_namespaces}, options)
+
+
+def confine(options: Options) -> dict[str, str]:
+    """All else that the level asked for needs ("auto": everything). Returns feature -> "yes…" or "no (why)"."""
+    return apply(
+        {
+            "rlimits": set_limits,
+            "no_new_privs": set_no_new_privs,
+            "capabilities": drop_capabilities,
+            "landlock": enter_landlock,
+            "seccomp": enter_seccomp,
+        },
+        options,
+    )
+
+
+def level_of(report: dict[str, str]) -> str:
+    """The strongest level all of whose needs a report says are met."""
     done = [level for level, needs in LEVELS.items() if all(report[need].startswith("yes") for need in needs)]
-    return {"isolation": done[-1] if done else "none", **report}
+    return done[-1] if done else "none"
 
 
-def attempt(step: Callable[[dict[str, Any]], str], options: dict[str, Any]) -> str:
+def apply(steps: dict[str, Callable[[Options], str]], options: Options) -> dict[str, str]:
+    wanted = LEVELS["namespaces" if options["isolation"] == "auto" else options["isolation"]]
+    return {name: attempt(step, options) if name in wanted else "not asked for" for name, step in steps.items()}
+
+
+def attempt(step: Callable[[Options], str], options: Options) -> str:
     if not LINUX and step is not set_limits:
         return f"no ({platform.system()} has none)"
     try:
         return step(options)
     except OSError as error:
-        return f"no ({error.strerror})"
+        return f"no ({error.strerror or error})"
 
 
-def set_limits(options: dict[str, Any]) -> str:
-    limits = {"RLIMIT_CORE": 0, "RLIMIT_FSIZE": options["file_mb"] << 20, "RLIMIT_NOFILE": 64}
+def set_limits(options: Options) -> str:
+    limits = {"RLIMIT_CORE": 0, "RLIMIT_FSIZE": options["file_mb"] << 20, "RLIMIT_NOFILE": MAX_FDS, "RLIMIT_CPU": 600}
     if LINUX:  # macOS refuses a small address space
         limits["RLIMIT_AS"] = options["memory_mb"] << 20
     for name, limit in limits.items():
@@ -96,18 +111,28 @@ def set_limits(options: dict[str, Any]) -> str:
         ceiling = resource.getrlimit(kind)[1]
         limit = limit if ceiling == resource.RLIM_INFINITY else min(limit, ceiling)
         resource.setrlimit(kind, (limit, limit))
+    if LINUX:
+        prctl(PR_SET_CHILD_SUBREAPER, 1)
     return "yes"
 
 
-def enter_namespaces(_: dict[str, Any]) -> str:
-    """New user, pid, net, ipc, uts and mount namespaces; nothing in them but this process and no way to the network."""
-    uid, gid = os.geteuid(), os.getegid()
-    check(
-        libc.unshare(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNS)
-    )
-    for name, text in (("setgroups", "deny"), ("uid_map", f"65534 {uid} 1"), ("gid_map", f"65534 {gid} 1")):
-        Path(f"/proc/self/{name}").write_text(text)
-    check(libc.mount(None, b"/", None, ctypes.c_ulong(MS_REC | MS_PRIVATE), None))
+def enter_namespaces(_: Options) -> str:
+    """New user, pid, net, ipc, uts and mount namespaces; nothing in them but this process and no way to the network.
+
+    Tried in a throw-away child first: a process that gets only half of them could not go on without them.
+    """
+    probe = os.fork()
+    if probe == 0:
+        number = 0
+        try:
+            unshare_all()
+        except OSError as error:
+            number = error.errno or 255
+        os._exit(number)
+    number = os.waitstatus_to_exitcode(os.waitpid(probe, 0)[1])
+    if number:
+        raise OSError(number, os.strerror(number))
+    unshare_all()
     pid = os.fork()
     if pid:  # the outer half only waits, holding nothing
         os.closerange(0, 256)
@@ -116,19 +141,25 @@ def enter_namespaces(_: dict[str, Any]) -> str:
     return "yes (user, pid, net, ipc, uts, mount)"
 
 
-def drop_capabilities(_: dict[str, Any]) -> str:
-    for capability in range(64):
-        with contextlib.suppress(OSError):
-            prctl(PR_CAPBSET_DROP, capability)
-    header = struct.pack("Ii", 0x20080522, 0)
-    check(libc.capset(header, bytes(24)))
-    return "yes (none left)"
+def unshare_all() -> None:
+    uid, gid = os.geteuid(), os.getegid()
+    check(libc.unshare(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNS))
+    for name, text in (("setgroups", "deny"), ("uid_map", f"65534 {uid} 1"), ("gid_map", f"65534 {gid} 1")):
+        Path(f"/proc/self/{name}").write_text(text)
+    check(libc.mount(None, b"/", None, ctypes.c_ulong(MS_REC | MS_PRIVATE), None))
 
 
-def set_no_new_privs(_: dict[str, Any]) -> str:
+def set_no_new_privs(_: Options) -> str:
     prctl(PR_SET_NO_NEW_PRIVS, 1)
-    prctl(PR_SET_DUMPABLE, 0)  # no core dumps, no ptrace, /proc/self belongs to root
     return "yes"
+
+
+def drop_capabilities(_: Options) -> str:
+    for capability in range(64):
+        with contextlib.suppress(OSError):  # past the last one, or not ours to drop
+            prctl(PR_CAPBSET_DROP, capability)
+    check(libc.capset(struct.pack("Ii", 0x20080522, 0), bytes(24)))
+    return "yes (none left)"
 
 
 # -- Landlock: which files ----------------------------------------------------------------------------------------
@@ -137,18 +168,20 @@ CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 4: (1 << 15) - 1, 5: (1 << 16) - 1}
 
 
-def enter_landlock(options: dict[str, Any]) -> str:
+def enter_landlock(options: Options) -> str:
     abi = syscall(CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(1))
     rights = RIGHTS[min(abi, 5)]
-    attributes = struct.pack("QQQ", rights, 3 if abi >= 4 else 0, 3 if abi >= 6 else 0)[: 8 if abi < 4 else 16 if abi < 6 else 24]
+    sizes = 8 if abi < 4 else 16 if abi < 6 else 24  # TCP since ABI 4, signals and abstract sockets since 6
+    attributes = struct.pack("QQQ", rights, 3, 3)[:sizes]
     ruleset = syscall(CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), ctypes.c_uint32(0))
     for path in readable_paths(options):
         allow_path(ruleset, path, READ_FILE | READ_DIR)
     allow_path(ruleset, Path("/dev/null"), READ_FILE | WRITE_FILE)
-    for path in options["writable"]:
-        allow_path(ruleset, Path(path), rights & ~1)  # everything but execution
+    if options["roomy"]:
+        allow_path(ruleset, Path(options["scratch"]), rights & ~1)  # everything but execution
     syscall(RESTRICT_SELF, ctypes.c_int(ruleset), ctypes.c_uint32(0))
     os.close(ruleset)
+    prctl(PR_SET_DUMPABLE, 0)  # no core dumps, no ptrace
     return f"yes (ABI {abi})"
 
 
@@ -158,7 +191,7 @@ def allow_path(ruleset: int, path: Path, rights: int) -> None:
     except OSError:
         return
     try:
-        if not os.path.isdir(f"/proc/self/fd/{fd}"):  # noqa: PTH112 - a descriptor, not a path
+        if not stat.S_ISDIR(os.fstat(fd).st_mode):
             rights &= READ_FILE | WRITE_FILE
         rule = ctypes.create_string_buffer(struct.pack("=Qi", rights, fd))
         syscall(ADD_RULE, ctypes.c_int(ruleset), ctypes.c_int(1), rule, ctypes.c_uint32(0))
@@ -166,7 +199,7 @@ def allow_path(ruleset: int, path: Path, rights: int) -> None:
         os.close(fd)
 
 
-def readable_paths(options: dict[str, Any]) -> Iterable[Path]:
+def readable_paths(options: Options) -> Iterable[Path]:
     standard = Path(sysconfig.get_path("stdlib", vars={"installed_base": sys.base_prefix}))
     yield from (entry for entry in standard.iterdir() if entry.name not in ("site-packages", "dist-packages"))
     yield from system_library_folders()
@@ -175,7 +208,7 @@ def readable_paths(options: dict[str, Any]) -> Iterable[Path]:
 
 def system_library_folders() -> set[Path]:
     """Folders of the shared libraries that this process has loaded, unless Python packages lie in them too."""
-    with open("/proc/self/maps") as maps:
+    with Path("/proc/self/maps").open() as maps:
         loaded = {Path(line.split(maxsplit=5)[5].strip()).parent for line in maps if ".so" in line}
     return {folder for folder in loaded if not any(folder.glob("python*"))}
 
@@ -214,63 +247,127 @@ WRITE_CALLS: dict[str, tuple[int, int]] = {
 SOME: dict[str, tuple[tuple[int, int], int, tuple[int, ...]]] = {
     "fcntl": ((72, 25), 1, (0, 1, 2, 3, 4, 5, 6, 1030)),  # never F_SETOWN, which can aim signals at others
     "ioctl": ((16, 29), 1, (0x5401, 0x5413, 0x541B, 0x5450, 0x5451)),  # isatty, size, FIONREAD, close-on-exec
-    "prctl": ((157, 167), 0, (15,)),  # the thread's name
     "prlimit64": ((302, 261), 0, (0,)),  # one's own limits
 }
+# What the zygote needs beyond that, and its children lose: to fork, to end and reap them, to talk to the worker.
+ZYGOTE_CALLS: dict[str, tuple[int, int]] = {
+    "sendto": (44, 206), "recvmsg": (47, 212), "clone": (56, 220), "wait4": (61, 260), "kill": (62, 129),
+    "setsid": (112, 157), "prctl": (157, 167),
+}  # fmt: skip
+# What tests that need real objects may also do where namespaces contain it (unittests.py).
+ROOMY_CALLS: dict[str, tuple[int, int]] = {
+    "socket": (41, 198), "connect": (42, 203), "accept": (43, 202), "sendto": (44, 206), "recvfrom": (45, 207),
+    "sendmsg": (46, 211), "recvmsg": (47, 212), "shutdown": (48, 210), "bind": (49, 200), "listen": (50, 201),
+    "getsockname": (51, 204), "getpeername": (52, 205), "socketpair": (53, 199), "setsockopt": (54, 208),
+    "getsockopt": (55, 209), "accept4": (288, 242), "clone": (56, 220), "wait4": (61, 260), "waitid": (247, 95),
+    "kill": (62, 129), "tgkill": (234, 131), "setpgid": (109, 154), "setsid": (112, 157), "chmod": (90, -1),
+    "fchmod": (91, 52), "fchmodat": (268, 53), "utimensat": (280, 88), "link": (86, -1), "symlink": (88, -1),
+    "linkat": (265, 37), "symlinkat": (266, 36), "statfs": (137, 43), "fstatfs": (138, 44), "fadvise64": (221, 223),
+    "fallocate": (285, 47), "sendfile": (40, 71), "copy_file_range": (326, 285), "memfd_create": (319, 279),
+    "timerfd_create": (283, 85), "sched_setaffinity": (203, 122), "sched_getparam": (143, 121),
+    "sched_getscheduler": (145, 120), "getrlimit": (97, 163), "mlock": (149, 228), "munlock": (150, 229),
+}  # fmt: skip
 CLONE, CLONE3 = (56, 220), 435
 MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 LOAD, JUMP_EQUAL, JUMP_GREATER, JUMP_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 ALLOW, KILL, EPERM, ENOSYS = 0x7FFF0000, 0x80000000, 0x50001, 0x50026
+Line = tuple[int, int, int, int]
 
 
-def seccomp_program(writing: bool) -> bytes:
-    """An allow-list as BPF. Forbidden calls fail with EPERM; a foreign call convention kills."""
-    column, audit = MACHINES[platform.machine()]
-    code = [(LOAD, 0, 0, 4), (JUMP_EQUAL, 1, 0, audit), (RETURN, 0, 0, KILL), (LOAD, 0, 0, 0)]
+def allow_list(column: int, audit: int, tables: list[dict[str, tuple[int, int]]]) -> list[Line]:
+    """Everything not listed fails with EPERM; a foreign call convention kills."""
+    code: list[Line] = [(LOAD, 0, 0, 4), (JUMP_EQUAL, 1, 0, audit), (RETURN, 0, 0, KILL), (LOAD, 0, 0, 0)]
     if column == 0:  # x32 calls on x86_64
         code += [(JUMP_GREATER, 0, 1, 0x40000000), (RETURN, 0, 0, KILL)]
     code += [(JUMP_EQUAL, 0, 1, CLONE3), (RETURN, 0, 0, ENOSYS)]  # glibc then uses clone, whose flags can be seen
-    code += [(JUMP_EQUAL, 0, 4, CLONE[column]), (LOAD, 0, 0, 16), (JUMP_BIT, 0, 1, CLONE_THREAD)]
-    code += [(RETURN, 0, 0, ALLOW), (RETURN, 0, 0, EPERM)]
+    for number in sorted({numbers[column] for table in tables for numbers in table.values()} - {-1}):
+        code += [(JUMP_EQUAL, 0, 1, number), (RETURN, 0, 0, ALLOW)]
     for numbers, argument, values in SOME.values():
         code += [(JUMP_EQUAL, 0, 2 * len(values) + 2, numbers[column]), (LOAD, 0, 0, 16 + 8 * argument)]
         for value in values:
             code += [(JUMP_EQUAL, 0, 1, value), (RETURN, 0, 0, ALLOW)]
         code += [(RETURN, 0, 0, EPERM)]
-    for numbers in [*CALLS.values(), *(WRITE_CALLS.values() if writing else ())]:
-        if numbers[column] >= 0:
-            code += [(JUMP_EQUAL, 0, 1, numbers[column]), (RETURN, 0, 0, ALLOW)]
-    return b"".join(struct.pack("HBBI", *line) for line in [*code, (RETURN, 0, 0, EPERM)])
+    return [*code, (RETURN, 0, 0, EPERM)]
+
+
+def deny_list(column: int) -> list[Line]:
+    """Takes back from a child what the zygote needs: it may start threads, no processes, and name them."""
+    code: list[Line] = [(LOAD, 0, 0, 0)]
+    for name, numbers in ZYGOTE_CALLS.items():
+        if name not in ("clone", "prctl"):
+            code += [(JUMP_EQUAL, 0, 1, numbers[column]), (RETURN, 0, 0, EPERM)]
+    code += [(JUMP_EQUAL, 0, 4, CLONE[column]), (LOAD, 0, 0, 16), (JUMP_BIT, 0, 1, CLONE_THREAD)]
+    code += [(RETURN, 0, 0, ALLOW), (RETURN, 0, 0, EPERM)]
+    code += [(JUMP_EQUAL, 0, 4, ZYGOTE_CALLS["prctl"][column]), (LOAD, 0, 0, 16), (JUMP_EQUAL, 0, 1, PR_SET_NAME)]
+    return [*code, (RETURN, 0, 0, ALLOW), (RETURN, 0, 0, EPERM), (RETURN, 0, 0, ALLOW)]
 
 
 class Filter(ctypes.Structure):
+    """``struct sock_fprog``; keeps its code alive."""
+
     _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.c_void_p))
 
+    def __init__(self, lines: list[Line]) -> None:
+        text = b"".join(struct.pack("HBBI", *line) for line in lines)
+        self.buffer = ctypes.create_string_buffer(text, len(text))
+        super().__init__(len(lines), ctypes.addressof(self.buffer))
 
-class Seccomp:
-    """The filter, built once by the zygote and installed by each child."""
-
-    program: ctypes.Array[ctypes.c_char] | None = None
-    installed: Filter | None = None
+    def install(self) -> None:
+        if install(PR_SET_SECCOMP, 2, ctypes.addressof(self), 0, 0) != 0:
+            raise OSError("seccomp filter refused")
 
 
-def prepare_seccomp(options: dict[str, Any]) -> str:
+install = ctypes.CDLL(None).prctl  # without errno keeping: every page that a child touches costs
+install.argtypes = [ctypes.c_int, *[ctypes.c_ulong] * 4]
+child_filter: Filter | None = None
+
+
+def enter_seccomp(options: Options) -> str:
+    """The allow-list, here and for all children; children add ``child_filter``."""
+    global child_filter
     if platform.machine() not in MACHINES:
         return f"no (no call table for {platform.machine()})"
-    allowed = ctypes.c_uint32(ALLOW)
-    syscall({"x86_64": 317, "aarch64": 277}[platform.machine()], ctypes.c_uint(2), ctypes.c_uint(0), ctypes.byref(allowed))
-    code = seccomp_program(bool(options["writable"]))
-    Seccomp.program = ctypes.create_string_buffer(code, len(code))
-    Seccomp.installed = Filter(len(code) // 8, ctypes.addressof(Seccomp.program))
-    return f"yes (allow-list of {len(CALLS)})"
+    column, audit = MACHINES[platform.machine()]
+    tables = [CALLS, ZYGOTE_CALLS]
+    if options["roomy"]:
+        tables.append(WRITE_CALLS)
+    if options["roomy"] and os.getpid() == 1:
+        tables.append(ROOMY_CALLS)
+    else:
+        child_filter = Filter(deny_list(column))
+    check(libc.prctl(PR_SET_SECCOMP, 2, ctypes.byref(Filter(allow_list(column, audit, tables))), 0, 0))
+    return f"yes ({len(CALLS)} calls allowed)"
 
 
 # -- each child ----------------------------------------------------------------------------------------------------
-def confine_child(cpu_s: int) -> None:
-    """Own session, death with the zygote, a CPU limit, and from here on the allow-list."""
+def confine_child() -> None:
+    """A session of its own, then the last filter. Raises ``OSError`` when the filter cannot be set."""
     os.setsid()
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))
-    if LINUX:
-        prctl(PR_SET_PDEATHSIG, 9)
-    if Seccomp.installed is not None:
-        check(libc.prctl(PR_SET_SECCOMP, 2, ctypes.byref(Seccomp.installed), 0, 0))
+    if child_filter is not None:
+        child_filter.install()
+
+
+def end_strays() -> None:
+    """End what children left behind, where they could leave anything. Reaps as the first process or as subreaper."""
+    while True:
+        strays = children_of_this_process()
+        for pid in strays:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        if os.getpid() == 1:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(-1, signal.SIGKILL)
+        try:
+            os.waitpid(-1, 0 if strays or os.getpid() == 1 else os.WNOHANG)
+        except ChildProcessError:
+            return
+        if not strays and os.getpid() != 1:
+            return
+
+
+def children_of_this_process() -> list[int]:
+    path = Path(f"/proc/self/task/{os.getpid()}/children")
+    try:
+        return [int(pid) for pid in path.read_text().split()]
+    except OSError:  # confined from /proc, or a system without it
+        return []

@@ -13,11 +13,13 @@ import functools
 import os
 import random
 import symtable
+import sys
 import types
 from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
-from selfboot.grading.wire import Broken, FdStream, Peer, TooLarge, clean, from_frame, to_frame
+from selfboot.grading.values import TooLarge
+from selfboot.grading.wire import Broken, FdStream, Peer, clean, from_frame, to_frame
 
 TESTS = "<tests>"
 MAX_TESTS = 32 << 20  # characters of test source
@@ -83,11 +85,9 @@ def run_tests(tests: Tests, entry_point: str, peer: Peer) -> Verdict:
 def program_scope(peer: Peer, names: list[str]) -> dict[str, Any]:
     """What the program offers for ``names``: functions to call over there, plain values as they are."""
     offered = peer.request("get", names)
-    if type(offered) is not dict or not offered.keys() <= set(names):
-        raise Broken("error", "ProtocolError: malformed reply")
-    return {
-        name: remote_function(peer, name) if value is None else peer.decode(value) for name, value in offered.items()
-    }
+    with peer.reading():
+        found = {name: offered[name] for name in names if offered[name] is not False}
+        return {name: remote_function(peer, name) if o is True else peer.decode(*o) for name, o in found.items()}
 
 
 def peer_verdict(peer: Peer) -> Verdict | None:
@@ -142,7 +142,7 @@ def statement_at(source: str, line: int) -> str:
     return (ast.get_source_segment(source, best) if best is not None else "") or ""
 
 
-def serve(worker_fd: int, candidate_fd: int) -> NoReturn:
+def serve(worker_fd: int, candidate_fd: int, watch: Callable[..., None] | None) -> NoReturn:
     """The sandboxed tester: read tests from the worker, run them against the candidate, say how it went.
 
     The verdict carries a nonce that the candidate never sees and that only comes after the last test. Tests that exit
@@ -150,6 +150,8 @@ def serve(worker_fd: int, candidate_fd: int) -> NoReturn:
     """
     try:
         worker = FdStream(worker_fd)
+        if watch is not None:
+            sys.addaudithook(watch)
         source, entry_point, nonce = from_frame(worker.recv())
         verdict = judge(source, entry_point, Peer(FdStream(candidate_fd)))
         worker.send(to_frame([nonce, *verdict]))
@@ -162,4 +164,14 @@ def judge(source: str, entry_point: str, peer: Peer) -> Verdict:
         tests = compile_tests(source)
     except BaseException as error:
         return Verdict("error", clean(f"{type(error).__name__} in the tests: {error}"))
-    return run_tests(tests, entry_point, peer)
+    return name_refusal(run_tests(tests, entry_point, peer), peer)
+
+
+def name_refusal(verdict: Verdict, peer: Peer) -> Verdict:
+    """A failure says so where the sandbox refused something or memory ran out."""
+    kind = verdict.detail.partition(":")[0]
+    if verdict.status == "passed":
+        return verdict
+    if peer.blocked or kind == "PermissionError":
+        return Verdict("blocked", peer.blocked or verdict.detail, verdict.line)
+    return verdict._replace(status="memory") if kind == "MemoryError" else verdict

@@ -1,7 +1,8 @@
-"""The trusted process that holds benchmark tests and decides. One a core; it starts and drives one zygote.
+"""The trusted process that holds benchmark tests and decides. One a core; each drives a zygote of its own.
 
-Jobs and outcomes are frames on the descriptor that the grader passed. A job is
-``[program, entry_point, tests, trusted, timeout_s]``, an outcome ``[status, detail, line, seconds]``.
+Jobs and outcomes are frames on the descriptor that the grader passed: ``[kind, ..., timeout_s]`` in,
+``[status, detail, line, seconds, extra]`` out. Kinds: ``grade`` (program, entry point, tests or ``None`` for the same
+tests as before, trusted), ``call`` (program, entry point, encoded inputs) and ``unittest`` (program, tests).
 """
 
 from __future__ import annotations
@@ -20,63 +21,80 @@ from typing import Any
 
 from selfboot.grading import tester
 from selfboot.grading.tester import Tests, Verdict
-from selfboot.grading.wire import Broken, Peer, SocketStream, clean, from_frame, to_frame
+from selfboot.grading.wire import LATE, Broken, Peer, SocketStream, clean, from_frame, to_frame
 
 MAX_PROGRAM = 1 << 20  # characters
-STATUSES = frozenset(("passed", "wrong", "error", "timeout", "memory", "blocked"))
-SIGNALS = {signal.SIGXCPU: "timeout"}
+MAX_TESTS_KEPT = 512
+STATUSES = frozenset(("passed", "wrong", "error", "timeout", "memory", "blocked", "closed"))
+ALARM_S = 0.05  # how long after the time-out a test that still computes is interrupted
 
 
-def main(fd: int, options: dict[str, Any]) -> None:
+def main(fd: int, alive_fd: int, options: dict[str, Any]) -> None:
+    """Serve until the grader closes its end. ``alive_fd`` is only held, so that its other end sees this process end."""
     grader = SocketStream(socket.socket(fileno=fd))
     limit = options["worker_memory_mb"] << 20
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    worker = Worker(options)
-    grader.send(to_frame(worker.zygote.report))
+    if sys.platform == "linux":
+        resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+    worker = Worker(alive_fd, options)
+    grader.send(to_frame(worker.zygote("plain").report))
     try:
         while True:
-            grader.send(to_frame(worker.grade(*from_frame(grader.recv()))))
+            grader.send(to_frame(worker.work(from_frame(grader.recv()))))
     except Broken:
-        worker.zygote.close()
+        worker.close()
+
+
+class ZygoteLost(Exception):
+    """The zygote ended: only possible where the kernel keeps a program from little (level ``rlimits``)."""
 
 
 class Zygote:
-    """The worker's handle on its zygote: asks for children, hands them sockets, hears how they ended."""
+    """The worker's handle on a zygote: asks for children, hands them sockets, hears how they ended."""
 
-    def __init__(self, options: dict[str, Any]) -> None:
+    def __init__(self, alive_fd: int, options: dict[str, Any]) -> None:
         self.control, theirs = socket.socketpair()
-        call = f"zygote.main({theirs.fileno()}, {options!r})"
+        call = f"zygote.main({theirs.fileno()}, {alive_fd}, {options!r})"
         code = f"import sys; sys.path.insert(0, {options['root']!r}); from selfboot.grading import zygote; {call}"
         self.process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-X", "utf8", "-c", code],
-            env={"PYTHONHASHSEED": "0", "LANG": "C.UTF-8"},
-            cwd="/",
+            [sys.executable, *FLAGS, "-c", code],
+            env={**ENVIRONMENT, **options["environment"]},
+            cwd=options["scratch"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            pass_fds=(theirs.fileno(),),
+            pass_fds=(theirs.fileno(), alive_fd),
         )
         theirs.close()
         self.reader = self.control.makefile("rb")
-        self.report: dict[str, str] = self._reply()
         self.dirty = False
+        self.report: dict[str, str] = self._reply()
 
     def _reply(self) -> dict[str, Any]:
         line = self.reader.readline()
         if not line:
-            raise RuntimeError("the zygote ended")
+            raise ZygoteLost
         reply: dict[str, Any] = json.loads(line)
         return reply
 
     def fork(self, role: str, *ends: socket.socket) -> None:
-        socket.send_fds(self.control, [role.encode()], [end.fileno() for end in ends])
+        """Fork a child that holds ``ends``; closes them here."""
+        try:
+            socket.send_fds(self.control, [role.encode()], [end.fileno() for end in ends])
+        except OSError:
+            raise ZygoteLost from None
+        finally:
+            for end in ends:
+                end.close()
         self.dirty = True
 
     def reap(self) -> dict[str, int]:
-        """Kill and reap the children; role -> wait status."""
+        """Kill and reap the children: role -> wait status."""
         if not self.dirty:
             return {}
-        self.control.sendall(b"K")
+        try:
+            self.control.sendall(b"K")
+        except OSError:
+            raise ZygoteLost from None
         self.dirty = False
         return self._reply()
 
@@ -86,90 +104,154 @@ class Zygote:
         self.process.wait()
 
 
+# No site-packages, nothing from the working folder or the caller's environment; a fixed order of sets of strings.
+FLAGS = ("-s", "-S", "-P", "-X", "utf8")
+ENVIRONMENT = {"PYTHONHASHSEED": "0", "LANG": "C.UTF-8"}
+
+
 class Worker:
-    def __init__(self, options: dict[str, Any]) -> None:
-        self.zygote = Zygote(options)
+    """Works off jobs one at a time, with a fresh child for each."""
+
+    def __init__(self, alive_fd: int, options: dict[str, Any]) -> None:
+        self.alive_fd, self.options = alive_fd, options
+        self.zygotes: dict[str, Zygote] = {}
         self.compiled: collections.OrderedDict[str, Tests] = collections.OrderedDict()
+        self.tests = ""
         self.deadline = 0.0
+        self.peer: Peer | None = None
+        self.armed = False
         signal.signal(signal.SIGALRM, self._late)
 
-    def _late(self, *_: object) -> None:
-        raise Broken("timeout", "TimeoutError: time limit exceeded in a test")
+    def zygote(self, profile: str) -> Zygote:
+        if profile not in self.zygotes:
+            self.zygotes[profile] = Zygote(self.alive_fd, {**self.options, **self.options["profiles"][profile]})
+        return self.zygotes[profile]
 
-    def grade(self, program: str, entry_point: str, tests: str, trusted: bool, timeout_s: float) -> list[Any]:
-        """Judge one program; always returns, at the latest shortly after ``timeout_s``, with its processes gone."""
+    def close(self) -> None:
+        for zygote in self.zygotes.values():
+            zygote.close()
+
+    def work(self, job: list[Any]) -> list[Any]:
+        """Judge one program; always returns, at the latest shortly after the time-out, with its processes gone."""
+        kind, *rest, timeout_s = job
         start = time.monotonic()
         self.deadline = start + timeout_s
-        peer = Peer(SocketStream(socket.socket(socket.AF_UNIX), self.deadline))
+        profile = "unittest" if kind == "unittest" else "plain"
         try:
-            verdict = self._judge(program, entry_point, tests, trusted, peer)
-        except Broken as broken:
-            verdict = Verdict(broken.status, broken.detail)
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-        peer.stream.sock.close()  # type: ignore[attr-defined]
-        verdict = self._explain(verdict, self.zygote.reap(), peer)
-        return [verdict.status, verdict.detail, verdict.line, time.monotonic() - start]
+            verdict, extra = self._limited(getattr(self, f"_{kind}"), rest)
+            ended = self.zygote(profile).reap()
+        except ZygoteLost:
+            self.zygotes.pop(profile).close()
+            verdict, extra, ended = Verdict("error", "SystemExit: the program ended the sandbox"), None, {}
+        verdict = explain(verdict, ended, self.peer)
+        self.peer = None
+        return [verdict.status, verdict.detail, verdict.line, time.monotonic() - start, extra]
 
-    def _judge(self, program: str, entry_point: str, tests: str, trusted: bool, peer: Peer) -> Verdict:
+    def _limited(self, judge: Any, rest: list[Any]) -> tuple[Verdict, Any]:
+        """Run ``judge`` under the alarm, which ends a test that computes for too long on what a program returned."""
+        self.armed = True
+        signal.setitimer(signal.ITIMER_REAL, max(self.deadline - time.monotonic(), 0) + ALARM_S)
+        try:
+            try:
+                answer = judge(*rest)
+                verdict, extra = answer if type(answer) is tuple else (answer, None)
+            finally:
+                self.armed = False
+        except Broken as broken:
+            verdict, extra = Verdict(broken.status, broken.detail), None
+        except MemoryError:
+            verdict, extra = Verdict("memory", "MemoryError: in a test on what the program returned"), None
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        if self.peer is not None:
+            self.peer.stream.sock.close()  # type: ignore[attr-defined]
+        return verdict, extra
+
+    def _late(self, *_: object) -> None:
+        if self.armed:
+            late = Broken("timeout", f"{LATE} in a test")
+            if self.peer is not None:
+                self.peer.broken = self.peer.broken or late
+            raise late
+
+    def _load(self, program: str) -> Verdict | None:
+        """Fork a candidate and have it load the program; ``None`` when that went well."""
         if len(program) > MAX_PROGRAM:
             return Verdict("error", f"ValueError: the program is longer than {MAX_PROGRAM} characters")
         ours, theirs = socket.socketpair()
-        peer.stream = SocketStream(ours, self.deadline)
-        self.zygote.fork("C", theirs)
-        theirs.close()
-        compiled = self._compile(tests) if trusted else None
+        self.peer = peer = Peer(SocketStream(ours, self.deadline))
+        self.zygote("plain").fork("C", theirs)
         try:
             peer.request("load", program)
         except Exception as error:
             return tester.explain(error, "", peer)
+        return None
+
+    def _grade(self, program: str, entry_point: str, tests: str | None, trusted: bool) -> Verdict:
+        self.tests = self.tests if tests is None else tests
+        try:
+            compiled = self._compile(self.tests) if trusted else None
+        except (SyntaxError, ValueError, RecursionError) as error:
+            return Verdict("invalid", clean(f"{type(error).__name__}: {error}"))
+        failed = self._load(program)
+        if failed is not None or self.peer is None:
+            return failed or Verdict("error")
         if compiled is None:
-            return self._hand_over(tests, entry_point, ours)
-        signal.setitimer(signal.ITIMER_REAL, max(self.deadline - time.monotonic(), 0.001) + 0.05)
-        return tester.run_tests(compiled, entry_point, peer)
+            return self._hand_over(self.tests, entry_point, self.peer)
+        return tester.run_tests(compiled, entry_point, self.peer)
 
     def _compile(self, source: str) -> Tests:
         tests = self.compiled.pop(source, None) or tester.compile_tests(source)
         self.compiled[source] = tests
-        while len(self.compiled) > 512 or sum(map(len, self.compiled)) > tester.CACHE_BYTES:
+        while len(self.compiled) > MAX_TESTS_KEPT or sum(map(len, self.compiled)) > tester.CACHE_BYTES:
             self.compiled.popitem(last=False)
         return tests
 
-    def _hand_over(self, tests: str, entry_point: str, ours: socket.socket) -> Verdict:
+    def _hand_over(self, tests: str, entry_point: str, peer: Peer) -> Verdict:
         """Let a sandboxed tester of its own run model-written tests against the candidate."""
-        mine, theirs = socket.socketpair()
-        ours.setblocking(True)  # the flag belongs to the open file, which the tester shares
-        self.zygote.fork("T", theirs, ours)
-        theirs.close()
-        ours.close()
-        with mine:
-            channel, nonce = SocketStream(mine, self.deadline), secrets.token_hex(16)
-            channel.send(to_frame([tests, entry_point, nonce]))
-            return self._verdict(from_frame(channel.recv()), nonce)
+        candidate: socket.socket = peer.stream.sock  # type: ignore[attr-defined]
+        candidate.setblocking(True)  # the flag belongs to the open file, which the tester shares
+        return self._verdict_of("plain", "T", [tests, entry_point], candidate)
 
-    def _verdict(self, message: Any, nonce: str) -> Verdict:
+    def _unittest(self, program: str, tests: str) -> Verdict:
+        return self._verdict_of("unittest", "U", [program, tests])
+
+    def _verdict_of(self, profile: str, role: str, job: list[Any], *ends: socket.socket) -> Verdict:
+        """The verdict of a sandboxed process on ``job``, told apart from anything else it may say by a nonce."""
+        mine, theirs = socket.socketpair()
+        self.zygote(profile).fork(role, theirs, *ends)
+        with mine:
+            stream, nonce = SocketStream(mine, self.deadline), secrets.token_hex(16)
+            stream.send(to_frame([*job, nonce]))
+            message = from_frame(stream.recv())
         if not isinstance(message, list) or len(message) != 4 or message[0] != nonce or message[1] not in STATUSES:
             return Verdict("error", "ProtocolError: the tests ended without a verdict")
         _, status, detail, line = message
         return Verdict(status, clean(str(detail)), line if type(line) is int else None)
 
-    def _explain(self, verdict: Verdict, ended: dict[str, int], peer: Peer) -> Verdict:
-        """Turn "the process ended" into why, and name what the sandbox refused. Never turns anything into a pass."""
-        if verdict.status == "passed":
-            return verdict
-        kind = verdict.detail.partition(":")[0]
-        if verdict.status == "closed":
-            verdict = self._death(ended)
-        if peer.blocked or kind == "PermissionError":
-            return Verdict("blocked", clean(peer.blocked or verdict.detail), verdict.line)
-        if kind == "MemoryError":
-            return Verdict("memory", verdict.detail, verdict.line)
-        return verdict
+    def _call(self, program: str, entry_point: str, batch: Any) -> tuple[Verdict, Any]:
+        """Results of a program on many inputs, still encoded; ``passed`` here means that no call raised."""
+        failed = self._load(program)
+        if failed is not None or self.peer is None:
+            return failed or Verdict("error"), None
+        values, error = self.peer.request("map", entry_point, batch)
+        if error is not None:
+            return Verdict("error", clean(f"{error[0]}: {error[1]}")), None
+        return Verdict("passed"), values
 
-    def _death(self, ended: dict[str, int]) -> Verdict:
-        code = os.waitstatus_to_exitcode(next((ended[role] for role in "TC" if role in ended), 0))
+
+def explain(verdict: Verdict, ended: dict[str, int], peer: Peer | None) -> Verdict:
+    """Turn "the process ended" into why, and name what the sandbox refused. Never turns anything into a pass."""
+    if verdict.status == "closed":
+        verdict = death(ended)
+    return verdict if peer is None else tester.name_refusal(verdict, peer)
+
+
+def death(ended: dict[str, int]) -> Verdict:
+    """Why a process ended without an answer. An exit code is only ever a reason to fail."""
+    for role in "UTC":
+        code = os.waitstatus_to_exitcode(ended.get(role, 0))
         if code == -signal.SIGXCPU:
             return Verdict("timeout", "TimeoutError: CPU time limit exceeded")
         if code < 0 and code != -signal.SIGKILL:
             return Verdict("error", f"SystemError: the program crashed ({signal.Signals(-code).name})")
-        return Verdict("error", "SystemExit: the program ended its process")
+    return Verdict("error", "SystemExit: the program ended its process")

@@ -1,8 +1,8 @@
 """The clean process that forks one child a program: standard library loaded, environment empty, nothing to steal.
 
-Control messages are single bytes with descriptors attached: ``C`` fork a candidate on the attached socket, ``T`` fork a
-tester on the two attached ones, ``K`` kill and reap every child and report how they ended. When the control socket
-closes, so does everything here.
+Control messages are single bytes with descriptors attached: ``C`` fork a candidate on the attached socket, ``T`` a
+tester on the two attached ones, ``U`` a unittest run, ``K`` kill and reap every child and say how they ended. When the
+control socket closes, so does everything here.
 """
 
 from __future__ import annotations
@@ -14,34 +14,55 @@ import os
 import signal
 import socket
 import sys
-from typing import Any
+import sysconfig
+from typing import Any, NoReturn
 
-from selfboot.grading import candidate, kernel, tester
-from selfboot.grading.wire import words
+from selfboot.grading import candidate, kernel, tester, unittests
+from selfboot.grading.values import words
 
 PRELOAD = words(
-    """abc array bisect cmath collections collections.abc contextlib copy dataclasses datetime decimal enum fractions
-    functools hashlib heapq itertools json math numbers operator random re statistics string sys textwrap time typing
-    unicodedata"""
+    """abc array bisect cmath collections collections.abc contextlib copy ctypes dataclasses datetime decimal enum
+    fractions functools hashlib heapq itertools json math numbers operator random re statistics string sys textwrap time
+    typing unicodedata"""
 )
+FIRST_FD = 3
 
 
-def main(control_fd: int, options: dict[str, Any]) -> None:
-    control = socket.socket(fileno=control_fd)
-    for name in PRELOAD:
-        __import__(name)
-    report = kernel.confine(options)
+def main(control_fd: int, alive_fd: int, options: dict[str, Any]) -> None:
+    """Serve until the control socket closes. ``alive_fd`` is only held, so that its other end sees this process end."""
     sys.path[:] = [path for path in sys.path if path != options["root"]]
+    report = kernel.confine_first(options)  # before anything can start a thread
+    control = socket.socket(fileno=control_fd)
+    preload(options)
+    report |= kernel.confine(options)
+    report["isolation"] = kernel.level_of(report)
     control.sendall(json.dumps(report).encode() + b"\n")
     gc.collect()
     gc.freeze()
-    Zygote(control).loop()
+    Zygote(control, options).loop()
+
+
+def preload(options: dict[str, Any]) -> None:
+    import _sitebuiltins
+    import builtins
+    import importlib.util
+
+    builtins.exit = _sitebuiltins.Quitter("exit", "Ctrl-D")
+    builtins.quit = _sitebuiltins.Quitter("quit", "Ctrl-D")
+    sys.path.extend(options["path"])
+    for name in [*PRELOAD, *options["preload"]]:
+        with contextlib.suppress(ImportError):
+            __import__(name)
+    importlib.util.find_spec("no_such_module")  # reads the folders of sys.path while they can still be listed
 
 
 class Zygote:
-    def __init__(self, control: socket.socket) -> None:
-        self.control = control
+    def __init__(self, control: socket.socket, options: dict[str, Any]) -> None:
+        self.control, self.options = control, options
         self.children: dict[int, str] = {}
+        self.watch: candidate.Watch | None = None
+        if not options["roomy"]:
+            self.watch = candidate.Watch((sysconfig.get_path("stdlib"), "/usr/share/zoneinfo", "/dev/"))
 
     def loop(self) -> None:
         while True:
@@ -62,14 +83,20 @@ class Zygote:
         for fd in fds:
             os.close(fd)
 
-    def become(self, role: str, fds: list[int]) -> None:
+    def become(self, role: str, fds: list[int]) -> NoReturn:
+        """The child: drop every descriptor but its own, confine, and turn into what was asked for."""
         try:
-            self.control.close()
-            kernel.confine_child(600)
+            high = [os.dup2(fd, kernel.MAX_FDS - 1 - place) for place, fd in enumerate(fds)]
+            for place, fd in enumerate(high, FIRST_FD):
+                os.dup2(fd, place)
+            os.closerange(FIRST_FD + len(fds), kernel.MAX_FDS)
+            kernel.confine_child()
             if role == "C":
-                candidate.serve(fds[0])
+                candidate.serve(FIRST_FD, self.watch)
+            elif role == "T":
+                tester.serve(FIRST_FD, FIRST_FD + 1, self.watch)
             else:
-                tester.serve(fds[0], fds[1])
+                unittests.serve(FIRST_FD)
         finally:
             os._exit(1)
 
@@ -81,4 +108,6 @@ class Zygote:
                 os.kill(pid, signal.SIGKILL)
             ended[role] = os.waitpid(pid, 0)[1]
         self.children.clear()
+        if kernel.child_filter is None:  # only then can there be grandchildren
+            kernel.end_strays()
         return ended
