@@ -168,8 +168,7 @@ class CorruptionControl:
 
     def _pair(self, task: CodeTask, grader: Grader) -> Pair | None:
         source = task.prompt + task.canonical
-        options = list(corruptions(source))
-        random.Random(derive(self.seed, task.task_id)).shuffle(options)
+        options = _by_kind(list(corruptions(source)), random.Random(derive(self.seed, task.task_id)))
         style = restyle if self.style == "house" else str
         fixed, styled = style(source), [(name, style(code)) for name, code in options]
         outcomes = grader.grade([_job(task, code) for code in [fixed, *(code for _, code in styled)]])
@@ -177,6 +176,14 @@ class CorruptionControl:
             return None
         failing = ((n, c, o) for (n, c), o in zip(styled, outcomes[1:], strict=True) if not o.passed)
         return next((_as_pair(task, fixed, *found) for found in failing), None)
+
+
+def _by_kind(options: list[tuple[str, str]], rng: random.Random) -> list[tuple[str, str]]:
+    """Shuffled, kinds first: otherwise the kind that fits in most places would be nearly the only one."""
+    kinds = sorted({name for name, _ in options})
+    rng.shuffle(kinds)
+    rng.shuffle(options)
+    return sorted(options, key=lambda option: kinds.index(option[0]))
 
 
 def _job(task: CodeTask, program: str) -> CodeJob:
