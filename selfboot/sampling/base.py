@@ -1,14 +1,16 @@
-"""What a sampler is, and the random numbers every engine of ours draws from."""
+"""What a sampler is, the random numbers it draws from, and the record it makes of drawn tokens: what engines share."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
+from selfboot.errors import DataError
 from selfboot.records import Completion, Sampling
+from selfboot.sampling.stops import cut, first_stop
 
 
 class Sampler(Protocol):
@@ -47,3 +49,32 @@ def uniforms(seed: int, sample: int, count: int) -> np.ndarray[Any, np.dtype[np.
 def token_hash(ids: Sequence[int]) -> str:
     """sha256[:16] of drawn token ids: equal hashes are the evidence for "deterministic for a fixed seed"."""
     return hashlib.sha256(np.asarray(ids, dtype="<i8").tobytes()).hexdigest()[:16]
+
+
+def complete(
+    ids: Sequence[int], stop_ids: Sequence[int], stops: Sequence[str], decode: Callable[[Sequence[int]], str]
+) -> Completion:
+    """The record of drawn tokens, the same however far past its end an engine ran.
+
+    Ends at the first stop token (counted as drawn, not part of the text) or at the token that completes a stop string.
+    """
+    end = next((at for at, token in enumerate(ids) if token in stop_ids), len(ids))
+    stopped = first_stop(ids[:end], decode, stops)
+    drawn = ids[: end + 1] if stopped is None else ids[:stopped]
+    text, _ = cut(decode(ids[:end] if stopped is None else drawn), stops)
+    finish: Literal["eos", "stop", "length"] = "stop" if stopped is not None else "eos" if end < len(ids) else "length"
+    return Completion(text=text, tokens=len(drawn), finish=finish, token_hash=token_hash(drawn))
+
+
+def check_request(prompts: Sequence[str], sampling: Sampling, seeds: Sequence[int]) -> None:
+    """DataError when a request cannot mean anything."""
+    if len(prompts) != len(seeds):
+        raise DataError(f"{len(prompts)} prompts but {len(seeds)} seeds; give each prompt one")
+    for name, value, good in (
+        ("n", sampling.n, sampling.n >= 1),
+        ("max_new_tokens", sampling.max_new_tokens, sampling.max_new_tokens >= 1),
+        ("temperature", sampling.temperature, sampling.temperature >= 0),
+        ("top_p", sampling.top_p, 0 < sampling.top_p <= 1),
+    ):
+        if not good:
+            raise DataError(f"sampling {name}={value} is out of range; correct the recipe")

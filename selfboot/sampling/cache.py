@@ -6,6 +6,7 @@ the library's default this saves growing the cache by concatenation, repeating k
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor
 from transformers import AttentionInterface
 from transformers.cache_utils import Cache
 
+BLOCK = 32  # slots that share a width
 ATTENTION = "selfboot"  # the name under which transformers finds ``attend``
 
 
@@ -40,47 +42,93 @@ class Recorder(Cache):  # type: ignore[misc]
 
 
 class SlotCache(Cache):  # type: ignore[misc]
-    """One slot a row: [slots, kv heads, length, head size] for every layer. Active rows occupy the first slots."""
+    """One slot a row, for every layer values [slots, kv heads, length, size]; active rows occupy the first slots.
+
+    On the CPU keys are kept transposed, [slots, kv heads, size, length], and attention is two batched products over
+    blocks of slots, each as wide as its longest row: a quarter faster there than the fused kernel, which a GPU takes.
+    """
 
     is_compileable = False
 
     def __init__(self, config: Any, slots: int, length: int, device: torch.device, dtype: torch.dtype) -> None:
-        heads = config.num_attention_heads
-        size = getattr(config, "head_dim", None) or config.hidden_size // heads
-        shape = (slots, config.num_key_value_heads or heads, length, size)
+        self.heads = int(config.num_key_value_heads)
+        self.size = head_size(config)
+        self.turned = device.type == "cpu"
+        shape = (slots, self.heads, length, self.size)
+        key_shape = (slots, self.heads, self.size, length) if self.turned else shape
+        layers = range(config.num_hidden_layers)
         self.layers: list[Any] = []
         # Zeros, not empty: masked positions are multiplied by zero, and zero times NaN is NaN.
-        self.keys = [torch.zeros(shape, device=device, dtype=dtype) for _ in range(config.num_hidden_layers)]
-        self.values = [torch.zeros(shape, device=device, dtype=dtype) for _ in range(config.num_hidden_layers)]
+        self.keys = [torch.zeros(key_shape, device=device, dtype=dtype) for _ in layers]
+        self.values = [torch.zeros(shape, device=device, dtype=dtype) for _ in layers]
         self._slots = torch.arange(slots, device=device)
+        self._columns = torch.arange(length, device=device)
 
-    def begin(self, rows: int, width: int, positions: Tensor) -> None:
-        """The next step is of the first ``rows`` slots, writes at ``positions`` [rows], reads ``width`` positions."""
-        self.rows, self.width, self.positions = self._slots[:rows], width, positions
+    def begin(self, positions: Tensor, widths: Sequence[int]) -> None:
+        """The next step writes at ``positions`` [rows] of the first slots; ``widths``: positions to read, by block."""
+        rows, self.positions, self.widths = len(positions), positions, widths
+        self.rows = self._slots[:rows]
+        hidden = self._columns[: max(widths)] > positions[:, None]
+        self.bias = torch.zeros(hidden.shape, device=hidden.device, dtype=self.values[0].dtype)
+        self.bias.masked_fill_(hidden, float("-inf"))
+        if self.turned:
+            self.bias = self.bias.repeat_interleave(self.heads, 0)[:, None]
 
     def update(self, key: Tensor, value: Tensor, layer: int, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
-        keys, values = self.keys[layer], self.values[layer]
-        keys[self.rows, :, self.positions] = key[:, :, 0]
-        values[self.rows, :, self.positions] = value[:, :, 0]
-        rows = len(self.rows)
-        return keys[:rows, :, : self.width], values[:rows, :, : self.width]
+        self._keys(layer)[self.rows, :, self.positions] = key[:, :, 0]
+        self.values[layer][self.rows, :, self.positions] = value[:, :, 0]
+        return key, value
+
+    def attend(self, layer: int, query: Tensor, scaling: float) -> Tensor:
+        """[rows, heads, 1, size] -> [rows, 1, heads, size]. The query heads of one key/value head stand where query
+        positions would, so that no key/value head is repeated."""
+        rows, heads = query.shape[:2]
+        groups = heads // self.heads
+        if not self.turned:
+            key, value = (part[layer][:rows, :, : self.widths[0]] for part in (self.keys, self.values))
+            packed = query.reshape(rows, self.heads, groups, self.size)
+            out = F.scaled_dot_product_attention(packed, key, value, attn_mask=self.bias[:, None, None], scale=scaling)
+            return out.reshape(rows, 1, heads, self.size)
+        flat = query.reshape(rows * self.heads, groups, self.size)
+        keys, values = self.keys[layer].flatten(0, 1), self.values[layer].flatten(0, 1)
+        out = torch.empty_like(flat)
+        for block, width in enumerate(self.widths):
+            part = slice(block * BLOCK * self.heads, min((block + 1) * BLOCK, rows) * self.heads)
+            scores = torch.baddbmm(self.bias[part, :, :width], flat[part], keys[part, :, :width], alpha=scaling)
+            torch.bmm(torch.softmax(scores, -1), values[part, :width], out=out[part])
+        return out.view(rows, 1, heads, self.size)
 
     def admit(self, recorded: Recorder, source: Tensor, slots: slice) -> None:
         """Copy prefilled rows ``source`` into ``slots`` (the same prompt may go into many)."""
         width = recorded.keys[0].shape[2]
-        for mine, new in zip(self.keys + self.values, recorded.keys + recorded.values, strict=True):
-            mine[slots, :, :width] = new[source]
+        for layer, (key, value) in enumerate(zip(recorded.keys, recorded.values, strict=True)):
+            self._keys(layer)[slots, :, :width] = key[source]
+            self.values[layer][slots, :, :width] = value[source]
 
     def move(self, source: Tensor, slots: Tensor, width: int) -> None:
         """Copy the first ``width`` positions of some slots to others."""
-        for mine in self.keys + self.values:
-            mine[slots, :, :width] = mine[source, :, :width]
+        for layer in range(len(self.values)):
+            for mine in (self._keys(layer), self.values[layer]):
+                mine[slots, :, :width] = mine[source, :, :width]
+
+    def _keys(self, layer: int) -> Tensor:
+        """A view [slots, kv heads, length, size], however they are kept."""
+        return self.keys[layer].transpose(2, 3) if self.turned else self.keys[layer]
 
     def get_seq_length(self, layer_idx: int | None = 0) -> int:
-        return self.width - 1
+        return max(self.widths) - 1
 
     def get_max_cache_shape(self, *args: Any) -> int | None:
         return None
+
+
+def head_size(config: Any) -> int:
+    return int(getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads)
+
+
+def row_bytes(config: Any, length: int, dtype: torch.dtype) -> int:
+    """Bytes of cache for one row of ``length`` positions."""
+    return int(2 * config.num_hidden_layers * config.num_key_value_heads * head_size(config) * length * dtype.itemsize)
 
 
 def attend(
@@ -89,23 +137,20 @@ def attend(
     key: Tensor,
     value: Tensor,
     attention_mask: Tensor | None,
-    scaling: float | None = None,
+    scaling: float = 1.0,
+    slots: SlotCache | None = None,
     **kwargs: Any,
 ) -> tuple[Tensor, None]:
     """[rows, heads, tokens, size] -> ([rows, tokens, heads, size], None).
 
-    Several tokens: prefill, causal, padding on the right. One token: decode against the slots, ``attention_mask``
-    [rows, 1, 1, width]; the query heads of one key/value head stand where query positions would: none is repeated.
+    With ``slots``: one new token a row against the slots. Without: prefill, causal; padding is on the right, where no
+    row that counts looks. ``attention_mask`` is not needed for either.
     """
-    rows, heads, tokens, size = query.shape
-    if tokens > 1:
-        out = F.scaled_dot_product_attention(
-            query, key, value, is_causal=True, scale=scaling, enable_gqa=heads != key.shape[1]
-        )
-        return out.transpose(1, 2), None
-    packed = query.reshape(rows, key.shape[1], heads // key.shape[1], size)
-    out = F.scaled_dot_product_attention(packed, key, value, attn_mask=attention_mask, scale=scaling)
-    return out.reshape(rows, 1, heads, size), None
+    if slots is not None:
+        return slots.attend(module.layer_idx, query, scaling), None  # type: ignore[arg-type]
+    grouped = query.shape[1] != key.shape[1]
+    out = F.scaled_dot_product_attention(query, key, value, is_causal=True, scale=scaling, enable_gqa=grouped)
+    return out.transpose(1, 2), None
 
 
 AttentionInterface.register(ATTENTION, attend)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
-NUCLEUS = 64  # so many candidates hold top-p of the mass almost always; rows where they don't take the whole vocabulary
-ONE = 2**32  # probabilities are counted in integers of this unit
+ONE = 2**30  # probabilities are counted in integers of this unit
 
 
 def draw(logits: Tensor, temperature: float, top_p: float, uniform: Tensor) -> Tensor:
@@ -17,38 +17,33 @@ def draw(logits: Tensor, temperature: float, top_p: float, uniform: Tensor) -> T
     Probabilities are counted in integers: sums are exact, so the same on every device and in any order.
     """
     if temperature <= 0:
-        return logits.argmax(dim=-1)
-    probabilities = torch.softmax(logits.float() / temperature, dim=-1)
-    if probabilities.shape[-1] <= NUCLEUS:
-        return _from_all(probabilities, top_p, uniform)
-    top, tokens = probabilities.topk(NUCLEUS, dim=-1)
-    weights = _integers(top)
-    enough = weights.sum(-1) >= int(top_p * ONE)
-    chosen = _inverse(*_nucleus(weights, tokens, top_p), uniform)
-    if logits.device.type == "cpu" and bool(enough.all()):
-        return chosen
-    return torch.where(enough, chosen, _from_all(probabilities, top_p, uniform))
+        return greedy(logits)
+    weights = (torch.softmax(logits.float() / temperature, dim=-1) * ONE).int()
+    if logits.device.type != "cpu":
+        return _nucleus(weights, top_p, uniform)
+    tokens = greedy(logits)
+    top = weights.gather(-1, tokens[:, None]).squeeze(-1)
+    unsure = (top < int(max(top_p, 0.5) * ONE)).nonzero().squeeze(-1)  # elsewhere one token is the whole nucleus
+    tokens[unsure] = _nucleus(weights[unsure], top_p, uniform[unsure])
+    return tokens
 
 
-def _from_all(probabilities: Tensor, top_p: float, uniform: Tensor) -> Tensor:
-    ordered, tokens = probabilities.sort(dim=-1, descending=True)
-    return _inverse(*_nucleus(_integers(ordered), tokens, top_p), uniform)
+def greedy(logits: Tensor) -> Tensor:
+    """The first most probable token of each row; on the CPU by numpy, which takes a tenth of torch's time."""
+    return torch.from_numpy(logits.numpy().argmax(-1)) if logits.device.type == "cpu" else logits.argmax(-1)
 
 
-def _integers(probabilities: Tensor) -> Tensor:
-    return (probabilities.double() * ONE).long()
+def _nucleus(weights: Tensor, top_p: float, uniform: Tensor) -> Tensor:
+    """Draw from the nucleus of integer weights [rows, vocabulary]."""
+    mass = _ascending(weights).flip(-1)
+    needed = (mass.cumsum(-1) < int(top_p * ONE)).sum(-1, keepdim=True).clamp_max(mass.shape[-1] - 1)
+    cumulative = (weights * (weights >= mass.gather(-1, needed))).cumsum(-1)
+    target = (uniform * cumulative[:, -1].double()).long()
+    return torch.searchsorted(cumulative, target[:, None], right=True).squeeze(-1)
 
 
-def _nucleus(weights: Tensor, tokens: Tensor, top_p: float) -> tuple[Tensor, Tensor]:
-    """Weights (0 outside the nucleus) and token ids in vocabulary order, of candidates in descending order."""
-    needed = (weights.cumsum(-1) < int(top_p * ONE)).sum(-1, keepdim=True).clamp_max(weights.shape[-1] - 1)
-    kept = weights * (weights >= weights.gather(-1, needed))
-    tokens, order = tokens.sort(dim=-1)
-    return kept.gather(-1, order), tokens
-
-
-def _inverse(weights: Tensor, tokens: Tensor, uniform: Tensor) -> Tensor:
-    cumulative = weights.cumsum(-1)
-    target = (uniform * cumulative[:, -1].double()).long().clamp_max(cumulative[:, -1] - 1)
-    at = torch.searchsorted(cumulative, target[:, None], right=True)
-    return tokens.gather(-1, at).squeeze(-1)
+def _ascending(weights: Tensor) -> Tensor:
+    """Sorted values; torch sorts indices along, which on the CPU takes seven times as long as numpy's values alone."""
+    if weights.device.type == "cpu":
+        return torch.from_numpy(np.sort(weights.numpy(), axis=-1))
+    return weights.sort(dim=-1).values

@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,10 +29,12 @@ from torch import Tensor
 from selfboot.errors import DataError, UnavailableError
 from selfboot.models.load import encode_prompt
 from selfboot.records import Completion, Sampling
-from selfboot.sampling.base import token_hash, uniforms
-from selfboot.sampling.cache import ATTENTION, Recorder, SlotCache
+from selfboot.sampling.base import check_request, complete, uniforms
+from selfboot.sampling.cache import ATTENTION, BLOCK, Recorder, SlotCache, row_bytes
 from selfboot.sampling.draw import draw
-from selfboot.sampling.stops import Watch, check_stops, cut, first_stop
+from selfboot.sampling.stops import Watch, check_stops, cut
+
+__all__ = ["Stats", "TransformersSampler", "check_request", "complete"]
 
 ARCHITECTURES = ("llama", "qwen2", "qwen3", "olmo2")
 WIDTH_STEP = 64  # attention widths are multiples of this: few shapes, and sums over padding that don't depend on it
@@ -183,7 +185,10 @@ class _Run:
         self.sampler, self.requests, self.sampling, self.finished = sampler, requests, sampling, finished
         self.watch = Watch(sampler.tokenizer, check_stops(sampling.stop))
         self.samples = sampling.n if sampling.temperature > 0 else 1
-        self.burst = 1 if sampler.device.type == "cpu" else 16  # steps between two looks at the drawn tokens
+        on_cpu = sampler.device.type == "cpu"
+        self.burst = 1 if on_cpu else 16  # steps between two looks at the drawn tokens: each look waits for the GPU
+        self.block = BLOCK if on_cpu else sampler.rows  # slots that share an attention width
+        self.prefill_tokens = 1024 if on_cpu else 16384  # at once: what stays in a CPU's cache is twice as fast there
         context = _context(sampler._causal.config)
         self.queue = [
             Row(at, sample, ids, min(sampling.max_new_tokens, context - len(ids)))
@@ -205,7 +210,6 @@ class _Run:
             sampler.rows, len(self.queue), max(1, sampler.cache_bytes // row_bytes(config, length, sampler.dtype))
         )
         self.cache = SlotCache(config, self.slots, length, sampler.device, sampler.dtype)
-        self.columns = torch.arange(length, device=sampler.device)
         self.last = torch.zeros(self.slots, dtype=torch.long, device=sampler.device)
         self.position = torch.zeros_like(self.last)
         self.drawn = torch.zeros_like(self.last)
@@ -234,54 +238,71 @@ class _Run:
     def _admit(self, count: int) -> None:
         """Prefill the next ``count`` rows' prompts, copy them into free slots, draw each row's first token."""
         rows = [self.queue.pop() for _ in range(count)]
-        prompts = list(dict.fromkeys(row.request for row in rows))
-        recorded, hidden = self._prefill([self.requests[at][0] for at in prompts])
         slots = slice(len(self.active), len(self.active) + count)
-        order = {request: at for at, request in enumerate(prompts)}
-        source = self._tensor([order[row.request] for row in rows])
-        self.cache.admit(recorded, source, slots)
+        at, hidden = slots.start, []
+        for chunk in self._chunks(rows):
+            recorded, ends, source = self._prefill(chunk)
+            self.cache.admit(recorded, source, slice(at, at + len(chunk)))
+            hidden.append(ends[source])
+            at += len(chunk)
         self.position[slots] = self._tensor([len(row.prompt) for row in rows])
         self.drawn[slots] = 0
         if self.sampling.temperature > 0:
             table = [uniforms(self.requests[row.request][1], row.sample, self.uniform.shape[1]) for row in rows]
             self.uniform[slots] = torch.from_numpy(np.stack(table)).to(self.uniform.device)
         self.active += rows
-        self._append([self._draw(hidden[source], slots).tolist()], rows)
+        self._append([self._draw(torch.cat(hidden), slots).tolist()], rows)
 
-    def _prefill(self, prompts: list[tuple[int, ...]]) -> tuple[Recorder, Tensor]:
-        """Keys and values of prompts, padded on the right (causal: nothing before it changes); last hidden states."""
-        width = max(map(len, prompts))
-        ids = self._tensor([[*ids, *[0] * (width - len(ids))] for ids in prompts])
+    def _chunks(self, rows: list[Row]) -> Iterator[list[Row]]:
+        """Rows (ascending in prompt length) in runs whose distinct prompts take few padded tokens at a time."""
+        chunk: list[Row] = []
+        for row in rows:
+            prompts = len({other.request for other in [*chunk, row]})
+            if chunk and prompts * len(row.prompt) > self.prefill_tokens:
+                yield chunk
+                chunk = []
+            chunk.append(row)
+        yield chunk
+
+    def _prefill(self, rows: list[Row]) -> tuple[Recorder, Tensor, Tensor]:
+        """Keys, values and last hidden states of the rows' distinct prompts, and which of them each row has.
+
+        Padding is on the right: in causal attention it changes nothing before it.
+        """
+        prompts = {row.request: row.prompt for row in rows}
+        width = max(map(len, prompts.values()))
+        ids = self._tensor([[*ids, *[0] * (width - len(ids))] for ids in prompts.values()])
         recorded = Recorder()
         hidden = self.sampler._decoder(input_ids=ids, past_key_values=recorded, use_cache=True).last_hidden_state
-        return recorded, hidden[
-            torch.arange(len(prompts), device=ids.device), self._tensor([len(p) - 1 for p in prompts])
-        ]
+        ends = hidden[self._tensor(range(len(prompts))), self._tensor([len(ids) - 1 for ids in prompts.values()])]
+        order = {request: at for at, request in enumerate(prompts)}
+        return recorded, ends, self._tensor([order[row.request] for row in rows])
 
     def _tensor(self, values: Any) -> Tensor:
-        return torch.tensor(values, dtype=torch.long, device=self.sampler.device)
+        return torch.tensor(list(values), dtype=torch.long, device=self.sampler.device)
 
     def _decode(self) -> None:
         """A burst of steps of all active rows, then one look at what they drew."""
-        longest = max(row.length for row in self.active)
-        slots, drawn = slice(0, len(self.active)), []
+        lengths, drawn = [row.length for row in self.active], []
         for step in range(self.burst):
-            width = min(-(-(longest + step) // WIDTH_STEP) * WIDTH_STEP, len(self.columns))
-            drawn.append(self._step(slots, width))
+            drawn.append(self._step([self._width(length + step) for length in block_maxima(lengths, self.block)]))
         self._append(torch.stack(drawn).tolist(), self.active)
 
-    def _step(self, slots: slice, width: int) -> Tensor:
-        """Feed each row its last token, draw the next; [rows] int64."""
-        position = self.position[slots]
-        self.cache.begin(slots.stop, width, position)
-        bias = torch.zeros((slots.stop, 1, 1, width), dtype=self.sampler.dtype, device=self.sampler.device)
-        bias.masked_fill_((self.columns[:width] > position[:, None])[:, None, None], float("-inf"))
+    def _width(self, length: int) -> int:
+        return -(-length // WIDTH_STEP) * WIDTH_STEP
+
+    def _step(self, widths: list[int]) -> Tensor:
+        """Feed each active row its last token, draw the next; [rows] int64."""
+        slots = slice(0, len(self.active))
+        position = self.position[slots].clone()
+        self.cache.begin(position, widths)
         output = self.sampler._decoder(
             input_ids=self.last[slots, None],
-            attention_mask=bias,
+            attention_mask=self.cache.bias[:1, None, None],  # four-dimensional: models pass it on and make none
             position_ids=position[:, None],
             past_key_values=self.cache,
             use_cache=True,
+            slots=self.cache,
         )
         self.position[slots] += 1
         self.steps += 1
@@ -333,39 +354,9 @@ class _Run:
         self.finished(row.request)
 
 
-def complete(
-    ids: Sequence[int], stop_ids: Sequence[int], stops: Sequence[str], decode: Callable[[Sequence[int]], str]
-) -> Completion:
-    """The record of drawn tokens, the same however far past its end an engine ran.
-
-    Ends at the first stop token (counted as drawn, not part of the text) or at the token that completes a stop string.
-    """
-    end = next((at for at, token in enumerate(ids) if token in stop_ids), len(ids))
-    stopped = first_stop(ids[:end], decode, stops)
-    drawn = ids[: end + 1] if stopped is None else ids[:stopped]
-    text, _ = cut(decode(ids[:end] if stopped is None else drawn), stops)
-    finish: Literal["eos", "stop", "length"] = "stop" if stopped is not None else "eos" if end < len(ids) else "length"
-    return Completion(text=text, tokens=len(drawn), finish=finish, token_hash=token_hash(drawn))
-
-
-def check_request(prompts: Sequence[str], sampling: Sampling, seeds: Sequence[int]) -> None:
-    """DataError when a request cannot mean anything."""
-    if len(prompts) != len(seeds):
-        raise DataError(f"{len(prompts)} prompts but {len(seeds)} seeds; give each prompt one")
-    for name, value, good in (
-        ("n", sampling.n, sampling.n >= 1),
-        ("max_new_tokens", sampling.max_new_tokens, sampling.max_new_tokens >= 1),
-        ("temperature", sampling.temperature, sampling.temperature >= 0),
-        ("top_p", sampling.top_p, 0 < sampling.top_p <= 1),
-    ):
-        if not good:
-            raise DataError(f"sampling {name}={value} is out of range; correct the recipe")
-
-
-def row_bytes(config: Any, length: int, dtype: torch.dtype) -> int:
-    """Bytes of cache for one row of ``length`` positions."""
-    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    return int(2 * config.num_hidden_layers * config.num_key_value_heads * size * length * dtype.itemsize)
+def block_maxima(lengths: Sequence[int], block: int) -> list[int]:
+    """The largest of each ``block`` consecutive lengths."""
+    return [max(lengths[at : at + block]) for at in range(0, len(lengths), block)]
 
 
 def _default_cache_bytes(device: torch.device) -> int:
