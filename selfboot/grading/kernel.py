@@ -17,7 +17,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-import platform
 import resource
 import signal
 import stat
@@ -95,7 +94,7 @@ def apply(steps: dict[str, Callable[[Options], str]], options: Options) -> dict[
 
 def attempt(step: Callable[[Options], str], options: Options) -> str:
     if not LINUX and step is not set_limits:
-        return f"no ({platform.system()} has none)"
+        return f"no ({os.uname().sysname} has none)"
     try:
         return step(options)
     except OSError as error:
@@ -325,9 +324,9 @@ child_filter: Filter | None = None
 def enter_seccomp(options: Options) -> str:
     """The allow-list, here and for all children; children add ``child_filter``."""
     global child_filter
-    if platform.machine() not in MACHINES:
-        return f"no (no call table for {platform.machine()})"
-    column, audit = MACHINES[platform.machine()]
+    if os.uname().machine not in MACHINES:
+        return f"no (no call table for {os.uname().machine})"
+    column, audit = MACHINES[os.uname().machine]
     tables = [CALLS, ZYGOTE_CALLS]
     if options["roomy"]:
         tables.append(WRITE_CALLS)

@@ -12,9 +12,6 @@ from __future__ import annotations
 
 import builtins
 import collections
-import datetime
-import decimal
-import fractions
 import operator
 import types
 from collections.abc import Callable, Iterator
@@ -85,7 +82,7 @@ class Codec:
             raise TooLarge("value is nested too deeply" if depth > MAX_DEPTH else "value has too many parts")
         if kind is list:
             return self._encode_items(value, depth)
-        encoder = ENCODERS.get(kind)
+        encoder = ENCODERS.get(kind) or ENCODERS_BY_NAME.get((kind.__module__, kind.__name__))
         if encoder is None:
             return self._encode_other(value, depth)
         tag, parts = encoder(value)
@@ -158,7 +155,7 @@ def _unpairs(parts: list[Any]) -> list[tuple[Any, Any]]:
     return list(zip(parts[::2], parts[1::2], strict=True))
 
 
-def _module(name: str) -> types.ModuleType:
+def _module(name: str) -> Any:
     if name not in MODULES:
         raise ValueError("not a module that may cross")
     return __import__(name)
@@ -182,11 +179,14 @@ ENCODERS: dict[type, Callable[[Any], tuple[str, Any]]] = {
     type({}.keys()): lambda v: ("keys", [*v]),
     type({}.values()): lambda v: ("values", [*v]),
     type({}.items()): lambda v: ("items", [part for pair in v for part in pair]),
-    decimal.Decimal: lambda v: ("Decimal", str(v)),
-    fractions.Fraction: lambda v: ("Fraction", [v.numerator, v.denominator]),
-    datetime.datetime: lambda v: ("datetime", [v.year, v.month, v.day, v.hour, v.minute, v.second, v.microsecond]),
-    datetime.date: lambda v: ("date", [v.year, v.month, v.day]),
-    datetime.timedelta: lambda v: ("timedelta", [v.days, v.seconds, v.microseconds]),
+}
+# Types of modules that a child need not have loaded: every library that is mapped makes a fork dearer.
+ENCODERS_BY_NAME: dict[tuple[str, str], Callable[[Any], tuple[str, Any]]] = {
+    ("decimal", "Decimal"): lambda v: ("Decimal", str(v)),
+    ("fractions", "Fraction"): lambda v: ("Fraction", [v.numerator, v.denominator]),
+    ("datetime", "datetime"): lambda v: ("datetime", [*v.timetuple()[:6], v.microsecond]),
+    ("datetime", "date"): lambda v: ("date", [v.year, v.month, v.day]),
+    ("datetime", "timedelta"): lambda v: ("timedelta", [v.days, v.seconds, v.microseconds]),
 }
 DECODERS: dict[str, Callable[[Any], Any]] = {
     "int": lambda v: int(v, 16),
@@ -207,11 +207,11 @@ DECODERS: dict[str, Callable[[Any], Any]] = {
     "keys": lambda v: dict.fromkeys(v).keys(),
     "values": lambda v: dict(enumerate(v)).values(),
     "items": lambda v: dict(_unpairs(v)).items(),
-    "Decimal": decimal.Decimal,
-    "Fraction": lambda v: fractions.Fraction(operator.index(v[0]), operator.index(v[1])),
-    "datetime": lambda v: datetime.datetime(*v),
-    "date": lambda v: datetime.date(*v),
-    "timedelta": lambda v: datetime.timedelta(*v),
+    "Decimal": lambda v: _module("decimal").Decimal(v),
+    "Fraction": lambda v: _module("fractions").Fraction(operator.index(v[0]), operator.index(v[1])),
+    "datetime": lambda v: _module("datetime").datetime(*v),
+    "date": lambda v: _module("datetime").date(*v),
+    "timedelta": lambda v: _module("datetime").timedelta(*v),
     "type": VALUE_TYPES.__getitem__,
     "builtin": PLAIN_FUNCTIONS.__getitem__,
     "module": _module,

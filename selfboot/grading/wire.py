@@ -9,11 +9,7 @@ from __future__ import annotations
 import builtins
 import json
 import json.encoder
-import math
 import os
-import socket
-import struct
-import time
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
@@ -23,7 +19,6 @@ MAX_FRAME = 8 << 20  # bytes
 BATCH = 64  # items of a remote iterator fetched at a time
 DETAIL = 300  # characters of an error message that cross
 PROGRAM = "<program>"  # file name of the program in tracebacks
-LATE = "TimeoutError: time limit exceeded"
 
 
 class Broken(BaseException):
@@ -57,7 +52,7 @@ def to_frame(message: object) -> bytes:
     body = "".join(_chunks(message, 0)).encode("ascii")
     if len(body) > MAX_FRAME:
         raise TooLarge(f"value is larger than {MAX_FRAME >> 20} MiB")
-    return struct.pack("!I", len(body)) + body
+    return len(body).to_bytes(4, "big") + body
 
 
 def from_frame(body: bytes) -> Any:
@@ -70,72 +65,38 @@ def from_frame(body: bytes) -> Any:
     return message
 
 
-class SocketStream:
-    """Frames on a socket, every operation bounded by one absolute ``deadline`` (``time.monotonic()`` seconds)."""
+class FdStream:
+    """Frames on a blocking descriptor. Time is kept outside: the worker by an alarm, the sandboxed side by its end."""
 
-    def __init__(self, sock: socket.socket, deadline: float = math.inf) -> None:
-        self.sock, self.deadline = sock, deadline
-
-    def _arm(self) -> None:
-        left = self.deadline - time.monotonic()
-        if left <= 0:
-            raise Broken("timeout", LATE)
-        self.sock.settimeout(None if left == math.inf else left)
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.buffer = bytearray()
 
     def send(self, frame: bytes) -> None:
-        self._arm()
         try:
-            self.sock.sendall(frame)
-        except TimeoutError:
-            raise Broken("timeout", LATE) from None
+            while frame:
+                frame = frame[os.write(self.fd, frame) :]
         except OSError:
             raise Broken("closed", "the process ended") from None
 
     def recv(self) -> bytes:
-        (size,) = struct.unpack("!I", self._exactly(4))
+        size = int.from_bytes(self._take(4), "big")
         if size > MAX_FRAME:
             raise Broken("error", f"ValueError: value is larger than {MAX_FRAME >> 20} MiB")
-        return self._exactly(size)
+        return self._take(size)
 
-    def _exactly(self, count: int) -> bytes:
-        parts: list[bytes] = []
-        while count:
-            self._arm()
+    def _take(self, count: int) -> bytes:
+        while len(self.buffer) < count:
             try:
-                part = self.sock.recv(min(count, 1 << 18))
-            except TimeoutError:
-                raise Broken("timeout", LATE) from None
+                part = os.read(self.fd, 1 << 18)
             except OSError:
                 part = b""
             if not part:
                 raise Broken("closed", "the process ended")
-            parts.append(part)
-            count -= len(part)
-        return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
-class FdStream:
-    """Frames on a blocking descriptor: for the side that is killed when it is late."""
-
-    def __init__(self, fd: int) -> None:
-        self.fd = fd
-
-    def send(self, frame: bytes) -> None:
-        while frame:
-            frame = frame[os.write(self.fd, frame) :]
-
-    def recv(self) -> bytes:
-        (size,) = struct.unpack("!I", self._exactly(4))
-        return self._exactly(size)
-
-    def _exactly(self, count: int) -> bytes:
-        data = b""
-        while len(data) < count:
-            part = os.read(self.fd, count - len(data))
-            if not part:
-                raise Broken("closed", "the other side ended")
-            data += part
-        return data
+            self.buffer += part
+        taken = bytes(self.buffer[:count])
+        del self.buffer[:count]
+        return taken
 
 
 class Peer(Codec):

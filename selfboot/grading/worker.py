@@ -17,21 +17,23 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 from selfboot.grading import tester
 from selfboot.grading.tester import Tests, Verdict
-from selfboot.grading.wire import LATE, Broken, Peer, SocketStream, clean, from_frame, to_frame
+from selfboot.grading.wire import Broken, FdStream, Peer, clean, from_frame, to_frame
 
 MAX_PROGRAM = 1 << 20  # characters
 MAX_TESTS_KEPT = 512
 STATUSES = frozenset(("passed", "wrong", "error", "timeout", "memory", "blocked", "closed"))
-ALARM_S = 0.05  # how long after the time-out a test that still computes is interrupted
+ALARM_AGAIN_S = 0.05  # the alarm repeats, should its first exception get lost
+LATE = "TimeoutError: time limit exceeded"
 
 
 def main(fd: int, alive_fd: int, options: dict[str, Any]) -> None:
     """Serve until the grader closes its end. ``alive_fd`` is only held, so that its other end sees this process end."""
-    grader = SocketStream(socket.socket(fileno=fd))
+    grader = FdStream(fd)
     limit = options["worker_memory_mb"] << 20
     if sys.platform == "linux":
         resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
@@ -55,6 +57,8 @@ class Zygote:
         self.control, theirs = socket.socketpair()
         call = f"zygote.main({theirs.fileno()}, {alive_fd}, {options!r})"
         code = f"import sys; sys.path.insert(0, {options['root']!r}); from selfboot.grading import zygote; {call}"
+        if not options["roomy"]:  # hooks for threads and random, which cost a child a hundred pages and do it no good
+            code = f"import os; os.register_at_fork = lambda **_: None; {code}"
         self.process = subprocess.Popen(
             [sys.executable, *FLAGS, "-c", code],
             env={**ENVIRONMENT, **options["environment"]},
@@ -78,6 +82,7 @@ class Zygote:
 
     def fork(self, role: str, *ends: socket.socket) -> None:
         """Fork a child that holds ``ends``; closes them here."""
+        self.dirty = True
         try:
             socket.send_fds(self.control, [role.encode()], [end.fileno() for end in ends])
         except OSError:
@@ -85,7 +90,6 @@ class Zygote:
         finally:
             for end in ends:
                 end.close()
-        self.dirty = True
 
     def reap(self) -> dict[str, int]:
         """Kill and reap the children: role -> wait status."""
@@ -117,8 +121,8 @@ class Worker:
         self.zygotes: dict[str, Zygote] = {}
         self.compiled: collections.OrderedDict[str, Tests] = collections.OrderedDict()
         self.tests = ""
-        self.deadline = 0.0
         self.peer: Peer | None = None
+        self.channel: socket.socket | None = None
         self.armed = False
         signal.signal(signal.SIGALRM, self._late)
 
@@ -134,41 +138,41 @@ class Worker:
     def work(self, job: list[Any]) -> list[Any]:
         """Judge one program; always returns, at the latest shortly after the time-out, with its processes gone."""
         kind, *rest, timeout_s = job
-        start = time.monotonic()
-        self.deadline = start + timeout_s
         profile = "unittest" if kind == "unittest" else "plain"
+        zygote = self.zygote(profile)
+        start = time.monotonic()
         try:
-            verdict, extra = self._limited(getattr(self, f"_{kind}"), rest)
-            ended = self.zygote(profile).reap()
+            verdict, extra = self._limited(timeout_s, getattr(self, f"_{kind}"), rest)
+            ended = zygote.reap()
         except ZygoteLost:
             self.zygotes.pop(profile).close()
             verdict, extra, ended = Verdict("error", "SystemExit: the program ended the sandbox"), None, {}
         verdict = explain(verdict, ended, self.peer)
-        self.peer = None
+        if self.channel is not None:
+            self.channel.close()
+        self.peer = self.channel = None
         return [verdict.status, verdict.detail, verdict.line, time.monotonic() - start, extra]
 
-    def _limited(self, judge: Any, rest: list[Any]) -> tuple[Verdict, Any]:
-        """Run ``judge`` under the alarm, which ends a test that computes for too long on what a program returned."""
+    def _limited(self, timeout_s: float, judge: Callable[..., Any], rest: list[Any]) -> tuple[Verdict, Any]:
+        """Run ``judge`` under an alarm, which ends waiting for a program and computing on what it returned alike."""
         self.armed = True
-        signal.setitimer(signal.ITIMER_REAL, max(self.deadline - time.monotonic(), 0) + ALARM_S)
+        signal.setitimer(signal.ITIMER_REAL, timeout_s, ALARM_AGAIN_S)
         try:
             try:
                 answer = judge(*rest)
-                verdict, extra = answer if type(answer) is tuple else (answer, None)
             finally:
                 self.armed = False
         except Broken as broken:
-            verdict, extra = Verdict(broken.status, broken.detail), None
+            self.armed = False
+            answer = Verdict(broken.status, broken.detail)
         except MemoryError:
-            verdict, extra = Verdict("memory", "MemoryError: in a test on what the program returned"), None
+            answer = Verdict("memory", "MemoryError: in a test on what the program returned")
         signal.setitimer(signal.ITIMER_REAL, 0)
-        if self.peer is not None:
-            self.peer.stream.sock.close()  # type: ignore[attr-defined]
-        return verdict, extra
+        return answer if type(answer) is tuple else (answer, None)
 
     def _late(self, *_: object) -> None:
         if self.armed:
-            late = Broken("timeout", f"{LATE} in a test")
+            late = Broken("timeout", LATE)
             if self.peer is not None:
                 self.peer.broken = self.peer.broken or late
             raise late
@@ -177,8 +181,8 @@ class Worker:
         """Fork a candidate and have it load the program; ``None`` when that went well."""
         if len(program) > MAX_PROGRAM:
             return Verdict("error", f"ValueError: the program is longer than {MAX_PROGRAM} characters")
-        ours, theirs = socket.socketpair()
-        self.peer = peer = Peer(SocketStream(ours, self.deadline))
+        self.channel, theirs = socket.socketpair()
+        self.peer = peer = Peer(FdStream(self.channel.fileno()))
         self.zygote("plain").fork("C", theirs)
         try:
             peer.request("load", program)
@@ -193,11 +197,19 @@ class Worker:
         except (SyntaxError, ValueError, RecursionError) as error:
             return Verdict("invalid", clean(f"{type(error).__name__}: {error}"))
         failed = self._load(program)
-        if failed is not None or self.peer is None:
-            return failed or Verdict("error")
-        if compiled is None:
-            return self._hand_over(self.tests, entry_point, self.peer)
-        return tester.run_tests(compiled, entry_point, self.peer)
+        if failed is not None:
+            return failed
+        if compiled is None:  # written by a model: to a sandboxed tester of its own
+            return self._verdict_of("plain", "T", [self.tests, entry_point], self._channel())
+        return tester.run_tests(compiled, entry_point, self._peer())
+
+    def _peer(self) -> Peer:
+        assert self.peer is not None
+        return self.peer
+
+    def _channel(self) -> socket.socket:
+        assert self.channel is not None
+        return self.channel
 
     def _compile(self, source: str) -> Tests:
         tests = self.compiled.pop(source, None) or tester.compile_tests(source)
@@ -205,12 +217,6 @@ class Worker:
         while len(self.compiled) > MAX_TESTS_KEPT or sum(map(len, self.compiled)) > tester.CACHE_BYTES:
             self.compiled.popitem(last=False)
         return tests
-
-    def _hand_over(self, tests: str, entry_point: str, peer: Peer) -> Verdict:
-        """Let a sandboxed tester of its own run model-written tests against the candidate."""
-        candidate: socket.socket = peer.stream.sock  # type: ignore[attr-defined]
-        candidate.setblocking(True)  # the flag belongs to the open file, which the tester shares
-        return self._verdict_of("plain", "T", [tests, entry_point], candidate)
 
     def _unittest(self, program: str, tests: str) -> Verdict:
         return self._verdict_of("unittest", "U", [program, tests])
@@ -220,7 +226,7 @@ class Worker:
         mine, theirs = socket.socketpair()
         self.zygote(profile).fork(role, theirs, *ends)
         with mine:
-            stream, nonce = SocketStream(mine, self.deadline), secrets.token_hex(16)
+            stream, nonce = FdStream(mine.fileno()), secrets.token_hex(16)
             stream.send(to_frame([*job, nonce]))
             message = from_frame(stream.recv())
         if not isinstance(message, list) or len(message) != 4 or message[0] != nonce or message[1] not in STATUSES:
@@ -231,9 +237,9 @@ class Worker:
     def _call(self, program: str, entry_point: str, batch: Any) -> tuple[Verdict, Any]:
         """Results of a program on many inputs, still encoded; ``passed`` here means that no call raised."""
         failed = self._load(program)
-        if failed is not None or self.peer is None:
-            return failed or Verdict("error"), None
-        values, error = self.peer.request("map", entry_point, batch)
+        if failed is not None:
+            return failed, None
+        values, error = self._peer().request("map", entry_point, batch)
         if error is not None:
             return Verdict("error", clean(f"{error[0]}: {error[1]}")), None
         return Verdict("passed"), values
