@@ -1,10 +1,11 @@
-"""The Lab: the one object that a claim or a script holds. Four verbs, each giving back a small frozen record.
+"""The Lab: the one object that a claim or a script holds. A few verbs, each giving back a small frozen record.
 
     lab = Lab(RunStore(Path(".selfboot/store")))
     base = lab.evaluate("organism-0", "minieval")
     pairs = lab.mine("organism-0", BootstrapMiner(target=40), seed=7)
     adapter = lab.train("organism-0", pairs.pairs, "mini", seed=7)
     lab.evaluate("organism-0", "minieval", adapter=adapter).solved
+    lab.evaluate_answers("organism-0", "minimath", adapter=adapter).solved
 
 Each result is an artifact of the run store, keyed by everything that determines it: hashes of model, adapter, prompts,
 pairs and tests, settings, seed, engine and library versions, and the logic of our own code. Asked again, it is read.
@@ -16,33 +17,48 @@ from __future__ import annotations
 import functools
 import json
 import platform
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from selfboot.benchmarks.base import Benchmark, load_benchmark
+from selfboot.benchmarks.base import AnswerBenchmark, Benchmark, load_answers, load_benchmark
 from selfboot.claims import model_entry, recipes
 from selfboot.errors import DataError
-from selfboot.formats import Chat, code_format
+from selfboot.formats import AnswerFormat, Chat, answer_format, code_format
 from selfboot.formats.repair import pair_format
-from selfboot.mining.base import Miner, MiningContext, derive, run_miner
+from selfboot.formats.traces import solution_example
+from selfboot.mining.base import Miner, MiningContext, Record, Stages, derive, describe, run_miner
 from selfboot.models import ModelSpec
-from selfboot.pairs import pairs_sha256, read_pairs, write_pairs
+from selfboot.pairs import write_pairs
 from selfboot.progress import Progress, Silent, counter
-from selfboot.records import CodeJob, Completion, Outcome, Pair, Sampling
+from selfboot.records import CodeJob, Completion, Item, Outcome, Pair, Sampling
 from selfboot.sampling.base import Sampler
 from selfboot.store import Artifact, RunStore, code_hash, digest, file_sha256
 
 if TYPE_CHECKING:
+    from selfboot.grading.answers import AnswerGrader, AnswerOutcome
     from selfboot.grading.code import CodeGrader
 
 GREEDY = Sampling()
 SAMPLING_CODE = ("selfboot.sampling.transformers", "selfboot.sampling.draw", "selfboot.sampling.stops")
 GRADING_CODE = ("selfboot.grading.code",)
-MINING_CODE = ("selfboot.mining.base", "selfboot.formats.chat", "selfboot.formats.problems", "selfboot.formats.repair")
+MINING_CODE = (
+    *(f"selfboot.formats.{name}" for name in ("base", "chat", "raw", "mbpp", "lens", "gsm8k", "math")),
+    *(f"selfboot.formats.{name}" for name in ("problems", "word_problems", "arithmetic", "repair", "traces")),
+    "selfboot.mining.base",
+    "selfboot.mining.steps",
+)
+ANSWER_CODE = tuple(f"selfboot.grading.{name}" for name in ("answers", "answer_worker", "normal", "algebra"))
 TRAINING_CODE = ("selfboot.training.lora",)
+
+
+class Passing(Protocol):
+    """An outcome of any kind."""
+
+    @property
+    def passed(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -53,14 +69,11 @@ class Samples:
     completions: tuple[tuple[Completion, ...], ...]
 
 
-@dataclass(frozen=True)
-class Score:
-    """The outcome of every completion on every task of a benchmark: ``outcomes[task][sample]``."""
+class Tally:
+    """What can be read off the outcomes of a benchmark's tasks, whatever kind they are: ``outcomes[task][sample]``."""
 
-    artifact: Artifact
     samples: Samples
-    tasks: tuple[str, ...]
-    outcomes: tuple[tuple[Outcome, ...], ...]
+    outcomes: Sequence[Sequence[Passing]]
 
     @property
     def token_hashes(self) -> list[str]:
@@ -82,16 +95,49 @@ class Score:
         """Per task: how many of its completions pass (for unbiased pass@k)."""
         return [sum(o.passed for o in row) for row in self.outcomes]
 
+    @property
+    def oracle(self) -> list[bool]:
+        """Per task: does any completion pass? (best-of-n with an oracle, §3.3)"""
+        return [passes > 0 for passes in self.passes]
+
 
 @dataclass(frozen=True)
-class Pairs:
-    """Mined pairs, and the records of how they came about."""
+class Score(Tally):
+    """The outcome of every completion on every task of a code benchmark."""
 
     artifact: Artifact
-    pairs: tuple[Pair, ...]
+    samples: Samples
+    tasks: tuple[str, ...]
+    outcomes: tuple[tuple[Outcome, ...], ...]
+
+
+@dataclass(frozen=True)
+class AnswerScore(Tally):
+    """The same on an answer benchmark; ``passed`` is the reading that the format counts, strict or lenient."""
+
+    artifact: Artifact
+    samples: Samples
+    tasks: tuple[str, ...]
+    outcomes: tuple[tuple[AnswerOutcome, ...], ...]
+
+
+@dataclass(frozen=True)
+class Mined:
+    """What a miner found, the records of how it came about, and the trainings that its rounds lead up to."""
+
+    artifact: Artifact
+    items: tuple[Item, ...]
+    stages: Stages
+    records: tuple[Record, ...]
+
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        """The items that are code pairs."""
+        return tuple(item for item in self.items if isinstance(item, Pair))
 
     @property
     def path(self) -> Path:
+        """The items as JSON Lines."""
         return self.artifact.path / "pairs.jsonl"
 
 
@@ -130,6 +176,7 @@ class Lab:
         self.graders, self.rows = graders, rows
         self.progress: Progress = progress or Silent()
         self._grader: CodeGrader | None = None
+        self._answers: AnswerGrader | None = None
         self._samplers: dict[str, Sampler] = {}
 
     # What things are
@@ -161,7 +208,17 @@ class Lab:
             self._grader.__enter__()
         return self._grader
 
-    # The four verbs
+    @property
+    def answers(self) -> AnswerGrader:
+        """The answer grader, started when first needed."""
+        if self._answers is None:
+            from selfboot.grading.answers import AnswerGrader
+
+            self._answers = AnswerGrader(workers=self.graders)
+            self._answers.__enter__()
+        return self._answers
+
+    # The verbs
 
     def sample(
         self,
@@ -188,6 +245,7 @@ class Lab:
             completions = sampler.generate(prompts, sampling, seeds, done)
             rows = [[asdict(c) for c in row] for row in completions]
             _write_rows(out / "completions.jsonl", rows)
+            _write_rows(out / "prompts.jsonl", prompts)  # for the report: what exactly was asked
             return {"model": model, "engine": sampler.engine, "machine": machine()}
 
         artifact = self.store.get("samples", key, build)
@@ -208,7 +266,7 @@ class Lab:
         """The model's score on a code benchmark: every completion of every task, graded."""
         bench, form = load_benchmark(benchmark), code_format(format, stop)
         prompts = [form.prompt(task, self.chat(model)) for task in bench.tasks]
-        drawn = Sampling(sampling.max_new_tokens, sampling.temperature, sampling.top_p, sampling.n, form.stop)
+        drawn = replace(sampling, stop=form.stop)
         seeds = [derive(seed, task.task_id) for task in bench.tasks]
         samples = self.sample(model, prompts, drawn, seeds, adapter, what=f"{benchmark}, {format}")
         programs = [
@@ -217,58 +275,86 @@ class Lab:
         ]
         return self._grade(bench, samples, programs)
 
-    def mine(self, model: str, miner: Miner, seed: int, adapter: Adapter | None = None) -> Pairs:
-        """The pairs that ``miner`` gets out of the model. Killed at any moment, it resumes to the very same pairs."""
+    def evaluate_answers(
+        self,
+        model: str,
+        benchmark: str,
+        *,
+        adapter: Adapter | None = None,
+        format: str = "",
+        sampling: Sampling = GREEDY,
+        seed: int = 0,
+    ) -> AnswerScore:
+        """The model's score on an answer benchmark, in its usual format if none is named."""
+        bench = load_answers(benchmark)
+        form = answer_format(format or bench.format)
+        prompts = [form.prompt(task, self.chat(model)) for task in bench.tasks]
+        seeds = [derive(seed, task.task_id) for task in bench.tasks]
+        drawn = replace(sampling, stop=form.stop)
+        samples = self.sample(model, prompts, drawn, seeds, adapter, what=f"{benchmark}, {form.name}")
+        return self._grade_answers(bench, samples, form)
+
+    def mine(self, model: str, miner: Miner, seed: int, adapter: Adapter | None = None, recipe: str = "") -> Mined:
+        """What ``miner`` gets out of the model. Killed at any moment, it resumes to the very same items.
+
+        ``recipe``: how miners that train in between do so; a fresh adapter begins where ``adapter`` ends.
+        """
         key = {
             **self._model_key(model, adapter),
-            "miner": [type(miner).__name__, miner],
+            "miner": [type(miner).__name__, describe(miner)],
             "seed": seed,
             "prompts": file_sha256(_prompts_file()),
-            "code": code_hash(
-                *SAMPLING_CODE, type(miner).__module__, "selfboot.mining.base", "selfboot.formats.problems"
-            ),
+            "training": self._training_key(recipe) if recipe else None,
+            "code": code_hash(*SAMPLING_CODE, *MINING_CODE, *GRADING_CODE, *ANSWER_CODE, *_modules(miner)),
         }
 
         def build(out: Path, work: Path) -> Mapping[str, Any]:
             sampler = self._sampler(model, adapter)
-            context = MiningContext(sampler, self.grader, self.chat(model), seed)
+            context = MiningContext(
+                sampler,
+                OnDemand(lambda: self.grader),
+                self.chat(model),
+                seed,
+                OnDemand(lambda: self.answers),
+                (lambda stages: self._trained(model, stages, recipe, seed, adapter)) if recipe else None,
+            )
             records = run_miner(miner, context, work, self.progress)
-            pairs = miner.pairs(records)
-            write_pairs(out / "pairs.jsonl", pairs)
+            write_pairs(out / "pairs.jsonl", miner.items(records))
             _write_rows(out / "records.jsonl", records)
             return {
                 "model": model,
-                "pairs": len(pairs),
+                "items": len(miner.items(records)),
                 "steps": len(records),
                 "engine": sampler.engine,
-                "grader": self.grader.manifest,
+                "grader": self._grader.manifest if self._grader else {},
                 "machine": machine(),
             }
 
         artifact = self.store.get("pairs", key, build)
-        return Pairs(artifact, tuple(read_pairs(artifact.path / "pairs.jsonl", empty=True)))
+        records = _read_rows(artifact.path / "records.jsonl")
+        return Mined(artifact, tuple(miner.items(records)), miner.stages(records), tuple(records))
 
-    def train(self, model: str, pairs: Sequence[Pair], recipe: str, seed: int) -> Adapter:
-        """A LoRA adapter trained on the pairs by a recipe of data/recipes.toml."""
-        from selfboot.training.lora import Recipe, train_adapter
+    def train(
+        self, model: str, items: Sequence[Item], recipe: str, seed: int, start_from: Adapter | None = None
+    ) -> Adapter:
+        """A LoRA adapter trained on pairs and solved problems by a recipe of data/recipes.toml.
 
-        settings = dict(self._recipe(recipe))
-        form = pair_format(settings.pop("pair_format"))
+        ``start_from``: the adapter to continue; None: a fresh one.
+        """
+        from selfboot.training.lora import train_adapter
+        from selfboot.training.recipe import Recipe
+
+        spec, settings = self.spec(model), dict(self._recipe(recipe))
+        form, chat, eos = pair_format(settings.pop("pair_format")), self.chat(model), _tokenizer(spec).eos_token
+        examples = [form(i, chat, eos) if isinstance(i, Pair) else solution_example(i, chat) for i in items]
         key = {
-            **self._model_key(model, None),
-            "pairs": pairs_sha256(pairs),
-            "prompts": file_sha256(_prompts_file()),
-            "recipe": self._recipe(recipe),
+            **self._model_key(model, start_from),
+            **self._training_key(recipe),
+            "examples": digest([[e.prompt, e.target] for e in examples]),
             "seed": seed,
-            "versions": _versions("torch", "transformers", "peft"),
-            "code": code_hash(*TRAINING_CODE, "selfboot.formats.repair"),
         }
 
         def build(out: Path, work: Path) -> Mapping[str, Any]:
-            spec = self.spec(model)
-            eos = _tokenizer(spec).eos_token
-            examples = [form(pair, self.chat(model), eos) for pair in pairs]
-            checkpoints = work / "checkpoints"
             info = train_adapter(
                 spec,
                 examples,
@@ -276,13 +362,23 @@ class Lab:
                 seed,
                 out,
                 device=self.device,
-                checkpoint_dir=checkpoints,
-                on_step=lambda done, total: self.progress.update(f"training on {len(pairs)} pairs", done, total),
+                checkpoint_dir=work / "checkpoints",
+                on_step=lambda done, total: self.progress.update(f"training on {len(items)} items", done, total),
+                start_from=start_from.path if start_from else None,
             )
             return {"model": model, "machine": machine(), "training": info.manifest()}
 
         artifact = self.store.get("adapter", key, build)
         return Adapter(artifact, artifact.manifest["files"]["adapter_model.safetensors"])
+
+    def train_stages(
+        self, model: str, stages: Stages, recipe: str, seed: int, start_from: Adapter | None = None
+    ) -> Adapter | None:
+        """Trainings one after the other, each continuing the adapter of the one before; no stages: ``start_from``."""
+        adapter = start_from
+        for items in stages:
+            adapter = self.train(model, items, recipe, seed, start_from=adapter)
+        return adapter
 
     # How
 
@@ -297,12 +393,53 @@ class Lab:
             ]
             outcomes = iter(self.grader.grade(jobs, counter(self.progress, f"grading {bench.name}", len(jobs))))
             _write_rows(out / "outcomes.jsonl", [[asdict(next(outcomes)) for _ in row] for row in programs])
-            return {"benchmark": bench.name, "grader": self.grader.manifest, "machine": machine()}
+            _write_rows(out / "programs.jsonl", programs)  # for the report: what exactly was graded
+            return {
+                "benchmark": bench.name,
+                "samples": samples.artifact.id,
+                "grader": self.grader.manifest,
+                "machine": machine(),
+            }
 
         artifact = self.store.get("score", key, build)
         rows = _read_rows(artifact.path / "outcomes.jsonl")
         outcomes = tuple(tuple(Outcome(**o) for o in row) for row in rows)
         return Score(artifact, samples, tuple(task.task_id for task in bench.tasks), outcomes)
+
+    def _grade_answers(self, bench: AnswerBenchmark, samples: Samples, form: AnswerFormat) -> AnswerScore:
+        texts = [[c.text for c in row] for row in samples.completions]
+        key = {
+            "benchmark": bench.sha256,
+            "texts": digest(texts),
+            "style": form.style,
+            "versions": _versions("math-verify", "sympy"),
+            "code": code_hash(*ANSWER_CODE),
+        }
+
+        def build(out: Path, work: Path) -> Mapping[str, Any]:
+            pairs = [(text, task.answer) for task, row in zip(bench.tasks, texts, strict=True) for text in row]
+            outcomes = iter(self.answers.grade(pairs, form.style))
+            _write_rows(out / "outcomes.jsonl", [[asdict(next(outcomes)) for _ in row] for row in texts])
+            return {"benchmark": bench.name, "samples": samples.artifact.id, "style": form.style, "machine": machine()}
+
+        from selfboot.grading.answers import AnswerOutcome
+
+        artifact = self.store.get("answer-score", key, build)
+        rows = _read_rows(artifact.path / "outcomes.jsonl")
+        found = [[AnswerOutcome(**o) for o in row] for row in rows]
+        outcomes = tuple(tuple(replace(o, passed=o.strict if form.strict else o.lenient) for o in row) for row in found)
+        return AnswerScore(artifact, samples, tuple(task.task_id for task in bench.tasks), outcomes)
+
+    def _trained(self, model: str, stages: Stages, recipe: str, seed: int, adapter: Adapter | None) -> Sampler:
+        """The model after the stages, for a miner that trains in between."""
+        return self._sampler(model, self.train_stages(model, stages, recipe, seed, start_from=adapter))
+
+    def _training_key(self, recipe: str) -> dict[str, Any]:
+        return {
+            "recipe": self._recipe(recipe),
+            "versions": _versions("torch", "transformers", "peft"),
+            "code": code_hash(*TRAINING_CODE),
+        }
 
     def _model_key(self, model: str, adapter: Adapter | None) -> dict[str, Any]:
         from selfboot.models.spec import fingerprint
@@ -336,10 +473,11 @@ class Lab:
         return recipes()[name]
 
     def close(self) -> None:
-        """End the grader's workers and drop the models."""
-        if self._grader is not None:
-            self._grader.__exit__(None, None, None)
-            self._grader = None
+        """End the graders' workers and drop the models."""
+        for grader in (self._grader, self._answers):
+            if grader is not None:
+                grader.__exit__(None, None, None)
+        self._grader = self._answers = None
         self._samplers.clear()
 
     def __enter__(self) -> Lab:
@@ -351,9 +489,24 @@ class Lab:
         self.close()
 
 
+class OnDemand:
+    """A grader that starts when it is first used: a miner of code needs no answer grader, and the other way round."""
+
+    def __init__(self, start: Callable[[], Any]) -> None:
+        self.start = start
+
+    def grade(self, *args: Any) -> Any:
+        return self.start().grade(*args)
+
+
 def machine() -> dict[str, str]:
     """What of this machine belongs in a manifest."""
     return {"system": platform.system(), "processor": platform.machine(), "python": platform.python_version()}
+
+
+def _modules(miner: Miner) -> list[str]:
+    """The modules of a miner's classes: its own logic and what it inherits."""
+    return sorted({cls.__module__ for cls in type(miner).__mro__ if cls.__module__.startswith("selfboot.mining.")})
 
 
 def _prompts_file() -> Path:

@@ -1,35 +1,48 @@
-"""Pair files: JSON Lines of the paper's schema (claims.md, "The released data"), read strictly, written atomically."""
+"""Training items on disk: JSON Lines of the paper's two schemas (claims.md, "The released data"), read strictly.
+
+A line with ``signature`` is a code pair, one with ``problem`` a solved problem. Files are written atomically.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from selfboot.benchmarks.base import read_jsonl
 from selfboot.errors import DataError
-from selfboot.records import Pair
+from selfboot.records import Item, Pair, Solution
 from selfboot.store import digest, write_atomic
 
-_TEXT = ("signature", "broken", "error", "fixed")
+_PAIR = ("signature", "broken", "error", "fixed")
+_SOLUTION = ("problem", "solution")
+_TARGETS = get_args(get_type_hints(Solution)["target"])
 
 
 def read_pairs(path: Path, empty: bool = False) -> list[Pair]:
     """The pairs of a file (``empty``: none is fine). DataError names file, line and field that are wrong."""
-    pairs = [_pair(f"{path}:{number}", row) for number, row in enumerate(read_jsonl(path), 1)]
-    if not pairs and not empty:
+    items = read_items(path, empty)
+    for number, item in enumerate(items, 1):
+        if not isinstance(item, Pair):
+            raise DataError(f"{path}: item {number} is a solved problem, not a pair; read it with `read_items`")
+    return [item for item in items if isinstance(item, Pair)]
+
+
+def read_items(path: Path, empty: bool = False) -> list[Item]:
+    """The pairs and solved problems of a file. DataError names file, line and field that are wrong."""
+    items = [_item(f"{path}:{number}", row) for number, row in enumerate(read_jsonl(path), 1)]
+    if not items and not empty:
         raise DataError(f"{path}: holds no pairs; mine some (`selfboot mine`) or restore the file")
-    return pairs
+    return items
+
+
+def _item(where: str, row: dict[str, Any]) -> Item:
+    return _solution(where, row) if "problem" in row else _pair(where, row)
 
 
 def _pair(where: str, row: dict[str, Any]) -> Pair:
-    for name in (*_TEXT, "tests"):
-        if name not in row:
-            raise DataError(f"{where}: field {name!r} is missing; a pair has {', '.join((*_TEXT, 'tests'))}")
-    for name in _TEXT:
-        if not isinstance(row[name], str):
-            raise DataError(f"{where}: field {name!r} must be text, not {type(row[name]).__name__}")
+    _check(where, row, _PAIR, (*_PAIR, "tests"), "pair")
     tests = row["tests"]
     if not isinstance(tests, list) or not tests or not all(isinstance(test, str) for test in tests):
         raise DataError(f"{where}: field 'tests' must be a list of assert lines, not {tests!r:.60}")
@@ -39,22 +52,54 @@ def _pair(where: str, row: dict[str, Any]) -> Pair:
     return Pair(row["signature"], tuple(tests), row["broken"], row["error"], row["fixed"], meta)
 
 
-def pairs_text(pairs: Sequence[Pair]) -> str:
-    """The pairs as JSON Lines."""
-    return "".join(json.dumps(_row(pair), ensure_ascii=False) + "\n" for pair in pairs)
+def _solution(where: str, row: dict[str, Any]) -> Solution:
+    optional = {name: row[name] for name in ("wrong", "target", "format") if name in row}
+    _check(where, row, (*_SOLUTION, *optional), (*_SOLUTION, "answer"), "solved problem")
+    if isinstance(row["answer"], bool) or not isinstance(row["answer"], str | int | float):
+        raise DataError(f"{where}: field 'answer' must be text or a number, not {type(row['answer']).__name__}")
+    if row.get("target", "plain") not in _TARGETS:
+        raise DataError(f"{where}: field 'target' is {row['target']!r}; known: {', '.join(_TARGETS)}")
+    if not row["solution"].strip():
+        raise DataError(f"{where}: field 'solution' is empty; there is nothing to train on")
+    return Solution(row["problem"], row["solution"], _number(row["answer"]), meta=row.get("meta", {}), **optional)
 
 
-def _row(pair: Pair) -> dict[str, Any]:
-    row: dict[str, Any] = {"signature": pair.signature, "tests": list(pair.tests), "broken": pair.broken}
-    row |= {"error": pair.error, "fixed": pair.fixed}
-    return row | ({"meta": pair.meta} if pair.meta else {})
+def _check(where: str, row: dict[str, Any], text: Sequence[str], needed: Sequence[str], what: str) -> None:
+    for name in needed:
+        if name not in row:
+            raise DataError(f"{where}: field {name!r} is missing; a {what} has {', '.join(needed)}")
+    for name in text:
+        if not isinstance(row[name], str):
+            raise DataError(f"{where}: field {name!r} must be text, not {type(row[name]).__name__}")
 
 
-def write_pairs(path: Path, pairs: Sequence[Pair]) -> None:
-    """Write a pair file, whole or not at all."""
-    write_atomic(path, pairs_text(pairs))
+def _number(value: str | float) -> str:
+    """Text as it is; a number as people write it (the released file has 14.0 for 14)."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def pairs_sha256(pairs: Sequence[Pair]) -> str:
+def pairs_text(items: Sequence[Item]) -> str:
+    """The items as JSON Lines."""
+    return "".join(json.dumps(_row(item), ensure_ascii=False) + "\n" for item in items)
+
+
+def _row(item: Item) -> dict[str, Any]:
+    row: dict[str, Any]
+    if isinstance(item, Pair):
+        row = {"signature": item.signature, "tests": list(item.tests), "broken": item.broken}
+        row |= {"error": item.error, "fixed": item.fixed}
+    else:
+        row = {"problem": item.problem, "solution": item.solution, "answer": item.answer}
+        row |= {"wrong": item.wrong} if item.wrong else {}
+        row |= {"target": item.target, "format": item.format}
+    return row | ({"meta": item.meta} if item.meta else {})
+
+
+def write_pairs(path: Path, items: Sequence[Item]) -> None:
+    """Write a file of items, whole or not at all."""
+    write_atomic(path, pairs_text(items))
+
+
+def pairs_sha256(items: Sequence[Item]) -> str:
     """Hash of what training sees (``meta`` aside)."""
-    return digest([[p.signature, p.tests, p.broken, p.error, p.fixed] for p in pairs])
+    return digest([{name: value for name, value in _row(item).items() if name != "meta"} for item in items])

@@ -102,6 +102,26 @@ class Pair:
 
 
 @dataclass(frozen=True)
+class Solution:
+    """A solved problem to train on; ``problem``, ``solution``, ``answer`` are the paper's JSON Lines schema.
+
+    ``wrong`` is a failed attempt, ``target`` what it is there for: "plain" has none, "repair" shows it in the prompt,
+    "trace" makes it the beginning of what is learned. ``format`` is the answer format of prompt and solution.
+    """
+
+    problem: str
+    solution: str
+    answer: str
+    wrong: str = ""
+    target: Literal["plain", "repair", "trace"] = "plain"
+    format: str = "gsm8k"
+    meta: dict[str, str] = field(default_factory=dict, hash=False, compare=False)
+
+
+Item = Pair | Solution  # what a miner gets out of a model and training takes
+
+
+@dataclass(frozen=True)
 class Example:
     """One training example as text: the loss is on ``target``, unless the recipe takes all tokens."""
 

@@ -1,17 +1,19 @@
-"""A benchmark is a name, its tasks and the hash of both; ``load_benchmark`` finds it."""
+"""A benchmark is a name, its tasks and the hash of both; ``load_benchmark`` and ``load_answers`` find it."""
 
 from __future__ import annotations
 
 import importlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from selfboot.errors import DataError
-from selfboot.records import CodeTask
+from selfboot.records import AnswerTask, CodeTask
 from selfboot.store import digest
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -31,20 +33,64 @@ class Benchmark:
         return "\n".join(task.tests + (task.plus_tests if self.plus else ()))
 
 
+@dataclass(frozen=True)
+class AnswerBenchmark:
+    """A benchmark of problems with one final answer; ``format`` is the answer format it is usually put in."""
+
+    name: str
+    tasks: tuple[AnswerTask, ...]
+    format: str = "gsm8k"
+    sha256: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sha256", digest([self.name, self.tasks]))
+
+
 _LOADERS = {
     "minieval": "selfboot.benchmarks.minieval",
     "minieval-dev": "selfboot.benchmarks.minieval",
     "minieval-plus": "selfboot.benchmarks.minieval",
+    "minilib": "selfboot.benchmarks.minilib",
+    "miniseeds": "selfboot.benchmarks.miniseeds",
     "humaneval": "selfboot.benchmarks.humaneval",
+    "mbpp": "selfboot.benchmarks.mbpp",
+    "mbpp-train": "selfboot.benchmarks.mbpp",
+    "minimath": "selfboot.benchmarks.minimath",
+    "minimath-hard": "selfboot.benchmarks.minimath",
+    "minimath-dev": "selfboot.benchmarks.minimath",
+    "minimath-train": "selfboot.benchmarks.minimath",
 }
 
 
 def load_benchmark(name: str) -> Benchmark:
-    """The benchmark called ``name``. Raises DataError for an unknown name or damaged data."""
-    if name not in _LOADERS:
+    """The code benchmark called ``name``; ``name:200`` is its first 200 tasks.
+
+    Raises DataError for an unknown name or damaged data, UnavailableError where a data set is not on this machine.
+    """
+    found = _load(name)
+    if not isinstance(found, Benchmark):
+        raise DataError(f"benchmark {name!r} asks for answers, not for programs; evaluate it with `evaluate_answers`")
+    return found
+
+
+def load_answers(name: str) -> AnswerBenchmark:
+    """The answer benchmark called ``name``; names and errors as for ``load_benchmark``."""
+    found = _load(name)
+    if not isinstance(found, AnswerBenchmark):
+        raise DataError(f"benchmark {name!r} asks for programs, not for answers; evaluate it with `evaluate`")
+    return found
+
+
+def _load(name: str) -> Benchmark | AnswerBenchmark:
+    whole, _, first = name.partition(":")
+    if whole not in _LOADERS:
         raise DataError(f"unknown benchmark {name!r}; known: {', '.join(sorted(_LOADERS))}")
-    loader: Callable[[str], Benchmark] = importlib.import_module(_LOADERS[name]).load
-    return loader(name)
+    if first and not (first.isascii() and first.isdigit()):
+        raise DataError(f"benchmark {name!r}: after the colon goes a number of tasks")
+    loader: Callable[[str], Benchmark | AnswerBenchmark] = importlib.import_module(_LOADERS[whole]).load
+    found = loader(whole)
+    some: Any = found.tasks[: int(first)] if first else found.tasks
+    return replace(found, tasks=some)
 
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
@@ -56,6 +102,19 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 text ({error}); fetch or export the file again") from None
     return [_object(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
+
+
+def read_rows(path: Path, task: Callable[[dict[str, Any]], T]) -> tuple[T, ...]:
+    """``task`` of every row of a JSON Lines file; DataError with file and line where a row lacks a field."""
+    tasks = []
+    for number, row in enumerate(read_jsonl(path), 1):
+        try:
+            tasks.append(task(row))
+        except KeyError as error:
+            raise DataError(
+                f"{path}:{number}: field {error} is missing; restore the file from the repository"
+            ) from None
+    return tuple(tasks)
 
 
 def _object(path: Path, number: int, line: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What every code format offers, and the table of them."""
+"""What every code format and every answer format offers, and the tables of them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import functools
 import importlib
 import tomllib
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from selfboot.errors import DataError
 from selfboot.paths import DATA, require
-from selfboot.records import CodeTask
+from selfboot.records import AnswerTask, CodeTask, Example
+
+if TYPE_CHECKING:
+    from selfboot.grading.answers import Style
 
 Message = dict[str, str]  # {"role": …, "content": …}
 Chat = Callable[[Sequence[Message]], str]
@@ -21,8 +24,11 @@ assistant's."""
 class CodeFormat(Protocol):
     """A way to put a programming task to a model. Both methods are pure."""
 
-    name: str
-    stop: tuple[str, ...]
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def stop(self) -> tuple[str, ...]: ...
 
     def prompt(self, task: CodeTask, chat: Chat) -> str:
         """The text to be continued."""
@@ -30,6 +36,34 @@ class CodeFormat(Protocol):
 
     def program(self, task: CodeTask, completion: str) -> str:
         """The program that the completion amounts to (what is graded)."""
+        ...
+
+
+class AnswerFormat(Protocol):
+    """A way to put a problem with one final answer to a model. Both methods are pure."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def style(self) -> Style:
+        """How the answer grader reads an answer that is written in this format."""
+        ...
+
+    @property
+    def strict(self) -> bool:
+        """Does only an answer count that stands where the format wants it? (protocols.md, "Formats")"""
+        ...
+
+    @property
+    def stop(self) -> tuple[str, ...]: ...
+
+    def messages(self, problem: str) -> list[Message]:
+        """The conversation that asks for a solution; training examples are made from it too."""
+        ...
+
+    def prompt(self, task: AnswerTask, chat: Chat) -> str:
+        """The text to be continued."""
         ...
 
 
@@ -45,7 +79,26 @@ def wording(section: str, name: str, **values: Any) -> str:
     return prompts()[section][name].format(**values)
 
 
-_FORMATS = {"chat": "selfboot.formats.chat", "raw": "selfboot.formats.raw"}
+def commented(text: str) -> str:
+    """Every line as a Python comment."""
+    return "\n".join(f"# {line}".rstrip() for line in text.splitlines())
+
+
+def chat_example(messages: Sequence[Message], reply: str, chat: Chat) -> Example:
+    """Training on a reply: the assistant's turn, end-of-turn token included, is the target."""
+    prompt, whole = chat(messages), chat([*messages, {"role": "assistant", "content": reply}])
+    if not whole.startswith(prompt):
+        raise DataError("chat template: the rendered answer does not continue the rendered prompt; use a raw format")
+    return Example(prompt, whole[len(prompt) :])
+
+
+_FORMATS = {
+    "chat": "selfboot.formats.chat",
+    "chat-tolerant": "selfboot.formats.tolerant",
+    "mbpp": "selfboot.formats.mbpp",
+    "raw": "selfboot.formats.raw",
+}
+_ANSWER_FORMATS = {"gsm8k": "selfboot.formats.gsm8k", "math": "selfboot.formats.math"}
 
 
 def code_format(name: str, stop: tuple[str, ...] | None = None) -> CodeFormat:
@@ -54,3 +107,10 @@ def code_format(name: str, stop: tuple[str, ...] | None = None) -> CodeFormat:
         raise DataError(f"unknown code format {name!r}; known: {', '.join(sorted(_FORMATS))}")
     module = importlib.import_module(_FORMATS[name])
     return cast(CodeFormat, module.FORMAT if stop is None else type(module.FORMAT)(stop=stop))
+
+
+def answer_format(name: str) -> AnswerFormat:
+    """The answer format called ``name``."""
+    if name not in _ANSWER_FORMATS:
+        raise DataError(f"unknown answer format {name!r}; known: {', '.join(sorted(_ANSWER_FORMATS))}")
+    return cast(AnswerFormat, importlib.import_module(_ANSWER_FORMATS[name]).FORMAT)

@@ -30,14 +30,15 @@ class Problem:
         return CodeTask(task_id, self.signature, self.entry_point, self.tests, self.solution[len(self.signature) :])
 
 
-def problem_prompt(chat: Chat) -> str:
-    """The request for one new problem."""
-    system, user = wording("problems", "system"), wording("problems", "user")
-    return chat([{"role": "system", "content": system}, {"role": "user", "content": user}])
+def problem_prompt(chat: Chat, section: str = "problems", request: str = "user", problem: Problem | None = None) -> str:
+    """The request for one new problem, in a section's words, or for another version of ``problem``."""
+    code = "\n".join([problem.solution, *problem.tests]) if problem else ""
+    user = wording(section, request, code=code)
+    return chat([{"role": "system", "content": wording(section, "system")}, {"role": "user", "content": user}])
 
 
-def parse_problem(text: str) -> Problem | None:
-    """The problem in a completion, or None when there is no well-formed one."""
+def parse_problem(text: str, min_tests: int = MIN_TESTS) -> Problem | None:
+    """The problem in a completion, or None when there is no well-formed one with so many tests."""
     lines = fenced(text).split("\n")
     start = next((i for i, line in enumerate(lines) if line.startswith("def ")), None)
     if start is None:
@@ -49,7 +50,7 @@ def parse_problem(text: str) -> Problem | None:
     if function is None:
         return None
     tests = _tests(lines[end:], function.name)
-    if len(tests) < MIN_TESTS:
+    if len(tests) < min_tests:
         return None
     signature = "\n".join(code.split("\n")[: function.body[0].end_lineno]) + "\n"
     return Problem(signature, function.name, tests, code)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from selfboot.errors import DataError
-from selfboot.formats.base import Chat, Message, wording
+from selfboot.formats.base import Chat, Message, chat_example, commented, wording
 from selfboot.records import Example, Pair
 
 ERROR_CHARS = 120  # of the error, in the raw form (protocols.md, "Pair formats for training")
@@ -22,12 +22,7 @@ def repair_messages(signature: str, tests: Sequence[str], broken: str, error: st
 def chat_repair(pair: Pair, chat: Chat, eos: str) -> Example:
     """Chat repair: the assistant's turn, end-of-turn token included, is the target."""
     messages = repair_messages(pair.signature, pair.tests, pair.broken, pair.error)
-    prompt = chat(messages)
-    answer = {"role": "assistant", "content": f"```python\n{pair.fixed.strip()}\n```"}
-    whole = chat([*messages, answer])
-    if not whole.startswith(prompt):
-        raise DataError("chat template: the rendered answer does not continue the rendered prompt; use a raw format")
-    return Example(prompt, whole[len(prompt) :])
+    return chat_example(messages, f"```python\n{pair.fixed.strip()}\n```", chat)
 
 
 def raw_repair(pair: Pair, chat: Chat, eos: str) -> Example:
@@ -35,16 +30,12 @@ def raw_repair(pair: Pair, chat: Chat, eos: str) -> Example:
     prompt = wording(
         "raw_repair",
         "prompt",
-        task=_commented(pair.signature.rstrip()),
-        tests=_commented("\n".join(pair.tests)),
+        task=commented(pair.signature.rstrip()),
+        tests=commented("\n".join(pair.tests)),
         broken=pair.broken.rstrip(),
         error=pair.error[:ERROR_CHARS],
     )
     return Example(prompt, pair.fixed.strip() + "\n" + eos)
-
-
-def _commented(text: str) -> str:
-    return "\n".join(f"# {line}".rstrip() for line in text.splitlines())
 
 
 PairFormat = Callable[[Pair, Chat, str], Example]

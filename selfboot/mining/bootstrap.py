@@ -1,7 +1,7 @@
 """Self-bootstrap mining (§2.1): the model invents problems with tests, attempts them, and its own failures and
 successes become (broken, fixed) pairs; when every attempt at a problem fails, one repair with the error is tried.
 
-Deviations from the paper: problems are mined from the given model only (no training in between), a problem whose
+Deviations from the paper: problems are mined from the given model only unless ``train_every`` is set, a problem whose
 signature was seen before in the run is skipped, and the run ends when ``target`` pairs are there.
 ``shuffle_tests`` is the control: each problem gets another one's tests, so nothing should survive.
 """
@@ -11,19 +11,23 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from selfboot.formats.base import CodeFormat, code_format
+from selfboot.formats.base import code_format
 from selfboot.formats.chat import fenced
-from selfboot.formats.problems import Problem, parse_problem, problem_prompt
+from selfboot.formats.problems import Problem, problem_prompt
 from selfboot.formats.repair import repair_messages
-from selfboot.mining.base import MiningContext, Record, derive
-from selfboot.records import CodeJob, Outcome, Pair, Sampling
+from selfboot.mining.base import Capped, MiningContext, Record, Stages, derive, periodic_stages
+from selfboot.mining.steps import Attempt, attempt, code_pair, first, invent, job, unseen, valid
+from selfboot.records import Item, Sampling
 
 
 @dataclass(frozen=True)
-class BootstrapMiner:
-    """``steps`` rounds of ``problems`` problems with ``attempts`` attempts each, until ``target`` pairs are mined."""
+class BootstrapMiner(Capped):
+    """``steps`` rounds of ``problems`` problems with ``attempts`` attempts each, until ``target`` pairs are mined.
+
+    ``train_every``: continue the adapter on all pairs so far after so many rounds, from ``needed`` pairs on; 0: never.
+    """
 
     steps: int = 20
     problems: int = 16
@@ -33,95 +37,64 @@ class BootstrapMiner:
     attempt_sampling: Sampling = Sampling(400, temperature=0.8)
     format: str = "chat"
     shuffle_tests: bool = False
+    train_every: int = 0
+    needed: int = 10
     name: str = "bootstrap"
 
     def step(self, ctx: MiningContext, index: int, before: Sequence[Record]) -> Record:
         """One round: problems, validity, attempts, repairs."""
-        parsed = self._invent(ctx, index)
-        seen = {item["signature"] for record in before for item in record["valid"]}
-        fresh = list({p.signature: p for p in parsed if p.signature not in seen}.values())
+        parsed = invent(ctx, [problem_prompt(ctx.chat)] * self.problems, self.problem_sampling, "problem", index)
+        fresh = unseen(parsed, lambda p: p.signature, (row["signature"] for r in before for row in r["valid"]))
         if self.shuffle_tests:
             fresh = _with_shuffled_tests(fresh, derive(ctx.seed, "shuffle", index))
-        valid = [p for p, outcome in zip(fresh, self._own_solutions(ctx, fresh), strict=True) if outcome.passed]
-        tried = self._attempt(ctx, index, valid)
-        repaired = self._repair(ctx, index, valid, tried)
+        good = valid(ctx, fresh)
+        form, sampling = code_format(self.format), replace(self.attempt_sampling, n=self.attempts)
+        tried = attempt(ctx, [p.task("") for p in good], form, sampling, "attempt", index, trusted=False)
         return {
             "asked": self.problems,
             "well_formed": len(parsed),
             "fresh": len(fresh),
-            "valid": [{"signature": p.signature, "tests": p.tests, "solution": p.solution} for p in valid],
-            "attempts": [[[program, o.status, o.detail] for program, o in attempts] for attempts in tried],
-            "repaired": repaired,
+            "valid": [{"signature": p.signature, "tests": p.tests, "solution": p.solution} for p in good],
+            "attempts": tried,
+            "repaired": self._repair(ctx, index, good, tried),
         }
 
-    def finished(self, records: Sequence[Record]) -> bool:
-        return self.target is not None and len(self._all_pairs(records)) >= self.target
+    def found(self, records: Sequence[Record]) -> list[Item]:
+        return [item for step, record in enumerate(records) for item in _pairs(record, step)]
 
-    def pairs(self, records: Sequence[Record]) -> list[Pair]:
-        return self._all_pairs(records)[: self.target]
-
-    def _invent(self, ctx: MiningContext, index: int) -> list[Problem]:
-        prompts = [problem_prompt(ctx.chat)] * self.problems
-        drawn = ctx.sample(prompts, self.problem_sampling, "problem", index)
-        return [p for (completion,) in drawn if (p := parse_problem(completion.text)) is not None]
-
-    def _own_solutions(self, ctx: MiningContext, problems: Sequence[Problem]) -> list[Outcome]:
-        return ctx.grader.grade([_job(p, p.solution) for p in problems])
-
-    def _attempt(self, ctx: MiningContext, index: int, problems: Sequence[Problem]) -> list[list[tuple[str, Outcome]]]:
-        """For each problem its attempts as (program, outcome)."""
-        form = code_format(self.format)
-        prompts = [form.prompt(p.task(""), ctx.chat) for p in problems]
-        sampling = _with(self.attempt_sampling, form, self.attempts)
-        drawn = ctx.sample(prompts, sampling, "attempt", index) if problems else []
-        programs = [[form.program(p.task(""), c.text) for c in cs] for p, cs in zip(problems, drawn, strict=True)]
-        jobs = [_job(p, code) for p, codes in zip(problems, programs, strict=True) for code in codes]
-        outcomes = iter(ctx.grader.grade(jobs))
-        return [[(code, next(outcomes)) for code in codes] for codes in programs]
+    def stages(self, records: Sequence[Record]) -> Stages:
+        return periodic_stages(self, records, self.train_every, self.needed) if self.train_every else ()
 
     def _repair(
-        self, ctx: MiningContext, index: int, problems: Sequence[Problem], tried: Sequence[list[tuple[str, Outcome]]]
+        self, ctx: MiningContext, index: int, problems: Sequence[Problem], tried: Sequence[list[Attempt]]
     ) -> dict[str, str]:
         """One repair attempt for each problem whose attempts all failed; the successful ones by the problem's place."""
-        lost = [i for i, attempts in enumerate(tried) if not any(o.passed for _, o in attempts)]
+        lost = [i for i, attempts in enumerate(tried) if first(attempts, passed=True) is None]
         if not lost:
             return {}
-        prompts = [_repair_prompt(ctx, problems[i], *tried[i][0]) for i in lost]
-        drawn = ctx.sample(prompts, _with(self.attempt_sampling, code_format(self.format), 1), "repair", index)
+        prompts = [_repair_prompt(ctx, problems[i], tried[i][0]) for i in lost]
+        drawn = ctx.sample(prompts, replace(self.attempt_sampling, stop=code_format(self.format).stop), "repair", index)
         programs = [fenced(completion.text) for (completion,) in drawn]
-        outcomes = ctx.grader.grade([_job(problems[i], code) for i, code in zip(lost, programs, strict=True)])
+        jobs = [job(problems[i].task(""), code, trusted=False) for i, code in zip(lost, programs, strict=True)]
+        outcomes = ctx.grader.grade(jobs)
         return {str(i): code for i, code, o in zip(lost, programs, outcomes, strict=True) if o.passed}
 
-    def _all_pairs(self, records: Sequence[Record]) -> list[Pair]:
-        pairs = []
-        for step, record in enumerate(records):
-            for i, (problem, attempts) in enumerate(zip(record["valid"], record["attempts"], strict=True)):
-                pair = _pair(problem, attempts, record["repaired"].get(str(i)), step)
-                if pair is not None:
-                    pairs.append(pair)
-        return pairs
+
+def _repair_prompt(ctx: MiningContext, problem: Problem, broken: Attempt) -> str:
+    return ctx.chat(repair_messages(problem.signature, problem.tests, broken.program, broken.detail))
 
 
-def _with(sampling: Sampling, form: CodeFormat, n: int) -> Sampling:
-    return Sampling(sampling.max_new_tokens, sampling.temperature, sampling.top_p, n, form.stop)
-
-
-def _job(problem: Problem, program: str) -> CodeJob:
-    return CodeJob(program, problem.entry_point, "\n".join(problem.tests), trusted_tests=False)
-
-
-def _repair_prompt(ctx: MiningContext, problem: Problem, broken: str, outcome: Outcome) -> str:
-    return ctx.chat(repair_messages(problem.signature, problem.tests, broken, outcome.detail))
-
-
-def _pair(problem: Record, attempts: list[tuple[str, str, str]], repaired: str | None, step: int) -> Pair | None:
-    """First failing with first passing attempt; if all failed, the first failing one with its repair."""
-    failing = next(((code, detail) for code, status, detail in attempts if status != "passed"), None)
-    passing = next((code for code, status, _ in attempts if status == "passed"), repaired)
-    if failing is None or passing is None:
-        return None
-    meta = {"step": str(step), "source": "attempt" if passing is not repaired else "repair"}
-    return Pair(problem["signature"], tuple(problem["tests"]), failing[0], failing[1], passing, meta)
+def _pairs(record: Record, step: int) -> list[Item]:
+    """Of each problem the first failing and first passing attempt; if all failed, the first one and its repair."""
+    items: list[Item] = []
+    for i, (problem, rows) in enumerate(zip(record["valid"], record["attempts"], strict=True)):
+        attempts = [Attempt(*row) for row in rows]
+        fixed, source = first(attempts, passed=True), "attempt"
+        if fixed is None and str(i) in record["repaired"]:
+            fixed, source = Attempt(record["repaired"][str(i)], "passed", ""), "repair"
+        broken = first(attempts, passed=False)
+        items += code_pair(problem["signature"], problem["tests"], broken, fixed, step=step, source=source)
+    return items
 
 
 def _with_shuffled_tests(problems: Sequence[Problem], seed: int) -> list[Problem]:

@@ -1,0 +1,26 @@
+"""MiniMath: word problems with held-out numbers, kinds and lengths; the organism's GSM8K and MATH.
+
+``minimath`` is the frozen test split, ``minimath-hard`` its slice of six to eight steps (for the AIME row),
+``minimath-train`` the problems to mine from, ``minimath-dev`` the split to tune on.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from selfboot.benchmarks.base import AnswerBenchmark, read_rows
+from selfboot.paths import DATA, require
+from selfboot.records import AnswerTask
+
+HARD = 5  # the level of the hard slice
+
+
+def load(name: str) -> AnswerBenchmark:
+    """MiniMath from data/minimath/ (made by ``selfboot.organism``)."""
+    split = {"minimath-dev": "dev", "minimath-train": "train"}.get(name, "test")
+    tasks = read_rows(require(DATA / "minimath" / f"{split}.jsonl", "MiniMath"), _task)
+    return AnswerBenchmark(name, tuple(t for t in tasks if t.level == HARD or name != "minimath-hard"))
+
+
+def _task(row: dict[str, Any]) -> AnswerTask:
+    return AnswerTask(row["task_id"], row["problem"], row["answer"], row["solution"], row["level"], row["kind"])

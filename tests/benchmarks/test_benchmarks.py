@@ -1,0 +1,99 @@
+"""Loaders: what is read, what is refused, and what a benchmark's name can say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from selfboot.benchmarks.base import load_answers, load_benchmark, read_rows
+from selfboot.errors import DataError, UnavailableError
+from selfboot.formats import code_format
+
+MBPP = [
+    {
+        "task_id": number,
+        "prompt": "Write a function to double a number.",
+        "code": "def helper(x):\n  return x\n\ndef twice(x):\n  return helper(x) * 2\n",
+        "test_imports": ["import math"],
+        "test_list": ["assert math.isclose(twice(2), 4)", "assert twice(0) == 0"],
+    }
+    for number in (10, 11, 510, 511, 601, 974, 975)
+]
+
+
+@pytest.fixture
+def mbpp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "sanitized-mbpp.json"
+    path.write_text(json.dumps(MBPP))
+    monkeypatch.setenv("SELFBOOT_MBPP", str(path))
+    return path
+
+
+def test_mbpp_splits_by_id_and_finds_the_function_that_is_asked_for(mbpp: Path) -> None:
+    assert [task.task_id for task in load_benchmark("mbpp").tasks] == ["MBPP/11", "MBPP/510"]
+    (task, _) = load_benchmark("mbpp-train").tasks
+    assert (task.task_id, task.entry_point) == ("MBPP/601", "twice")
+    namespace: dict[str, object] = {}
+    exec(f"{task.canonical}\n" + "\n".join(task.tests), namespace)
+    assert "import math" not in code_format("mbpp").prompt(task, lambda messages: "")
+
+
+def test_mbpp_that_is_missing_or_damaged_is_named(mbpp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mbpp.write_text("{")
+    with pytest.raises(DataError, match="cannot be read as JSON"):
+        load_benchmark("mbpp")
+    mbpp.write_text("{}")
+    with pytest.raises(DataError, match="expected a list"):
+        load_benchmark("mbpp")
+    mbpp.write_text(json.dumps([{"task_id": 11, "code": "x = 1"}]))
+    with pytest.raises(DataError, match="task 11"):
+        load_benchmark("mbpp")
+    monkeypatch.delenv("SELFBOOT_MBPP")
+    with pytest.raises(UnavailableError, match="SELFBOOT_MBPP"):
+        load_benchmark("mbpp")
+
+
+def test_name_can_ask_for_the_first_tasks(mbpp: Path) -> None:
+    whole, first = load_benchmark("mbpp"), load_benchmark("mbpp:1")
+    assert first.tasks == whole.tasks[:1]
+    assert first.sha256 != whole.sha256
+    with pytest.raises(DataError, match="number of tasks"):
+        load_benchmark("mbpp:some")
+
+
+def test_programs_and_answers_are_not_mixed_up(mbpp: Path) -> None:
+    with pytest.raises(DataError, match="asks for programs"):
+        load_answers("mbpp")
+    with pytest.raises(DataError, match="asks for answers"):
+        load_benchmark("minimath")
+
+
+def test_missing_field_is_named_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"a": 1}\n\n{"b": 1}\n')
+    with pytest.raises(DataError, match=r":2: field 'a' is missing"):
+        read_rows(path, lambda row: row["a"])
+
+
+def test_hard_slice_is_part_of_minimath() -> None:
+    whole, hard = load_answers("minimath"), load_answers("minimath-hard")
+    assert 0 < len(hard.tasks) < len(whole.tasks)
+    assert set(hard.tasks) < set(whole.tasks)
+
+
+@pytest.mark.parametrize("split", ["minimath", "minimath-dev", "minimath-train"])
+def test_minimath_solutions_end_with_their_answers(split: str) -> None:
+    for task in load_answers(split).tasks:
+        assert task.solution.endswith(f"#### {task.answer}")
+
+
+@pytest.mark.parametrize("name", ["miniseeds", "minilib"])
+def test_canonical_programs_define_the_function_that_tests_call(name: str) -> None:
+    tasks = load_benchmark(name).tasks
+    assert len({task.task_id for task in tasks}) == len(tasks)
+    for task in tasks:
+        program = task.canonical if name == "miniseeds" else task.prompt + task.canonical
+        assert f"def {task.entry_point}(" in program
+        assert all(f"{task.entry_point}(" in test for test in task.tests if test.startswith("assert"))
