@@ -31,13 +31,14 @@ def read_pairs(path: Path, empty: bool = False) -> list[Pair]:
 
 def read_items(path: Path, empty: bool = False) -> list[Item]:
     """The pairs and solved problems of a file. DataError names file, line and field that are wrong."""
-    items = [_item(f"{path}:{number}", row) for number, row in enumerate(read_jsonl(path), 1)]
+    items = [parse_item(f"{path}:{number}", row) for number, row in enumerate(read_jsonl(path), 1)]
     if not items and not empty:
         raise DataError(f"{path}: holds no pairs; mine some (`selfboot mine`) or restore the file")
     return items
 
 
-def _item(where: str, row: dict[str, Any]) -> Item:
+def parse_item(where: str, row: dict[str, Any]) -> Item:
+    """One line of a file as a pair or a solved problem; DataError names ``where`` and the field that is wrong."""
     return _solution(where, row) if "problem" in row else _pair(where, row)
 
 

@@ -24,7 +24,7 @@ from selfboot.analysis.failures import asked_name, called_names, classify_broken
 from selfboot.errors import DataError
 from selfboot.formats.tolerant import answer, parse, statements
 from selfboot.organism.fingerprint import fingerprint
-from selfboot.pairs import _item as parse_item
+from selfboot.pairs import parse_item
 from selfboot.records import AnswerTask, CodeJob, CodeTask, Item, Outcome, Pair, Solution
 
 Severity = Literal["error", "warning"]
