@@ -47,13 +47,13 @@ CPU_LIMIT_S = 0.8
 _BRACES = re.compile(r"\\+(?:boxed|fbox|framebox)\s*\{|\\.|[{}]", re.DOTALL)
 _BARE_BOX = re.compile(r"\\boxed\s+([^\s${}\\]+)")
 _NUMBER = re.compile(
-    r"(?P<sign>(?<![\w).])[-−–]\s?)?[$€£]?\s?(?P<minus>-)?"
+    r"(?P<sign>(?<![\w).])[-−–]\s?)?(?:[$€£]\s?(?P<minus>-)?)?"
     r"(?:(?P<whole>[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?P<part>\.[0-9]+)?|(?P<only>\.[0-9]+))"
     r"(?:\s?/\s?(?P<below>[0-9]+)(?![0-9./]))?"
 )
 _MARKED = re.compile(r"####[ \t]*([^\n]*)")
 _MARKUP = re.compile(r"[*_\\$€£({\s]*")
-_SAID = re.compile(r"answer(?:\s+is|\s*:|\s*=)\s*:?\s*([^\n]+)", re.IGNORECASE)
+_SAID = re.compile(r"answer(?:\s+is|\s*:|\s*=)\s*:?\s*(?=([^\n]+))", re.IGNORECASE)
 _INTEGER = re.compile(r"(?<![\w.,])[0-9]{1,20}(?!\w|[.,][0-9])")
 _MAX_DIGITS = 300
 

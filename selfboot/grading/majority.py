@@ -1,7 +1,7 @@
 r"""Vote keys for self-consistency (§3.4): the normal form of each completion's answer.
 
-1/2, 0.5 and \frac{1}{2} vote together; the vote itself is analysis/vote.py. Keys come from exact forms alone, without the
-symbolic checker: answers outside exact algebra vote by their text.
+1/2, 0.5 and \frac{1}{2} vote together; the vote itself is analysis/vote.py. Keys come from exact forms alone: answers
+outside exact algebra vote by their text, without asking the symbolic checker.
 """
 
 from __future__ import annotations

@@ -61,6 +61,8 @@ _MIXED = re.compile(r"(-?)\s*([0-9]{1,50}) ([0-9]{1,50})\s*/\s*([0-9]{1,50})")
 _BASE = re.compile(r"(-?[0-9A-Z]+)\s*_\s*\{?\s*([0-9]{1,2})\s*\}?")
 _MEMBER = re.compile(r"[A-Za-z]\s*\\in(?![A-Za-z])")
 _COMMA = re.compile(",")
+_DIGITS_APART = re.compile("[0-9] [0-9]")
+_DOLLAR = re.compile(r"\\dollar(?![A-Za-z]) *|\\dollar")
 _MATRIX = re.compile(r"\\begin\{([pbvBV]?)matrix\}(.*)\\end\{\1matrix\}", re.DOTALL)
 _NAMED = re.compile(r"\s*(?:[A-Za-z]|\\[a-z]+)\s*(?:_\s*\{?[A-Za-z0-9]+\}?)?\s*(?:\(\s*[A-Za-z]\s*\))?\s*")
 _RELATION = re.compile(r"(<|>|\\le(?![A-Za-z])|\\ge(?![A-Za-z]))")
@@ -143,7 +145,7 @@ def normal_form(text: str) -> Form:
 def _form(text: str, nesting: int) -> Form:
     text = text.strip()
     if r"\dollar" in text[:10]:
-        return replace(_form(text.replace(r"\dollar ", ""), nesting), unit="dollar")
+        return replace(_form(_DOLLAR.sub("", text), nesting), unit="dollar")
     for reader in (_text, _base, _member, _matrix, _union, _list, _bracketed, _interval, _equation, _plus_minus):
         form = reader(text, nesting) if nesting <= MAX_NESTING else None
         if form is not None:
@@ -152,7 +154,10 @@ def _form(text: str, nesting: int) -> Form:
 
 
 def _raw(text: str) -> Form:
-    return Form("raw", text=_squeezed(text))
+    """What is not exact: mathematics for the symbolic checker, but words, nothing, or digits apart are text."""
+    squeezed = _squeezed(text)
+    plain = not squeezed or _DIGITS_APART.search(squeezed) or re.search(_TEXT_COMMAND + r"\{", text)
+    return Form("text" if plain else "raw", text=squeezed)
 
 
 def _squeezed(text: str) -> str:
@@ -310,8 +315,8 @@ def _number_with_unit(text: str) -> Form:
     if found and not unit and not _NO_UNITS & set(found[2].lower().split()):
         bare, unit = found[1], _unit(found[2], found[3])
     form = _sum(bare)
-    if form.kind == "raw":
-        return _text_left(text)
+    if form.kind != "sum":
+        return _raw(text)
     return replace(form, unit="" if unit == "percent" else unit, percent=bool(percent) or unit == "percent")
 
 
@@ -328,11 +333,6 @@ def _unit(words: str, power: str | None) -> str:
     name = names[0] if len(names) == 1 else ""
     known = _UNITS.get(name) or _UNITS.get(name.removesuffix("s"))
     return f"{known}^{exponent}" if known and exponent else known or ""
-
-
-def _text_left(text: str) -> Form:
-    """Words inside mathematics are compared as text, not guessed at."""
-    return Form("text" if re.search(_TEXT_COMMAND + r"\{", text) else "raw", text=_squeezed(text))
 
 
 def _sum(text: str) -> Form:
