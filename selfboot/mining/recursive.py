@@ -15,11 +15,16 @@ from selfboot.mining.seeded import SeededMiner
 
 @dataclass(frozen=True)
 class RecursiveMiner(SeededMiner):
-    """``rounds`` rounds of ``size`` new seeds each (the paper: 3 of 200). DataError when there are too few seeds."""
+    """``rounds`` rounds of ``size`` new seeds each (the paper: 3 of 200); ``needed``: fewer pairs are not trained on.
+
+    Raises DataError when there are too few seeds.
+    """
 
     rounds: int = 3
     size: int = 200
+    needed: int = 5
     target: int | None = None
+    stop: tuple[str, ...] | None = ("\nclass Test", "\nif __name__", "\n\nprint", "\nassert ")
     name: str = "recursive"
 
     def __post_init__(self) -> None:

@@ -17,16 +17,16 @@ from selfboot.records import CodeTask, Item, Sampling
 
 @dataclass(frozen=True)
 class SeededMiner(Capped):
-    """All ``seeds`` in batches of ``size``, at most ``target`` pairs; ``needed``: fewer are too few to train on."""
+    """All ``seeds`` in batches of ``size``, at most ``target`` pairs; ``stop`` replaces the format's stop strings."""
 
     seeds: Benchmark
     size: int = 50
     attempts: int = 8
     target: int | None = 200
-    needed: int = 5
     greedy_sampling: Sampling = Sampling(400)
     attempt_sampling: Sampling = Sampling(400, temperature=0.8)
     format: str = "mbpp"
+    stop: tuple[str, ...] | None = None
     name: str = "seeded"
 
     @property
@@ -35,7 +35,7 @@ class SeededMiner(Capped):
 
     def step(self, ctx: MiningContext, index: int, before: Sequence[Record]) -> Record:
         """One batch of seeds."""
-        form, tasks = code_format(self.format), batch(self.seeds.tasks, self.size, index)
+        form, tasks = code_format(self.format, self.stop), batch(self.seeds.tasks, self.size, index)
         tried = greedy_then_sampled(
             tasks,
             lambda some: attempt(ctx, some, form, self.greedy_sampling, "greedy", index),
@@ -51,7 +51,7 @@ class SeededMiner(Capped):
 
     def _sampled(self, ctx: MiningContext, index: int, tasks: Sequence[CodeTask]) -> list[list[Attempt]]:
         sampling = replace(self.attempt_sampling, n=self.attempts)
-        return attempt(ctx, tasks, code_format(self.format), sampling, "attempt", index)
+        return attempt(ctx, tasks, code_format(self.format, self.stop), sampling, "attempt", index)
 
     def _pairs(self, task: CodeTask, greedy: Attempt, more: Sequence[Attempt], step: int) -> list[Item]:
         fixed = first(more, passed=True)
