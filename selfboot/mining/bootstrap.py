@@ -27,6 +27,7 @@ class BootstrapMiner(Capped):
     """``steps`` rounds of ``problems`` problems with ``attempts`` attempts each, until ``target`` pairs are mined.
 
     ``train_every``: continue the adapter on all pairs so far after so many rounds, from ``needed`` pairs on; 0: never.
+    ``repairs=False`` leaves the repairs out (the 4-bit harvest: 20 rounds of 8 problems, attempts only).
     """
 
     steps: int = 20
@@ -36,6 +37,7 @@ class BootstrapMiner(Capped):
     problem_sampling: Sampling = Sampling(400, temperature=0.9)
     attempt_sampling: Sampling = Sampling(400, temperature=0.8)
     format: str = "chat"
+    repairs: bool = True
     shuffle_tests: bool = False
     train_every: int = 0
     needed: int = 10
@@ -70,7 +72,7 @@ class BootstrapMiner(Capped):
     ) -> dict[str, str]:
         """One repair attempt for each problem whose attempts all failed; the successful ones by the problem's place."""
         lost = [i for i, attempts in enumerate(tried) if first(attempts, passed=True) is None]
-        if not lost:
+        if not lost or not self.repairs:
             return {}
         prompts = [_repair_prompt(ctx, problems[i], tried[i][0]) for i in lost]
         drawn = ctx.sample(prompts, replace(self.attempt_sampling, stop=code_format(self.format).stop), "repair", index)

@@ -31,6 +31,13 @@ def test_repair_is_tried_only_when_all_attempts_fail(tmp_path: Path) -> None:
     assert {p.meta["source"] for p in miner.items(records)} == {"attempt", "repair"}
 
 
+def test_repairs_can_be_left_out(tmp_path: Path) -> None:
+    miner = BootstrapMiner(steps=4, attempts=2, repairs=False)
+    records = records_of(miner, ScriptedModel(right=0.3), tmp_path)
+    assert all(r["repaired"] == {} for r in records)
+    assert {p.meta["source"] for p in miner.items(records)} == {"attempt"}
+
+
 def test_model_that_never_fails_or_never_solves_gives_no_pairs(tmp_path: Path) -> None:
     assert mine(BootstrapMiner(steps=2), ScriptedModel(right=1.0), tmp_path / "a") == ""
     assert mine(BootstrapMiner(steps=2), ScriptedModel(right=0.0), tmp_path / "b") == ""
