@@ -10,7 +10,8 @@ Common rules. Scores, differences, bands and margins are in tasks. Outcomes are 
 - significant with the wrong sign                     not reproduced
 A ``direction only`` of a trained score asks for a second strike with fresh seeds: outside again is not reproduced.
 
-Not covered: whether the measurement was right (graders, prompts, leaks); the policy trusts the outcomes it is given.
+Not covered: whether the measurement was right (graders, prompts, leaks), nor whether the base model is alive: a model that
+solves nothing shows no lift and +0 too, so ``no_lift`` and ``equivalence`` belong in ``combine`` with its ``baseline``.
 """
 
 from __future__ import annotations
