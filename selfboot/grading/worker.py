@@ -109,7 +109,7 @@ class Zygote:
 
 
 # No site-packages, nothing from the working folder or the caller's environment; a fixed order of sets of strings.
-FLAGS = ("-s", "-S", "-P", "-X", "utf8")
+FLAGS = ("-s", "-S", "-P", "-X", "utf8", "-W", "ignore")
 ENVIRONMENT = {"PYTHONHASHSEED": "0", "LANG": "C.UTF-8"}
 
 

@@ -64,7 +64,7 @@ class Zygote:
         self.control, self.options = control, options
         self.children: dict[int, str] = {}
         self.watch: candidate.Watch | None = None
-        if not options["roomy"]:
+        if options["watch"]:
             self.watch = candidate.Watch((sysconfig.get_path("stdlib"), "/usr/share/zoneinfo", "/dev/"))
 
     def loop(self) -> None:

