@@ -258,7 +258,7 @@ def _two_strikes(rng: Rng, band: Band, base: int, claimed: float, scores: Callab
 
 def difference_scenario(published: int = -40, gains: float = 30, losses: float = 70, n: int = 500) -> Scenario:
     """A published and a measured difference, both noisy with the same discordance; alternative: none, even noise."""
-    alpha, even = policy.DIFFERENCE_ALPHA, (gains + losses) / 2
+    alpha, even = policy.DIFFERENCE_ALPHA / 2, (gains + losses) / 2
 
     def chances(g_mean: float, l_mean: float) -> tuple[float, float]:
         cells = np.array([cell for cell in discordant_cells(n, g_mean, l_mean) if cell[2] > 1e-8])

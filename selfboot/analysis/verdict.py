@@ -10,7 +10,7 @@ Common rules. Scores, differences, bands and margins are in tasks. Outcomes are 
 - significant with the wrong sign                     not reproduced
 A ``direction only`` of a trained score asks for a second strike with fresh seeds: outside again is not reproduced.
 
-Not covered: whether the measurement was right (graders, prompts, leaks), nor whether the base model is alive: a model that
+Not covered: whether the measurement was right (graders, prompts, leaks), nor whether the base model is alive: one that
 solves nothing shows no lift and +0 too, so ``no_lift`` and ``equivalence`` belong in ``combine`` with its ``baseline``.
 """
 
@@ -50,7 +50,7 @@ Kind = Literal[
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Detail = float | int | str | bool | None
 ALPHA = 0.05
-DIFFERENCE_ALPHA = 0.005
+DIFFERENCE_ALPHA = 0.005  # two-sided
 ENOUGH_POWER = 0.8
 Seeds = Sequence[Outcomes]
 
@@ -182,10 +182,12 @@ def _score_and_lift(base: Seeds, trained: Seeds, band: Band, claimed: float, alp
 def difference(
     base: Seeds, after: Seeds, *, published: float, band: Band | None = None, alpha: float = DIFFERENCE_ALPHA
 ) -> Verdict:
-    """A paired difference against the published one (its sign decides the test's side).
+    """A paired difference against the published one; significant at ``alpha``, two-sided, with the published sign.
 
-    Without ``band`` the published band is computed from the measured discordance (mean over seeds).
+    Without ``band`` the published band is computed from the measured discordance (mean over seeds). The details show
+    the p-value of the published side, to be compared with half of ``alpha``.
     """
+    alpha = alpha / 2
     test = paired_test(base, after)
     counts = _mean_discordance(base, after)
     band = band or difference_band(published, round(counts[0] + counts[1]), len(base[0]))

@@ -174,6 +174,14 @@ def test_difference(gains: int, losses: int, status: str) -> None:
     assert policy.difference(before, after, published=-40).status == status
 
 
+def test_difference_is_judged_two_sided() -> None:
+    """p just above 0.0025 on one side is above 0.005 on both."""
+    before, after = flips(500, 34, 62, 200)
+    verdict = policy.difference(before, after, published=-40)
+    assert 0.0025 < float(verdict.details["p"] or 0) < 0.005
+    assert verdict.status != "reproduced"
+
+
 def test_difference_in_band_without_power_is_inconclusive() -> None:
     before, after = flips(500, 100, 130, 100)
     assert policy.difference(before, after, published=-40).status == "inconclusive"
