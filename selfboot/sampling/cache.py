@@ -20,19 +20,28 @@ ATTENTION = "selfboot"  # the name under which transformers finds ``attend``
 
 
 class Recorder(Cache):  # type: ignore[misc]
-    """Keys and values of one prefill, kept by layer as they come: [rows, kv heads, tokens, head size]."""
+    """Keys and values of one prefill, kept by layer as they come: [rows, kv heads, tokens, head size].
+
+    With ``prefix``, the recorded keys and values of one row that all these rows begin with, tokens see those first.
+    """
 
     is_compileable = False
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: Recorder | None = None) -> None:
         self.layers: list[Any] = []  # what 5.x looks at; 4.x asks get_seq_length
         self.keys: list[Tensor] = []
         self.values: list[Tensor] = []
+        self.prefix = prefix
+        self.start = 0 if prefix is None else prefix.keys[0].shape[2]
 
     def update(self, key: Tensor, value: Tensor, layer: int, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
         self.keys.append(key)
         self.values.append(value)
-        return key, value
+        if self.prefix is None:
+            return key, value
+        before = (self.prefix.keys[layer], self.prefix.values[layer])
+        seen = [part.expand(key.shape[0], -1, -1, -1) for part in before]
+        return torch.cat([seen[0], key], 2), torch.cat([seen[1], value], 2)
 
     def get_seq_length(self, layer_idx: int | None = 0) -> int:
         return 0
@@ -100,10 +109,13 @@ class SlotCache(Cache):  # type: ignore[misc]
 
     def admit(self, recorded: Recorder, source: Tensor, slots: slice) -> None:
         """Copy prefilled rows ``source`` into ``slots`` (the same prompt may go into many)."""
-        width = recorded.keys[0].shape[2]
+        start, width = recorded.start, recorded.keys[0].shape[2]
         for layer, (key, value) in enumerate(zip(recorded.keys, recorded.values, strict=True)):
-            self._keys(layer)[slots, :, :width] = key[source]
-            self.values[layer][slots, :, :width] = value[source]
+            self._keys(layer)[slots, :, start : start + width] = key[source]
+            self.values[layer][slots, :, start : start + width] = value[source]
+            if recorded.prefix is not None:  # a cache's truth value is its number of layers, as 5.x counts them
+                self._keys(layer)[slots, :, :start] = recorded.prefix.keys[layer]
+                self.values[layer][slots, :, :start] = recorded.prefix.values[layer]
 
     def move(self, source: Tensor, slots: Tensor, width: int) -> None:
         """Copy the first ``width`` positions of some slots to others."""
@@ -143,13 +155,17 @@ def attend(
 ) -> tuple[Tensor, None]:
     """[rows, heads, tokens, size] -> ([rows, tokens, heads, size], None).
 
-    With ``slots``: one new token a row against the slots. Without: prefill, causal; padding is on the right, where no
-    row that counts looks. ``attention_mask`` is not needed for either.
+    With ``slots``: one new token a row against the slots. Without: prefill, causal, the last query at the last key;
+    padding is on the right, where no row that counts looks. ``attention_mask`` is needed for neither.
     """
     if slots is not None:
         return slots.attend(module.layer_idx, query, scaling), None  # type: ignore[arg-type]
     grouped = query.shape[1] != key.shape[1]
-    out = F.scaled_dot_product_attention(query, key, value, is_causal=True, scale=scaling, enable_gqa=grouped)
+    new, all_ = query.shape[2], key.shape[2]
+    mask = None if new == all_ else torch.ones(new, all_, dtype=torch.bool, device=key.device).tril(all_ - new)
+    out = F.scaled_dot_product_attention(
+        query, key, value, attn_mask=mask, is_causal=mask is None, scale=scaling, enable_gqa=grouped
+    )
     return out.transpose(1, 2), None
 
 
