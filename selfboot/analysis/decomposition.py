@@ -134,7 +134,8 @@ def sentence(found: Decomposition) -> str:
     lead += "" if found.raw is None else f", its raw completion: {found.raw}"
     if found.recovered is None:
         return f"{lead}. No lift to take apart."
-    shares = {part: found.share(part) for part in ("form", "latent", "new")}
+    shown = ("form", "new") if found.raw is None else ("form", "latent", "new")
+    shares = {part: found.share(part) for part in shown}
     split = ", ".join(f"{part} {share:.0%}" for part, share in shares.items() if share is not None)
     tail = f"Tolerant extraction alone recovers {found.recovered:.0%} of the lift. Tasks gained: {split}."
     if found.residual is not None:

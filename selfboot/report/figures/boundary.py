@@ -1,0 +1,61 @@
+"""Figure 6 of the paper: how much a model gains, by where it starts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from selfboot.report.figures.base import INK, MUTED, FigureView, figure, grid, label, points, published
+from selfboot.report.gather import Gathered, Lift
+
+CAPTION = (
+    "Each model once. Rings: the paper's; points: one a seed measured here. On the dashed line all tasks are solved:"
+    " there is no more to gain."
+)
+Point = tuple[str, float, list[float]]  # name, base in per cent, lifts in percentage points
+
+
+def boundary(gathered: Gathered) -> FigureView | None:
+    """Base score against lift for every model that the recipe was run on."""
+    lifts = {(lift.model, lift.base.benchmark): lift for lift in reversed(gathered.lifts) if _counts(lift)}
+    ours = [_point(lift) for lift in reversed(lifts.values())]
+    if not ours:
+        return None
+    paper = [
+        (e["model"], 100 * e["base"] / e["n"], [100 * (float(np.mean(e["after"])) - e["base"]) / e["n"]])
+        for e in published()["boundary"]
+    ]
+
+    def draw(axes: Any) -> None:
+        axes.axhline(0, color=INK, linewidth=0.8)
+        axes.plot([0, 100], [100, 0], color=MUTED, linewidth=0.7, linestyle=(0, (4, 3)))
+        for series, found in (("paper", paper), ("ours", ours)):
+            for name, base, gains in found:
+                points(axes, [base] * len(gains), gains, series)
+                label(axes, name, (base, max(gains)), series, (6, 5 if max(gains) >= 0 else -6))
+        axes.set_xlim(0, 100)
+        axes.set_ylim(min(-10.0, *(gain for *_, gains in ours for gain in gains)) - 3, 80)
+        axes.annotate("all tasks solved", (78, 22), (3, 3), textcoords="offset points", color=MUTED, fontsize=8.5)
+        axes.set_xlabel("untrained model, % of tasks solved")
+        axes.set_ylabel("lift, percentage points")
+        grid(axes, "y")
+
+    rows = [(f"paper: {name}", f"{base:.1f}", _gains(gains)) for name, base, gains in paper]
+    rows += [(name, f"{base:.1f}", _gains(gains)) for name, base, gains in ours]
+    head = ("model", "base, %", "lift, pp")
+    return figure("fig-boundary", "The boundary: lift by base score", CAPTION, (head, rows), 3.6, draw)
+
+
+def _counts(lift: Lift) -> bool:
+    return lift.kind in ("seeded_training", "no_lift") or lift.claim.startswith("boundary")
+
+
+def _point(lift: Lift) -> Point:
+    """The last group is the recipe's fullest dose."""
+    scores = list(lift.groups.values())[-1].values()
+    return lift.model, 100 * lift.base.solved / lift.n, [100 * (s.solved - lift.base.solved) / lift.n for s in scores]
+
+
+def _gains(gains: list[float]) -> str:
+    return ", ".join(f"{gain:+.1f}" for gain in gains)

@@ -1,0 +1,101 @@
+"""Figure 3 of the paper: score by number of training pairs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from selfboot.report.figures.base import (
+    BAND,
+    OURS,
+    PAPER,
+    Cells,
+    FigureView,
+    figure,
+    grid,
+    labels,
+    points,
+    published,
+    span,
+)
+from selfboot.report.gather import BandView, Gathered, Lift
+
+CAPTION = (
+    "Points: one a training seed; line: their mean; shaded: the band of each mean. Short bars at the left: the"
+    " untrained models. Rings: the paper's means, with its ranges."
+)
+HEAD = ("run", "pairs", "solved, by seed", "band or range")
+Sizes = dict[int, tuple[list[int], BandView | None]]
+
+
+def sweep(gathered: Gathered) -> FigureView | None:
+    """Every sweep measured here over the paper's."""
+    lifts = [lift for lift in gathered.lifts if lift.kind == "sweep"]
+    if not lifts:
+        return None
+    sized = [(lift, by_size(lift)) for lift in lifts]
+    (paper,) = published()["sweep"]
+    ticks = sorted({*paper["counts"], *(size for _, sizes in sized for size in sizes)})
+    top = max(paper["n"], *(lift.n for lift in lifts))
+
+    def draw(axes: Any) -> None:
+        _paper(axes, paper, ticks[0] * 0.82)
+        for lift, sizes in sized:
+            _own(axes, lift, sizes, ticks[0] * 0.82)
+        published_end = (f"paper, {paper['model']}", paper["counts"][-1], paper["means"][-1], "paper")
+        labels(axes, [*(_end(lift, sizes) for lift, sizes in sized), published_end], top / 16)
+        axes.set_xscale("log")
+        axes.set_xticks(ticks, [str(tick) for tick in ticks])
+        axes.minorticks_off()
+        axes.set_xlim(ticks[0] * 0.8, ticks[-1] * 2.1)
+        axes.set_ylim(0, top)
+        axes.set_xlabel("pairs trained on")
+        axes.set_ylabel(f"tasks solved of {top}")
+        grid(axes, "y")
+
+    return figure("fig-sweep", "More pairs, more lift", CAPTION, (HEAD, _cells(paper, sized)), 3.2, draw)
+
+
+def by_size(lift: Lift) -> Sizes:
+    """Scores and band by number of pairs ("40 pairs" -> 40), in that order."""
+    numbered = {int(group.split()[0]): group for group in lift.groups if group.split()[0].isdigit()}
+    return {
+        size: ([score.solved for score in lift.groups[group].values()], lift.bands.get(group))
+        for size, group in sorted(numbered.items())
+    }
+
+
+def _paper(axes: Any, paper: dict[str, Any], left: float) -> None:
+    axes.plot([left, left * 1.09], [paper["base"]] * 2, color=PAPER, linewidth=2.2)
+    axes.plot(paper["counts"], paper["means"], color=PAPER, linewidth=1.2, linestyle=(0, (4, 2)), zorder=2)
+    for count, ends in zip(paper["counts"], paper["ranges"], strict=True):
+        axes.plot([count, count], ends, color=PAPER, linewidth=1.2, zorder=2)
+    points(axes, paper["counts"], paper["means"], "paper")
+
+
+def _own(axes: Any, lift: Lift, sizes: Sizes, left: float) -> None:
+    for size, (scores, band) in sizes.items():
+        if band:
+            axes.fill_between((size * 0.94, size * 1.065), band.lower, band.upper, color=BAND, zorder=1, linewidth=0)
+        points(axes, [size] * len(scores), [float(score) for score in scores], "ours", 22)
+    means = [float(np.mean(scores)) for scores, _ in sizes.values()]
+    axes.plot(list(sizes), means, color=OURS, linewidth=1.5, zorder=3)
+    axes.plot([left, left * 1.09], [lift.base.solved] * 2, color=OURS, linewidth=2.2)
+
+
+def _end(lift: Lift, sizes: Sizes) -> tuple[str, float, float, str]:
+    size = list(sizes)[-1]
+    return lift.model, size, float(np.mean(sizes[size][0])), "ours"
+
+
+def _cells(paper: dict[str, Any], sized: list[tuple[Lift, Sizes]]) -> list[Cells]:
+    rows: list[Cells] = [
+        (f"paper, {paper['model']}", str(count), f"{mean:g}", span((low, high)) if low != high else "")
+        for count, mean, (low, high) in zip(paper["counts"], paper["means"], paper["ranges"], strict=True)
+    ]
+    for lift, sizes in sized:
+        for size, (scores, band) in sizes.items():
+            shown = span((band.lower, band.upper)) if band else ""
+            rows.append((lift.model, str(size), ", ".join(map(str, scores)), shown))
+    return rows

@@ -1,0 +1,46 @@
+"""Recipe × test-time sampling (§3.5): does the recipe still help when the model may try several times?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from selfboot.report.figures.base import BAND, INK, FigureView, figure, points, published, rows_axis
+from selfboot.report.gather import BandView, Gathered
+from selfboot.results import Result
+
+CAPTION = (
+    "Recipe + sampling minus raw + sampling, in percentage points. Right of zero the recipe helps. Shaded: one-sided"
+    " 95 % bounds on either side. Rings: the paper's."
+)
+
+
+def synergy(gathered: Gathered) -> FigureView | None:
+    """Every synergy claim judged here, under the paper's two."""
+    ours = [
+        _point(case.result, case.bands[-1])
+        for case in gathered.cases
+        if case.claim and case.claim.kind == "synergy" and case.bands
+    ]
+    if not ours:
+        return None
+    paper = [(f"paper: {entry['model']}", entry["points"]) for entry in published()["synergy"]]
+    rows = [(name, f"{value:+.1f}", "") for name, value in paper]
+    rows += [(name, f"{value:+.1f}", f"{low:+.1f} to {high:+.1f}") for name, value, low, high in ours]
+
+    def draw(axes: Any) -> None:
+        points(axes, [value for _, value in paper], [-i for i in range(len(paper))], "paper")
+        for y, (_, value, low, high) in enumerate(ours, len(paper)):
+            axes.barh(-y, high - low, left=low, height=0.6, color=BAND, zorder=1)
+            points(axes, [value], [-y], "ours")
+        axes.axvline(0, color=INK, linewidth=0.8)
+        axes.set_xlabel("percentage points")
+        rows_axis(axes, [row[0] for row in rows])
+
+    head = ("run", "difference, pp", "95 % bounds")
+    return figure("fig-synergy", "Recipe × test-time sampling", CAPTION, (head, rows), 0.6 + 0.31 * len(rows), draw)
+
+
+def _point(result: Result, band: BandView) -> tuple[str, float, float, float]:
+    """Name, difference and its bounds, in percentage points."""
+    value, low, high = (100 * tasks / (band.n or 164) for tasks in (band.measured, band.lower, band.upper))
+    return f"{result.model}, {result.claim}", value, low, high

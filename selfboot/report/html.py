@@ -1,0 +1,151 @@
+"""The report: one HTML file that needs no network, with Markdown and JSON twins beside it.
+
+    selfboot report --out report/        pytest --report report/
+
+Everything that a model wrote is hostile text. It is shown as text only: jinja escapes what stands in the page, samples
+travel as base64 and are put in by ``textContent``, and a content security policy allows no script but the page's own
+(by hash) and no request to anywhere.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from selfboot import __version__
+from selfboot.analysis.decomposition import sentence
+from selfboot.analysis.failures import CLASSES, MEANING, side, tally
+from selfboot.errors import StoreError, UnavailableError
+from selfboot.report import text
+from selfboot.report.evidence import Shelf
+from selfboot.report.figures import FigureView, figures
+from selfboot.report.gather import BandView, CaseView, Gathered, Lift, gather
+from selfboot.report.samples import pack
+from selfboot.report.summary import MARKS, READING, cost, environment, lede
+from selfboot.results import Result
+from selfboot.store import RunStore, explain, write_atomic
+
+FOLDER = Path(__file__).parent
+LIMIT = 5_000_000  # bytes of the whole file
+
+
+def write_report(
+    results: Sequence[Result], store: RunStore, out: Path, skipped: Mapping[str, str] | None = None
+) -> Path:
+    """Write report.html, report.md and report.json into the folder ``out``; returns the HTML file.
+
+    ``skipped``: why a case was not run, by its name ("recipe-7b[paper-7]"). Raises StoreError when ``out`` cannot be
+    written, UnavailableError when jinja2 or matplotlib are missing.
+    """
+    gathered = gather(results, Shelf(store.root), skipped)
+    drawn = figures(gathered)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise explain(error, out) from error
+    page = render(gathered, drawn)
+    if len(page.encode()) > LIMIT:
+        raise StoreError(
+            f"{out}: the report has {len(page.encode()):,} bytes, more than {LIMIT:,}; report fewer results"
+        )
+    write_atomic(out / "report.json", text.json_twin(gathered, drawn))
+    write_atomic(out / "report.md", text.markdown(gathered, drawn))
+    write_atomic(out / "report.html", page)
+    return out / "report.html"
+
+
+def render(gathered: Gathered, drawn: Sequence[FigureView]) -> str:
+    """The page as text."""
+    try:
+        from jinja2 import Environment, FileSystemLoader, StrictUndefined
+        from markupsafe import Markup
+    except ImportError:
+        raise UnavailableError("the report needs jinja2; pip install 'selfboot[report]'") from None
+    jinja = Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    jinja.filters |= {"seconds": text.seconds, "share": lambda x: f"{x:.0%}", "mean": text.number}
+    script, style = ((FOLDER / name).read_text(encoding="utf-8") for name in ("page.js", "page.css"))
+    values = _values(gathered, drawn)
+    return jinja.get_template("page.html").render(
+        **values,
+        policy=policy(script),
+        script=Markup(script),
+        style=Markup(style),
+        svg={figure.id: Markup(figure.svg) for figure in drawn},
+    )
+
+
+def policy(script: str) -> str:
+    """A content security policy: this very script, inline styles, and nothing else from anywhere."""
+    own = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; script-src 'sha256-{own}'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _values(gathered: Gathered, drawn: Sequence[FigureView]) -> dict[str, Any]:
+    """What the template is given."""
+    return {
+        "version": __version__,
+        "date": time.strftime("%Y-%m-%d %H:%M"),
+        "gathered": gathered,
+        "lede": lede(gathered),
+        "marks": MARKS,
+        "reading": READING,
+        "figures": drawn,
+        "lifts": [_lift(lift) for lift in gathered.lifts],
+        "meaning": MEANING,
+        "side": side,
+        "environment": environment(gathered),
+        "cost": cost(gathered),
+        "packed": pack(gathered),
+        "glyph": glyph,
+        "compare": compare,
+    }
+
+
+def _lift(lift: Lift) -> dict[str, Any]:
+    """A lift's failure taxonomy: a column for the base and each group, a row for each class that occurs."""
+    columns = [("base", [lift.base]), *((group, list(seeds.values())) for group, seeds in lift.groups.items())]
+    tallies = {name: {c: n / len(scores) for c, n in _sum(scores).items()} for name, scores in columns}
+    classes = [name for name in CLASSES if any(name in found for found in tallies.values())]
+    sides = {
+        name: {s: sum(n for c, n in found.items() if side(c) == s) for s in ("passed", "form", "skill")}
+        for name, found in tallies.items()
+    }
+    parts = {group: found for group in lift.groups if (found := lift.decomposition(group))}
+    told = {group: (found, sentence(found)) for group, found in parts.items()}
+    return {"lift": lift, "tallies": tallies, "classes": classes, "sides": sides, "parts": told}
+
+
+def _sum(scores: Sequence[Any]) -> dict[str, int]:
+    return tally(kind for score in scores for kind in score.kinds)
+
+
+def glyph(band: BandView) -> dict[str, float]:
+    """Geometry of the small picture of a band in the table, in per cent of its width."""
+    top = float(band.n or max(band.upper, band.measured, 1.0))
+    bottom = min(0.0, band.lower, band.measured)
+
+    def at(value: float) -> float:
+        return round(100 * min(max((value - bottom) / (top - bottom), 0.0), 1.0), 1)
+
+    return {"left": at(band.lower), "width": round(at(band.upper) - at(band.lower), 1), "point": at(band.measured)}
+
+
+def compare(case: CaseView, id: str = "") -> str:
+    """Link to the samples of a case: the base beside ``id``, or beside the last score where none is named."""
+    scores = [arm.id for arm in case.scores]
+    if not scores:
+        return ""
+    other = id or scores[-1]
+    return f"#samples/{scores[0]}/{other}" if other != scores[0] else f"#samples/{scores[0]}"

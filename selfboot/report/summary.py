@@ -1,0 +1,93 @@
+"""What the report says in words: the first sentence, how to read a verdict, the environment, and what it all cost."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from selfboot.report.gather import CaseView, Gathered
+
+MARKS = {"reproduced": "●", "direction only": "◐", "not reproduced": "○", "inconclusive": "?", "not run": "–"}
+READING = {
+    "reproduced": "The figure lies inside its band; where an effect is claimed, an exact paired test over the tasks"
+    " shows it too.",
+    "direction only": "Significant with the claimed sign, but the size lies outside the band. A trained score gets a"
+    " second chance with fresh seeds; outside again is not reproduced.",
+    "not reproduced": "Outside the band, of the wrong sign, or absent although the test had the power to see it: the"
+    " test fails.",
+    "inconclusive": "This run could not have told either way: too few seeds or tasks for the effect. Never a pass.",
+    "not run": "Something is missing here (a GPU, weights, data), or nobody asked. It says nothing about the claim.",
+}
+AT_MINI = (
+    "At mini scale a verdict says what our own small model does against its calibrated band; whether that agrees in"
+    " direction with the paper is a column of its own."
+)
+
+
+def lede(gathered: Gathered) -> list[str]:
+    """The state of things in a few sentences."""
+    total = len(gathered.cases)
+    if not total:
+        return ["No claim has been judged yet in this store."]
+    counts = gathered.counts
+    first = f"{counts.get('reproduced', 0)} of {total} cases reproduced"
+    rest = [f"{count} {verdict}" for verdict, count in counts.items() if verdict != "reproduced"]
+    said = [f"{first}{''.join(f', {part}' for part in rest)}."]
+    scales = {case.result.scale for case in gathered.cases}
+    if "mini" in scales:
+        said.append(AT_MINI)
+    if gathered.rehearsals:
+        said.append(f"Apart, and in no count: {_plural(len(gathered.rehearsals), 'rehearsal')} on random weights.")
+    if gathered.not_run:
+        said.append(f"Not run: {_plural(len(gathered.not_run), 'claim')}, at one scale or the other.")
+    return said
+
+
+def _plural(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def environment(gathered: Gathered) -> list[tuple[str, list[str]]]:
+    """What the evidence was made with: every distinct value, by what it is."""
+    found: dict[str, dict[str, None]] = defaultdict(dict)
+    for manifest in gathered.shelf.manifests():
+        key, provenance = manifest.get("key", {}), manifest.get("provenance", {})
+        if provenance.get("model") and key.get("model"):
+            found["models"][f"{provenance['model']}: {str(key['model'])[:16]}"] = None
+        for name, table in (("machine", provenance.get("machine")), ("engine", provenance.get("engine")),
+                            ("grader", provenance.get("grader")), ("training", key.get("versions"))):  # fmt: skip
+            if table:
+                found[name][_flat(table)] = None
+        if key.get("code"):
+            found[f"code of {manifest.get('kind', 'artifact')}"][str(key["code"])] = None
+    return [(name, list(values)) for name, values in sorted(found.items())]
+
+
+def _flat(table: Any) -> str:
+    if not isinstance(table, Mapping):
+        return str(table)
+    return ", ".join(f"{name} {value}" for name, value in table.items() if value not in (None, "", "None"))
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds by case and by kind of artifact; artifacts that several cases share are counted once in ``kinds``."""
+
+    cases: tuple[tuple[CaseView, float, float], ...]  # case, seconds of its last run, seconds to build its evidence
+    kinds: tuple[tuple[str, int, float], ...]  # kind, artifacts, seconds
+
+    @property
+    def seconds(self) -> float:
+        """Seconds that all evidence together took to make."""
+        return sum(seconds for _, _, seconds in self.kinds)
+
+
+def cost(gathered: Gathered) -> Cost:
+    """What the evidence cost to make, whenever that was, and what the last run took."""
+    kinds: dict[str, list[float]] = defaultdict(list)
+    for manifest in gathered.shelf.manifests():
+        kinds[str(manifest.get("kind"))].append(float(manifest.get("seconds", 0)))
+    table = tuple((kind, len(values), sum(values)) for kind, values in sorted(kinds.items()))
+    return Cost(tuple((case, case.result.seconds, case.built_seconds) for case in gathered.cases), table)

@@ -1,0 +1,112 @@
+"""What the report is made of: labels taken apart, lifts over seeds, bands, rehearsals apart, evidence that is gone."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import Any
+
+import pytest
+
+from selfboot.claims import registry
+from selfboot.report.evidence import Shelf
+from selfboot.report.gather import Gathered, gather
+from selfboot.report.samples import pack
+
+
+@pytest.fixture(scope="module")
+def gathered(lab: Any) -> Gathered:
+    return gather(lab.results, Shelf(lab.store.root))
+
+
+def test_cases_come_in_the_order_of_the_registry_and_seeds_in_theirs(gathered: Gathered) -> None:
+    names = [case.result.name for case in gathered.cases]
+    assert names[:4] == ["recipe-7b[mini-7]", "recipe-7b[mini-13]", "recipe-7b[mini-42]", "pair-count-sweep[mini]"]
+    assert len({case.anchor for case in gathered.cases + gathered.rehearsals}) == len(names) + 1
+
+
+def test_rehearsals_are_counted_nowhere(gathered: Gathered) -> None:
+    assert [case.result.weights for case in gathered.rehearsals] == ["random"]
+    assert sum(gathered.counts.values()) == len(gathered.cases) == 7
+    assert gathered.counts["not reproduced"] == 1
+    assert all(0 not in [len(seeds) for seeds in lift.groups.values()] for lift in gathered.lifts)
+    recipe = next(lift for lift in gathered.lifts if lift.claim == "recipe-7b")
+    assert len(recipe.groups["trained"]) == 3
+
+
+def test_lifts_gather_seeds_from_labels_and_from_cases(gathered: Gathered, lab: Any) -> None:
+    lifts = {lift.claim: lift for lift in gathered.lifts}
+    assert list(lifts) == ["recipe-7b", "pair-count-sweep", "control"]
+    assert set(lifts["recipe-7b"].groups["trained"]) == {7, 13, 42}
+    assert {name: list(seeds) for name, seeds in lifts["pair-count-sweep"].groups.items()} == {
+        "3 pairs": [7, 13, 42], "10 pairs": [7, 13, 42], "40 pairs": [7, 13, 42]
+    }  # fmt: skip
+    assert lifts["recipe-7b"].bands["trained"].lower == 84.3
+    assert lifts["pair-count-sweep"].bands["10 pairs"].measured == 82.0
+    assert set(lifts["control"].bands) == {"house"}
+    assert lifts["control"].readings.keys() == {"tolerant"}
+
+
+def test_a_decomposition_needs_the_tolerant_reading(gathered: Gathered) -> None:
+    lifts = {lift.claim: lift for lift in gathered.lifts}
+    assert lifts["recipe-7b"].decomposition("trained") is None
+    found = lifts["control"].decomposition("own")
+    assert found is not None
+    assert len(found.trained) == 2
+
+
+def test_scores_are_read_with_every_attempt(gathered: Gathered) -> None:
+    base = gathered.cases[0].arms[0].score
+    assert base is not None
+    assert (base.n, base.draws, base.benchmark, base.model) == (164, 1, "humaneval", "organism-0")
+    assert base.solved == sum(base.passes)
+    assert {"passed", "empty", "run-on", "wrong value", "text only"} == set(base.tally)
+    assert base.tasks[0].prompt.startswith("<|im_start|>user\nfrom typing")
+    assert "check(has_close_elements)" in base.tasks[0].tests
+
+
+def test_every_claim_without_a_result_is_said_to_be_not_run(lab: Any) -> None:
+    skipped = {"recipe-7b[paper-7]": "needs a GPU with 40 GB"}
+    missing = gather(lab.results, Shelf(lab.store.root), skipped).not_run
+    judged = {(result.claim, result.scale) for result in lab.results}
+    everything = {(claim.id, scale) for claim in registry().values() for scale in claim.scales}
+    assert {(m.claim.id, m.scale) for m in missing} == everything - judged
+    reasons = {(m.claim.id, m.scale): m.reason for m in missing}
+    assert reasons["recipe-7b", "paper"] == "needs a GPU with 40 GB"
+    assert "run pytest --scale paper" in reasons["control", "paper"]
+
+
+def test_evidence_that_is_gone_or_damaged_is_said_not_made_up(empty_lab: Any) -> None:
+    lab = empty_lab
+    kept, gone, damaged = (lab.score(name, 0.5, [lambda t: ("", "", "wrong")]) for name in ("kept", "gone", "damaged"))
+    bare = lab.score("bare", 0.5, [lambda t: ("", "", "wrong")])
+    samples = json.loads((lab.store.root / "score" / bare / "manifest.json").read_text())["provenance"]["samples"]
+    shutil.rmtree(lab.store.root / "samples" / samples)
+    shutil.rmtree(lab.store.root / "score" / gone)
+    (lab.store.root / "score" / damaged / "outcomes.jsonl").write_text("[{\n")
+    evidence = {name: ("score", id) for name, id in (("base", kept), ("gone", gone), ("odd", damaged), ("bare", bare))}
+    lab.result("recipe-7b", "mini-7", evidence)
+    shelf = Shelf(lab.store.root)
+    (case,) = gather(lab.results, shelf).cases
+    assert [arm.label for arm in case.scores] == ["base", "bare"]
+    assert [f"score {gone} is no longer in the store" in note for note in shelf.notes].count(True) == 1
+    assert [f"score {damaged} cannot be shown" in note for note in shelf.notes].count(True) == 1
+    assert [f"score {bare}: the completions are not in the store" in note for note in shelf.notes].count(True) == 1
+
+
+def test_a_claim_that_left_the_registry_is_still_shown(empty_lab: Any) -> None:
+    from dataclasses import replace
+
+    result = replace(empty_lab.result("recipe-7b", "mini-7", {}), claim="old-claim")
+    (case,) = gather([result], Shelf(empty_lab.store.root)).cases
+    assert case.claim is None
+    assert case.settings is None
+
+
+def test_samples_are_cut_to_the_budget(gathered: Gathered) -> None:
+    whole = pack(gathered)
+    assert (whole.draws, whole.length) == (8, 12_000)
+    small = pack(gathered, budget=len(whole.data) // 3)
+    assert len(small.data) < len(whole.data) / 2
+    assert small.scores == whole.scores
+    assert "At most" in small.note
