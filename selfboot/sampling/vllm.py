@@ -153,7 +153,12 @@ class VllmEngine:
             "trust_remote_code": False,
             "disable_log_stats": True,
             **lora,
+            **(self._whole_prompts() if self._cpu else {}),
         }
+
+    def _whole_prompts(self) -> dict[str, Any]:
+        """Never split a prompt: on a CPU, vLLM (0.32) cannot rewind a seeded generator after a part of one."""
+        return {"enable_chunked_prefill": False, "max_num_batched_tokens": max(8192, self.settings.max_model_len)}
 
     def adapter(self, folder: Path) -> list[Any]:
         """Name, number and path by which the engine knows an adapter. DataError: not one, or its rank is too high."""
