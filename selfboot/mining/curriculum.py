@@ -42,8 +42,8 @@ P = TypeVar("P", Problem, WordProblem)
 class Curriculum(Capped, ABC, Generic[P]):
     """What both curricula share: ``steps`` rounds, ``pool`` problems a round, ``attempts`` samples where greedy fails.
 
-    Trains after every ``train_every`` rounds if there are ``needed`` items. The pool is filled with new problems when
-    nothing is left; easier versions are asked for half a pool at most.
+    Trains after every ``train_every`` rounds if there are ``needed`` items. New problems are invented when none is left
+    (``refill``: whenever less than a pool is left); easier versions are asked for half a pool at most.
     """
 
     steps: int = 16
@@ -51,6 +51,7 @@ class Curriculum(Capped, ABC, Generic[P]):
     attempts: int = 4
     train_every: int = 4
     needed: int = 5
+    refill: bool = False
     target: int | None = None
     problem_sampling: Sampling = Sampling(300, temperature=0.9)
     version_sampling: Sampling = Sampling(300, temperature=0.7)
@@ -63,7 +64,8 @@ class Curriculum(Capped, ABC, Generic[P]):
         """One round: fill the pool, try it, ask for harder and easier versions."""
         seen = {self._key(self._read(row)) for record in before for row in record["problems"]}
         waiting: list[P] = [self._read(row) for row in before[-1]["waiting"]] if before else []
-        waiting = waiting or unseen(self._invent(ctx, index), self._key, seen)
+        if len(waiting) < (self.pool if self.refill else 1):
+            waiting += unseen(self._invent(ctx, index), self._key, seen | {self._key(p) for p in waiting})
         random.Random(derive(ctx.seed, "pool", index)).shuffle(waiting)
         now: list[P] = waiting[: self.pool]
         tried = self._try(ctx, index, now)

@@ -83,6 +83,12 @@ def test_hard_slice_is_part_of_minimath() -> None:
     assert set(hard.tasks) < set(whole.tasks)
 
 
+def test_first_problems_are_of_all_levels() -> None:
+    first = load_answers("minimath-train:60")
+    assert {task.level for task in first.tasks} == {1, 2, 3, 4, 5}
+    assert load_answers("minimath-train").tasks[:60] == first.tasks
+
+
 @pytest.mark.parametrize("split", ["minimath", "minimath-dev", "minimath-train"])
 def test_minimath_solutions_end_with_their_answers(split: str) -> None:
     for task in load_answers(split).tasks:

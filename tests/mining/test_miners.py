@@ -184,6 +184,16 @@ def test_curriculum_moves_the_pool_where_the_model_sometimes_succeeds(tmp_path: 
     assert len({p["text"] for p in solved["waiting"]} & {p["text"] for p in solved["problems"]}) == 0
 
 
+def test_curriculum_can_refill_its_pool_every_round(tmp_path: Path) -> None:
+    for refill in (False, True):
+        miner = MathCurriculum(steps=4, pool=6, refill=refill)
+        records = records_of(miner, ScriptedModel(right=0.3), tmp_path / str(refill))
+        sizes = [len(record["problems"]) for record in records]
+        assert (min(sizes) == 6) == refill
+        texts = [problem["text"] for record in records for problem in record["problems"]]
+        assert len(texts) == len(set(texts))
+
+
 def test_vanilla_math_shows_the_wrong_attempt_and_curriculum_does_not(tmp_path: Path) -> None:
     for name, target in (("vanilla-math", "repair"), ("curriculum-math", "plain")):
         items = MINERS[name].items(records_of(MINERS[name], ScriptedModel(), tmp_path / name))
