@@ -170,14 +170,14 @@ def judge(source: str, entry_point: str, peer: Peer) -> Verdict:
         tests = compile_tests(source)
     except BaseException as error:
         return Verdict("error", clean(f"{type(error).__name__} in the tests: {error}"))
-    return name_refusal(run_tests(tests, entry_point, peer), peer)
+    return name_refusal(run_tests(tests, entry_point, peer), peer.blocked)
 
 
-def name_refusal(verdict: Verdict, peer: Peer) -> Verdict:
-    """A failure says so where the sandbox refused something or memory ran out."""
+def name_refusal(verdict: Verdict, refused: str) -> Verdict:
+    """A failure says so where the sandbox refused something (``refused``, if known) or memory ran out."""
     kind = verdict.detail.partition(":")[0]
     if verdict.status == "passed":
         return verdict
-    if peer.blocked or kind == "PermissionError":
-        return Verdict("blocked", peer.blocked or verdict.detail, verdict.line)
+    if refused or kind == "PermissionError":
+        return Verdict("blocked", refused or verdict.detail, verdict.line)
     return verdict._replace(status="memory") if kind == "MemoryError" else verdict

@@ -61,7 +61,7 @@ class Zygote:
             code = f"import os; os.register_at_fork = lambda **_: None; {code}"
         self.process = subprocess.Popen(
             [sys.executable, *FLAGS, "-c", code],
-            env={**ENVIRONMENT, **options["environment"]},
+            env={**ENVIRONMENT, "HOME": options["scratch"], "TMPDIR": options["scratch"], **options["environment"]},
             cwd=options["scratch"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -147,6 +147,8 @@ class Worker:
         except ZygoteLost:
             self.zygotes.pop(profile).close()
             verdict, extra, ended = Verdict("error", "SystemExit: the program ended the sandbox"), None, {}
+        if profile == "unittest":
+            empty(self.options["scratch"])
         verdict = explain(verdict, ended, self.peer)
         if self.channel is not None:
             self.channel.close()
@@ -249,7 +251,16 @@ def explain(verdict: Verdict, ended: dict[str, int], peer: Peer | None) -> Verdi
     """Turn "the process ended" into why, and name what the sandbox refused. Never turns anything into a pass."""
     if verdict.status == "closed":
         verdict = death(ended)
-    return verdict if peer is None else tester.name_refusal(verdict, peer)
+    return tester.name_refusal(verdict, peer.blocked if peer is not None else "")
+
+
+def empty(folder: str) -> None:
+    """Remove what a program left in its folder, trees too deep for Python included."""
+    for entry in os.scandir(folder):
+        if entry.is_dir(follow_symlinks=False):
+            subprocess.run(["rm", "-rf", "--", entry.path], check=False, stdin=subprocess.DEVNULL)
+        else:
+            os.unlink(entry.path)  # noqa: PTH108
 
 
 def death(ended: dict[str, int]) -> Verdict:
