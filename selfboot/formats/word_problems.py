@@ -1,7 +1,8 @@
 """Word problems that a model invents (§2.3): the requests, and reading a problem out of what it wrote.
 
 A problem is text, an arithmetic expression and the answer, on lines that begin with PROBLEM, EXPRESSION and ANSWER. It
-counts only when the expression evaluates to the answer; the exact value becomes the gold answer.
+counts only when the expression evaluates to the answer (``agree=False``: whatever the answer line says, which a model
+that has to write its steps gets wrong on just the hard problems); the exact value becomes the gold answer.
 """
 
 from __future__ import annotations
@@ -45,8 +46,8 @@ def word_problem_prompt(chat: Chat, request: str = "user", problem: WordProblem 
     return chat([{"role": "system", "content": wording("word_problems", "system")}, {"role": "user", "content": user}])
 
 
-def parse_word_problem(text: str) -> WordProblem | None:
-    """The first problem in a completion, or None when it is ill-formed or its expression does not give its answer."""
+def parse_word_problem(text: str, agree: bool = True) -> WordProblem | None:
+    """The first problem in a completion; None when it is ill-formed or (``agree``) expression and answer differ."""
     found = _DOCUMENT.search(text)
     if found is None or not MIN_CHARS <= len(found["text"].strip()) <= MAX_CHARS:
         return None
@@ -55,7 +56,7 @@ def parse_word_problem(text: str) -> WordProblem | None:
         value = evaluate(expression)
     except ValueError:
         return None
-    if claimed is None or abs(value - claimed) > TOLERANCE:
+    if claimed is None or (agree and abs(value - claimed) > TOLERANCE):
         return None
     return WordProblem(found["text"].strip(), expression, decimal(value))
 

@@ -128,8 +128,12 @@ class Curriculum(Capped, ABC, Generic[P]):
 
 @dataclass(frozen=True)
 class MathCurriculum(Curriculum[WordProblem]):
-    """Word problems; the first right sampled solution is learned as a plain answer."""
+    """Word problems; the first right sampled solution is learned as a plain answer.
 
+    ``agree``: a problem's expression must give the answer that the model claims; if not, the expression alone decides.
+    """
+
+    agree: bool = True
     format: str = "gsm8k"
     name: str = "curriculum-math"
 
@@ -141,11 +145,11 @@ class MathCurriculum(Curriculum[WordProblem]):
 
     def _invent(self, ctx: MiningContext, index: int) -> list[WordProblem]:
         prompts = [word_problem_prompt(ctx.chat)] * self.pool
-        return invent_math(ctx, prompts, self.problem_sampling, "problem", index)
+        return invent_math(ctx, prompts, self.problem_sampling, "problem", index, agree=self.agree)
 
     def _vary(self, ctx: MiningContext, index: int, problems: Sequence[WordProblem], request: str) -> list[WordProblem]:
         prompts = [word_problem_prompt(ctx.chat, request, p) for p in problems]
-        return invent_math(ctx, prompts, self.version_sampling, request, index)
+        return invent_math(ctx, prompts, self.version_sampling, request, index, agree=self.agree)
 
     def _try(
         self, ctx: MiningContext, index: int, problems: Sequence[WordProblem]

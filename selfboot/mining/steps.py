@@ -116,10 +116,12 @@ def invent(
     return [p for (completion,) in drawn if (p := parse_problem(completion.text, min_tests)) is not None]
 
 
-def invent_math(ctx: MiningContext, prompts: Sequence[str], sampling: Sampling, *label: object) -> list[WordProblem]:
-    """The word problems among the replies whose expression gives their answer, in order."""
+def invent_math(
+    ctx: MiningContext, prompts: Sequence[str], sampling: Sampling, *label: object, agree: bool = True
+) -> list[WordProblem]:
+    """The word problems among the replies, in order (``agree``: only those whose expression gives their answer)."""
     drawn = ctx.sample(prompts, sampling, *label) if prompts else []
-    return [p for (completion,) in drawn if (p := parse_word_problem(completion.text)) is not None]
+    return [p for (completion,) in drawn if (p := parse_word_problem(completion.text, agree)) is not None]
 
 
 def valid(ctx: MiningContext, problems: Sequence[Problem]) -> list[Problem]:

@@ -18,7 +18,10 @@ from selfboot.records import Item, Sampling, Solution
 
 @dataclass(frozen=True)
 class VanillaMathMiner(Capped):
-    """``steps`` rounds of ``problems`` problems, ``attempts`` attempts each; trains every ``train_every`` rounds."""
+    """``steps`` rounds of ``problems`` problems, ``attempts`` attempts each; trains every ``train_every`` rounds.
+
+    ``agree``: as in the curriculum.
+    """
 
     steps: int = 20
     problems: int = 16
@@ -26,6 +29,7 @@ class VanillaMathMiner(Capped):
     target: int | None = None
     train_every: int = 8
     needed: int = 10
+    agree: bool = True
     problem_sampling: Sampling = Sampling(300, temperature=0.9)
     attempt_sampling: Sampling = Sampling(400, temperature=0.7)
     format: str = "gsm8k"
@@ -34,7 +38,7 @@ class VanillaMathMiner(Capped):
     def step(self, ctx: MiningContext, index: int, before: Sequence[Record]) -> Record:
         """One round: problems, attempts."""
         prompts = [word_problem_prompt(ctx.chat)] * self.problems
-        parsed = invent_math(ctx, prompts, self.problem_sampling, "problem", index)
+        parsed = invent_math(ctx, prompts, self.problem_sampling, "problem", index, agree=self.agree)
         good = unseen(parsed, lambda p: p.text, (row["text"] for record in before for row in record["valid"]))
         form, sampling = answer_format(self.format), replace(self.attempt_sampling, n=self.attempts)
         tried = answer(ctx, [p.task("") for p in good], form, sampling, "attempt", index)

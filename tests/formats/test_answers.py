@@ -190,6 +190,12 @@ def test_ill_formed_problems_are_refused(text: str) -> None:
     assert parse_word_problem(text) is None
 
 
+def test_expression_alone_can_decide() -> None:
+    wrong = PROBLEM.replace("12", "13")
+    assert parse_word_problem(wrong, agree=False) == parse_word_problem(PROBLEM)
+    assert parse_word_problem(wrong.replace("13", "twelve"), agree=False) is None
+
+
 @given(st.text(), st.integers(0, len(PROBLEM)))
 def test_any_damage_is_a_problem_or_none(noise: str, at: int) -> None:
     problem = parse_word_problem(PROBLEM[:at] + noise + PROBLEM[at:])
