@@ -97,6 +97,7 @@ _FORMATS = {
     "chat-tolerant": "selfboot.formats.tolerant",
     "mbpp": "selfboot.formats.mbpp",
     "raw": "selfboot.formats.raw",
+    "raw-tolerant": "selfboot.formats.raw_tolerant",
 }
 _ANSWER_FORMATS = {"gsm8k": "selfboot.formats.gsm8k", "math": "selfboot.formats.math"}
 

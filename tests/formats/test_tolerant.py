@@ -89,6 +89,19 @@ def test_the_prompt_is_that_of_chat() -> None:
     assert code_format("chat-tolerant").prompt(TASK, chat) == code_format("chat").prompt(TASK, chat)
 
 
+def test_raw_completion_is_cut_after_the_function() -> None:
+    """Same prompt and stop strings as raw, so that one set of samples serves both readings."""
+    raw, tolerant = code_format("raw"), code_format("raw-tolerant")
+    assert tolerant.stop == raw.stop
+    assert tolerant.prompt(TASK, str) == raw.prompt(TASK, str)
+    body = "    return sum(xs)\n"
+    assert tolerant.program(TASK, f"{body}\nassert total([1]) == 7\n") == PROMPT + body
+    helped = "    return half(xs)\n\ndef half(xs):\n    return sum(xs)\n\nhalf(3, 4)\n"
+    assert "half(3" not in tolerant.program(TASK, helped)
+    assert "def half" in tolerant.program(TASK, helped)
+    assert tolerant.program(TASK, "    return (") == raw.program(TASK, "    return (")
+
+
 PIECES = st.sampled_from(
     ["def total(xs):", "    return sum(xs)", "```python", "```", '"""', "'''", "x = 1", "", "user", "import os", "\x00"]
 )
