@@ -25,6 +25,7 @@ import sys
 import sysconfig
 import tempfile
 import time
+import warnings
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -166,6 +167,8 @@ class CodeGrader:
             self.workers.extend(WorkerProcess(self.options) for _ in range(workers or usable_cores()))
             reports = [worker.greet() for worker in self.workers]
             refuse_less(isolation, reports[0])
+            if reports[0]["isolation"] not in ("kernel", "namespaces") and isolation == "auto":
+                warnings.warn(f"programs are not isolated here, only limited: {reports[0]}", stacklevel=2)
         except BaseException:
             self.close()
             raise
@@ -250,6 +253,8 @@ class CodeGrader:
         return round(TIMEOUT_S * max(1.0, min(o.seconds for o, _ in outcomes) / REFERENCE_PROBE_S), 2)
 
     def _run(self, requests: Sequence[Request], progress: Callable[[int], None] | None) -> list[Reply]:
+        if not self.workers:
+            raise GradingError("this grader is closed; make a new one")
         replies: dict[int, Reply] = {}
         waiting = iter(range(len(requests)))
         try:
@@ -265,7 +270,8 @@ class CodeGrader:
                         if progress is not None:
                             progress(len(replies))
         except BaseException:
-            self.close()  # workers in the middle of a job cannot be used again
+            for worker in [worker for worker in self.workers if worker.index is not None]:
+                self._replace(worker)  # it may be in the middle of a job
             raise
         return [replies[index] for index in range(len(requests))]
 
@@ -289,7 +295,6 @@ class CodeGrader:
         try:
             status, detail, line, seconds, extra = worker.receive()
         except Broken:
-            self._replace(worker)
             raise GradingError(f"a grading worker ended while it judged job {index}: {request[0][1][:80]!r}") from None
         if status == "invalid":
             raise GradingError(f"the tests of job {index} ({request[0][2]!r}) do not compile: {detail}")

@@ -8,6 +8,7 @@ record, such a name cannot be redefined by the program under test.
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,19 +22,25 @@ def humaneval_tests(record: Mapping[str, str]) -> str:
     return "\n\n".join((*helpers(record["prompt"], entry_point), record["test"], f"check({entry_point})"))
 
 
+def parse(source: str) -> ast.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the reference solutions' odd escapes are not the reader's business
+        return ast.parse(source)
+
+
 def helpers(prompt: str, entry_point: str) -> list[str]:
     """Source of what stands in a prompt besides the function asked for."""
-    others = [node for node in ast.parse(prompt).body if getattr(node, "name", None) != entry_point]
+    others = [node for node in parse(prompt).body if getattr(node, "name", None) != entry_point]
     return [ast.get_source_segment(prompt, node) or "" for node in others]
 
 
 def mbpp_tests(record: Mapping[str, Any]) -> str:
     """The record's imports and asserts, and the imports of the reference solution that the asserts use."""
     asserts = "\n".join(record["test_list"])
-    used = {node.id for node in ast.walk(ast.parse(asserts)) if isinstance(node, ast.Name)}
+    used = {node.id for node in ast.walk(parse(asserts)) if isinstance(node, ast.Name)}
     imports = [
         ast.unparse(node)
-        for node in ast.parse(record["code"]).body
+        for node in parse(record["code"]).body
         if isinstance(node, ast.Import | ast.ImportFrom) and used & {alias.asname or alias.name for alias in node.names}
     ]
     return "\n".join(dict.fromkeys((*record["test_imports"], *imports, asserts)))
@@ -41,8 +48,8 @@ def mbpp_tests(record: Mapping[str, Any]) -> str:
 
 def mbpp_entry_point(record: Mapping[str, Any]) -> str:
     """The function of the reference solution that the asserts name first."""
-    defined = {getattr(node, "name", None) for node in ast.parse(record["code"]).body}
-    named = (node.id for node in ast.walk(ast.parse("\n".join(record["test_list"]))) if isinstance(node, ast.Name))
+    defined = {getattr(node, "name", None) for node in parse(record["code"]).body}
+    named = (node.id for node in ast.walk(parse("\n".join(record["test_list"]))) if isinstance(node, ast.Name))
     return next(name for name in named if name in defined)
 
 

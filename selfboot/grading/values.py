@@ -132,7 +132,7 @@ class Codec:
         if depth > 2 * MAX_DEPTH + 2:
             raise ValueError("value is nested too deeply")
         if kind is list:
-            return value if set(map(type, value)) <= ATOMS else [self._decode(item, depth + 1) for item in value]
+            return value[:] if set(map(type, value)) <= ATOMS else [self._decode(item, depth + 1) for item in value]
         ((tag, parts),) = value.items()
         if tag == "function":
             return self.remote_function(operator.index(parts))
