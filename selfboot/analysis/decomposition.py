@@ -1,7 +1,7 @@
 """How much of a lift is form, how much is skill? Paired, task by task, from the same model read in several ways.
 
 Three readings of the UNTRAINED model on the same tasks: chat as the benchmark scores it, chat under tolerant extraction
-(formats/tolerant.py), and raw completion, read as tolerantly (formats/raw_tolerant.py), since a base model runs on there
+(formats/tolerant.py), and raw completion, read as tolerantly (formats/raw_tolerant.py), since base models run on there
 too. Each task that training gains is put where the base model already had it:
 - "form"    the very same completion passes once the extraction forgives its form: how to hand it in was learned
 - "latent"  not that completion, but the base solves the task by raw completion: the chat prompt kept it from it
