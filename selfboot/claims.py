@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
 from selfboot.errors import DataError
+from selfboot.models.shape import Shape
 from selfboot.paths import DATA, require
 
 Scale = Literal["mini", "paper"]
@@ -59,7 +60,10 @@ class Claim:
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """A model that claims can name: where it comes from and what it needs (``gpu_gb`` = 0: a CPU will do)."""
+    """A model that claims can name: where it comes from and what it needs (``gpu_gb`` = 0: a CPU will do).
+
+    ``gpu_gb``: GB of memory on each of ``tensor_parallel`` GPUs, as ``selfboot.planning`` reckons from the ``shape``.
+    """
 
     name: str
     source: str
@@ -68,6 +72,8 @@ class ModelEntry:
     sha256: str = ""
     stop_tokens: tuple[str, ...] = ()
     gpu_gb: float = 0.0
+    tensor_parallel: int = 1
+    shape: Shape | None = None
 
 
 T = TypeVar("T")
@@ -84,9 +90,12 @@ def registry() -> dict[str, Claim]:
 def models() -> dict[str, ModelEntry]:
     """Every model, by name."""
     path = DATA / "models.toml"
-    return {
-        name: _build(ModelEntry, f"{path} [{name}]", {"name": name, **table}) for name, table in _toml(path).items()
-    }
+    return {name: _model(f"{path} [{name}]", name, table) for name, table in _toml(path).items()}
+
+
+def _model(where: str, name: str, table: dict[str, Any]) -> ModelEntry:
+    shape = {"shape": _build(Shape, f"{where}.shape", table["shape"])} if "shape" in table else {}
+    return _build(ModelEntry, where, {"name": name, **table, **shape})
 
 
 def model_entry(name: str) -> ModelEntry:

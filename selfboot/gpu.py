@@ -1,0 +1,83 @@
+"""Which GPUs a pytest-xdist worker gets out of those that the caller gave to the whole run. No CUDA is started here.
+
+``pytest -n 4`` on four GPUs gives each worker its own, ``-n 2`` two each (for models that are spread over two). With
+more workers than GPUs, several share one: then a lock (``exclusive``) lets one case at a time use it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping, MutableMapping
+from pathlib import Path
+
+from filelock import FileLock
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+WORKER, WORKERS = "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT"
+
+
+def share(devices: tuple[str, ...], worker: int, workers: int) -> tuple[str, ...]:
+    """The devices of worker ``worker`` of ``workers`` (counted from 0): equal runs of neighbours, none left idle.
+
+    Every device is given to one worker at least; with fewer devices than workers each worker gets one.
+    """
+    if not devices:
+        return ()
+    if workers >= len(devices):
+        return (devices[worker % len(devices)],)
+    return devices[worker * len(devices) // workers : (worker + 1) * len(devices) // workers]
+
+
+def visible(environment: Mapping[str, str], count: int) -> tuple[str, ...]:
+    """The caller's devices, as CUDA_VISIBLE_DEVICES names them (numbers, UUIDs or MIG instances).
+
+    Unset: all ``count`` of the machine. As CUDA reads it: an empty name or -1 ends the list, and so does an unknown
+    number.
+    """
+    named = environment.get(VISIBLE)
+    if named is None:
+        return tuple(str(number) for number in range(count))
+    found: list[str] = []
+    for name in (part.strip() for part in named.split(",")):
+        if not name or (name.lstrip("-").isdigit() and not 0 <= int(name) < count):
+            break
+        found.append(name)
+    return tuple(found)
+
+
+def worker_devices(environment: Mapping[str, str], count: int) -> tuple[str, ...]:
+    """The devices of this process: its worker's share, or all of the caller's where pytest runs without workers."""
+    devices = visible(environment, count)
+    name, workers = environment.get(WORKER, ""), int(environment.get(WORKERS) or 1)
+    if not name.removeprefix("gw").isdigit():
+        return devices
+    return share(devices, int(name.removeprefix("gw")), workers)
+
+
+def confine(environment: MutableMapping[str, str], count: int) -> tuple[str, ...]:
+    """Set CUDA_VISIBLE_DEVICES to this process's devices and return them. Before anything starts CUDA, and only once.
+
+    Nothing is changed on a machine without GPUs.
+    """
+    if not count:
+        return ()
+    devices = worker_devices(environment, count)
+    environment[VISIBLE] = ",".join(devices)
+    return devices
+
+
+def device_count() -> int:
+    """GPUs of this machine, whatever CUDA_VISIBLE_DEVICES says: by nvidia-smi, else by their device files."""
+    try:
+        done = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20, check=True)
+        return sum(line.startswith("GPU ") for line in done.stdout.splitlines())
+    except (OSError, subprocess.SubprocessError):
+        return sum(path.name.removeprefix("nvidia").isdigit() for path in Path("/dev").glob("nvidia*"))
+
+
+def exclusive(devices: tuple[str, ...], folder: Path) -> FileLock:
+    """A lock on a process's devices (``with exclusive(…):``): cases of other workers on the same ones wait."""
+    folder.mkdir(parents=True, exist_ok=True)
+    name = "-".join(devices).replace(os.sep, "_") or "none"
+    return FileLock(folder / f"gpu-{name}.lock")

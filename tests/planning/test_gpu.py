@@ -1,0 +1,71 @@
+"""Who gets which GPU: pure functions of the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from filelock import Timeout
+from hypothesis import given
+from hypothesis import strategies as st
+
+from selfboot.gpu import VISIBLE, WORKER, WORKERS, confine, device_count, exclusive, share, visible, worker_devices
+
+
+def env(worker: int, workers: int, named: str | None = None) -> dict[str, str]:
+    found = {WORKER: f"gw{worker}", WORKERS: str(workers)}
+    return found if named is None else found | {VISIBLE: named}
+
+
+@pytest.mark.parametrize(
+    ("named", "count", "found"),
+    [
+        (None, 4, ("0", "1", "2", "3")),
+        ("4,5, 6", 8, ("4", "5", "6")),
+        ("GPU-8e1f,MIG-77", 2, ("GPU-8e1f", "MIG-77")),
+        ("1,-1,0", 2, ("1",)),
+        ("0,9,1", 2, ("0",)),
+        ("", 4, ()),
+        (None, 0, ()),
+    ],
+)
+def test_the_callers_devices(named: str | None, count: int, found: tuple[str, ...]) -> None:
+    assert visible({} if named is None else {VISIBLE: named}, count) == found
+
+
+def test_four_workers_get_the_callers_four() -> None:
+    assert [worker_devices(env(at, 4, "4,5,6,7"), 8) for at in range(4)] == [("4",), ("5",), ("6",), ("7",)]
+    assert [worker_devices(env(at, 2, "4,5,6,7"), 8) for at in range(2)] == [("4", "5"), ("6", "7")]
+    assert worker_devices({VISIBLE: "4,5"}, 8) == ("4", "5"), "no workers: all of them"
+
+
+@given(st.lists(st.integers(0, 63).map(str), unique=True, max_size=12).map(tuple), st.integers(1, 16))
+def test_no_device_is_idle_and_shares_are_even(devices: tuple[str, ...], workers: int) -> None:
+    shares = [share(devices, at, workers) for at in range(workers)]
+    assert {device for part in shares for device in part} == set(devices)
+    if devices:
+        sizes = {len(part) for part in shares}
+        assert min(sizes) >= 1
+        assert max(sizes) - min(sizes) <= 1
+        taken = [device for part in shares for device in part]
+        uses = {taken.count(device) for device in devices}
+        assert max(uses) - min(uses) <= 1
+
+
+def test_confining_sets_the_environment_once() -> None:
+    environment = env(1, 2, "4,5")
+    assert confine(environment, 8) == ("5",) == tuple(environment[VISIBLE].split(","))
+    untouched = env(1, 2)
+    assert confine(untouched, 0) == ()
+    assert VISIBLE not in untouched
+
+
+def test_counting_starts_no_cuda() -> None:
+    assert device_count() >= 0
+
+
+def test_sharers_of_a_device_take_turns(tmp_path: Path) -> None:
+    with exclusive(("0",), tmp_path), pytest.raises(Timeout):
+        exclusive(("0",), tmp_path).acquire(timeout=0)
+    with exclusive(("0",), tmp_path), exclusive(("1",), tmp_path):
+        pass

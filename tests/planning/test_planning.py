@@ -1,0 +1,185 @@
+"""Planning: shapes against transformers' own models, memory and cost as arithmetic, the printed plan."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from selfboot import cli_plan, planning
+from selfboot.claims import ModelEntry, model_entry, models, registry
+from selfboot.errors import DataError
+from selfboot.models.shape import rehearsal_spec
+from selfboot.planning import Gpu, gpu, missing_memory, need, selector, serving_gb, training_gb
+
+SHAPED = sorted(name for name, entry in models().items() if entry.shape)
+PUBLISHED = {
+    "qwen2.5-7b": 7.61e9,
+    "qwen2.5-14b": 14.7e9,
+    "qwen2.5-72b": 72.7e9,
+    "qwen3-8b": 8.2e9,
+    "llama-3.2-3b": 3.21e9,
+}
+BIG = Gpu("big", 10_000, 3350, 1.0)
+
+
+@pytest.mark.parametrize("name", SHAPED)
+def test_a_shape_has_the_parameters_of_transformers_model(name: str) -> None:
+    torch = pytest.importorskip("torch")
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    shape = model_entry(name).shape
+    assert shape is not None
+    settings = {key: value for key, value in shape.config().items() if key not in ("architectures", "model_type")}
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(AutoConfig.for_model(shape.architecture, **settings))
+    assert sum(p.numel() for p in model.parameters()) == shape.parameters
+    assert abs(shape.parameters / PUBLISHED.get(name, shape.parameters) - 1) < 0.01
+
+
+def test_an_adapter_has_the_parameters_of_pefts() -> None:
+    torch = pytest.importorskip("torch")
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    shape = model_entry("qwen2.5-7b").shape
+    assert shape is not None
+    settings = {key: value for key, value in shape.config().items() if key not in ("architectures", "model_type")}
+    config = AutoConfig.for_model("qwen2", **settings | {"num_hidden_layers": 2})
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config)
+        adapted = get_peft_model(model, LoraConfig(r=16, target_modules=["q_proj", "k_proj", "v_proj", "o_proj"]))
+    trained = sum(p.numel() for p in adapted.parameters() if p.requires_grad)
+    assert trained == replace(shape, layers=2).lora_parameters(16)
+
+
+def test_the_cache_of_a_7b_token_is_56_kib() -> None:
+    shape = model_entry("qwen2.5-7b").shape
+    assert shape is not None
+    assert shape.kv_bytes(1) == 28 * 2 * 4 * 128 * 2 == 56 * 1024
+
+
+def test_the_registry_says_what_planning_reckons() -> None:
+    assert planning.registered_gb() == {name: (b, b) for name, (_, b) in planning.registered_gb().items()}
+    paper = {claim.scales["paper"].model for claim in registry().values() if "paper" in claim.scales}
+    assert paper <= set(SHAPED)
+
+
+@pytest.mark.parametrize("name", SHAPED)
+def test_memory_grows_with_everything_that_needs_it(name: str) -> None:
+    shape = model_entry(name).shape
+    assert shape is not None
+    weights = shape.parameters * 2 / 1e9
+    assert weights < serving_gb(shape) < serving_gb(shape, rows=64)
+    assert serving_gb(shape, tensor_parallel=2) < serving_gb(shape)
+    assert weights < training_gb(shape, 16, checkpointing=True) < training_gb(shape, 16) < training_gb(shape, 32)
+
+
+def test_checkpointing_where_it_is_needed_only() -> None:
+    entry = model_entry("qwen2.5-14b")
+    assert not need(entry, 32, BIG.memory_gb).checkpointing
+    assert need(entry, 32, 48).checkpointing
+    assert need(entry, 0).train_gb == 0
+
+
+def test_the_papers_hardware_is_enough_for_the_papers_claims() -> None:
+    """RTX 6000 Ada, 48 GB: up to 7B. H100, 80 GB: 14B (claims.md, "Statements about method")."""
+    assert need(model_entry("qwen2.5-7b"), 16, 48).gb <= 48
+    assert need(model_entry("qwen2.5-14b"), 32, 80).gb <= 80
+    assert need(model_entry("qwen2.5-72b"), 0).gb <= 141
+    assert need(model_entry("qwen2.5-72b"), 16, 141).gb > 141, "its training fits no single GPU in bf16"
+
+
+@pytest.mark.parametrize(
+    ("expression", "marks", "selected"),
+    [
+        ("", {"fastpath"}, True),
+        ("fastpath", {"fastpath", "gpu"}, True),
+        ("not negative", {"negative"}, False),
+        ("fastpath or (fullpath and not gpu)", {"fullpath", "gpu"}, False),
+        ("fastpath and gpu", {"fastpath", "gpu"}, True),
+    ],
+)
+def test_marker_expressions(expression: str, marks: set[str], selected: bool) -> None:
+    assert selector(expression)(marks) is selected
+
+
+@pytest.mark.parametrize("expression", ["fastpath and", "a + b", "__import__('os')", "a < b", "1"])
+def test_what_is_no_marker_expression_is_refused(expression: str) -> None:
+    with pytest.raises(DataError, match="-m "):
+        selector(expression)
+
+
+@given(st.text(max_size=20))
+@example("a\x00")
+def test_any_text_is_an_expression_or_an_error_of_ours(text: str) -> None:
+    with contextlib.suppress(DataError):
+        selector(text)({"fastpath"})
+
+
+def test_hours_follow_bandwidth_and_dollars_the_price() -> None:
+    half = Gpu("half", 10_000, gpu("h100").bandwidth / 2, 2.0)
+    (one, *_) = planning.plan("fastpath", [BIG, half], "recipe-7b")
+    assert one.costs[1].hours == pytest.approx(2 * one.costs[0].hours) == pytest.approx(one.settings.minutes / 30)
+    assert one.costs[1].usd == pytest.approx(one.costs[1].hours * 2.0)
+
+
+def test_a_claim_that_does_not_fit_says_how_much_it_needs_and_what_would_fit() -> None:
+    settings = registry()["recipe-7b"].scales["paper"]
+    assert missing_memory(settings, [BIG]) == ""
+    small = missing_memory(settings, [replace(BIG, memory_gb=16)])
+    assert "qwen2.5-7b needs a GPU with 27 GB, this machine has 1 with at most 16 GB" in small
+    assert small.endswith("claims that fit here: none at paper scale")
+    alone = missing_memory(replace(settings, model="qwen2.5-72b", recipe=""), [replace(BIG, memory_gb=141)])
+    assert "2 GPUs with" in alone
+    assert "recipe-7b" in alone.split("fit here:")[1]
+    assert "no GPU" in missing_memory(settings, [])
+
+
+def test_a_model_without_a_shape_cannot_be_planned() -> None:
+    with pytest.raises(DataError, match="no shape"):
+        need(ModelEntry("x", "somewhere"))
+
+
+def run(*words: str) -> int:
+    parser = argparse.ArgumentParser()
+    cli_plan.add_parser(parser.add_subparsers())
+    args = parser.parse_args(["plan", *words])
+    return int(args.run(args))
+
+
+def test_the_command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "local_gpus", lambda: [replace(BIG, name="RTX", memory_gb=24)])
+    assert run("-m", "fastpath", "-k", "recipe", "--gpu", "h100", "rtx-4090", "--price", "h100=2") == 0
+    printed = capsys.readouterr().out
+    assert "recipe-7b" in printed
+    assert "needs 27 GB" in printed
+    assert "this machine has RTX (24 GB)" in printed
+    assert run("-m", "nothing") == 1
+    for words, reason in ((["--gpu", "tpu"], "unknown GPU"), (["--price", "h100"], "NAME=USD"),
+                          (["--price", "l40s=1"], "add --gpu l40s")):  # fmt: skip
+        with pytest.raises(DataError, match=reason):
+            run(*words)
+
+
+def test_a_rehearsal_needs_nothing_but_the_shape(tmp_path: Path) -> None:
+    """A config.json that transformers reads, any tokenizer, random weights of the right sizes (here: two layers)."""
+    from selfboot.models.load import load_model, load_tokenizer
+    from selfboot.models.tiny import save_tokenizer
+
+    (tmp_path / "tokenizer").mkdir()
+    save_tokenizer(tmp_path / "tokenizer")
+    shape = model_entry("qwen3-1.7b").shape
+    assert shape is not None
+    small = replace(shape, layers=2, hidden=64, heads=4, kv_heads=2, head_dim=16, ffn=96, vocab=400)
+    spec = rehearsal_spec("twin", small, str(tmp_path / "tokenizer"), ("<|im_end|>",), tmp_path)
+    assert spec.weights == "random"
+    assert json.loads((tmp_path / "twin" / "config.json").read_text())["model_type"] == "qwen3"
+    assert sum(p.numel() for p in load_model(spec).parameters()) == small.parameters
+    assert load_tokenizer(spec).eos_token == "<|endoftext|>"
