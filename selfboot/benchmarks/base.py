@@ -52,6 +52,7 @@ _LOADERS = {
     "minieval-plus": "selfboot.benchmarks.minieval",
     "minilib": "selfboot.benchmarks.minilib",
     "miniseeds": "selfboot.benchmarks.miniseeds",
+    "miniseeds-functions": "selfboot.benchmarks.miniseeds",
     "humaneval": "selfboot.benchmarks.humaneval",
     "humaneval-plus": "selfboot.benchmarks.humaneval_plus",
     "bigcodebench-hard": "selfboot.benchmarks.bigcodebench",

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from selfboot.benchmarks.base import read_jsonl
-from selfboot.errors import DataError
+from selfboot.benchmarks.miniseeds import seed_task
 from selfboot.mining.base import Grader, derive
 from selfboot.records import CodeJob, CodeTask, Outcome, Pair
 
@@ -126,19 +126,6 @@ def _house_line(line: str) -> str:
     if body.startswith("return ") and not body.endswith(("(", "[", "{")):
         body = f"return ( {body[7:]} )"
     return indent + body
-
-
-def seed_task(task_id: str, text: str, code: str, tests: Sequence[str]) -> CodeTask:
-    """A seed in MBPP's form (text, program, asserts) as a task; its last function is the one asked for.
-
-    Raises DataError when the code holds no function.
-    """
-    functions = [node for node in ast.parse(code).body if isinstance(node, ast.FunctionDef)]
-    if not functions:
-        raise DataError(f"seed {task_id}: its code defines no function; leave the seed out")
-    lines, body = code.rstrip().split("\n"), functions[-1].body[0].lineno - 1
-    prompt = "\n".join([*lines[:body], f'    """{text}"""']) + "\n"
-    return CodeTask(task_id, prompt, functions[-1].name, tuple(tests), "\n".join(lines[body:]) + "\n")
 
 
 def read_seeds(path: Path) -> list[CodeTask]:

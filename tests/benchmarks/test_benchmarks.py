@@ -95,7 +95,7 @@ def test_minimath_solutions_end_with_their_answers(split: str) -> None:
         assert task.solution.endswith(f"#### {task.answer}")
 
 
-@pytest.mark.parametrize("name", ["miniseeds", "minilib"])
+@pytest.mark.parametrize("name", ["miniseeds", "miniseeds-functions", "minilib"])
 def test_canonical_programs_define_the_function_that_tests_call(name: str) -> None:
     tasks = load_benchmark(name).tasks
     assert len({task.task_id for task in tasks}) == len(tasks)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import pytest
 
+from selfboot.benchmarks.miniseeds import seed_task
 from selfboot.errors import DataError
-from selfboot.mining.corruption import CORRUPTIONS, CorruptionControl, corruptions, restyle, seed_task
+from selfboot.mining.corruption import CORRUPTIONS, CorruptionControl, corruptions, restyle
 from selfboot.records import CodeJob, CodeTask, Outcome
 
 PROGRAM = '''def total(numbers, limit=10):
