@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from selfboot.analysis.decomposition import Decomposition, decompose
+from selfboot.analysis.failures import side
 from selfboot.claims import Claim, Settings, registry
 from selfboot.report.evidence import SCORES, Scored, Shelf
 from selfboot.results import Result
@@ -34,6 +35,15 @@ class Arm:
     id: str
     manifest: Mapping[str, Any] | None
     score: Scored | None = None
+
+    @property
+    def amount(self) -> str:
+        """What it holds, in a few words: solved tasks, or pairs."""
+        if self.score:
+            drawn = f" (first of {self.score.draws} draws)" if self.score.draws > 1 else ""
+            return f"{self.score.solved} of {self.score.n}{drawn}"
+        count = (self.manifest or {}).get("provenance", {}).get("items")
+        return "–" if count is None else f"{count} items"
 
     @property
     def seconds(self) -> float:
@@ -119,6 +129,15 @@ class Lift:
     def n(self) -> int:
         return self.base.n
 
+    @property
+    def columns(self) -> dict[str, list[list[str]]]:
+        """Classes of the first completions, a list a seed, of the base and of each group."""
+        base = {"base": [_refined(self.base, self.readings.get("tolerant"))]}
+        return base | {
+            group: [_refined(score, self.tolerant.get(group, {}).get(seed)) for seed, score in seeds.items()]
+            for group, seeds in self.groups.items()
+        }
+
     def decomposition(self, group: str) -> Decomposition | None:
         """The lift of one group taken apart, where the base was read tolerantly too."""
         if "tolerant" not in self.readings:
@@ -128,6 +147,16 @@ class Lift:
         both = [same[seed].flags for seed in seeds if seed in same] or None
         flags = [score.flags for score in seeds.values()]
         return decompose(self.base.flags, self.readings["tolerant"].flags, flags, raw.flags if raw else None, both)
+
+
+def _refined(score: Scored, tolerant: Scored | None) -> list[str]:
+    """The classes of a score; what only passes when read tolerantly failed on form, whatever it looked like."""
+    if tolerant is None:
+        return score.kinds
+    return [
+        "run-on" if side(kind) == "skill" and passed else kind
+        for kind, passed in zip(score.kinds, tolerant.flags, strict=True)
+    ]
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from selfboot import __version__
-from selfboot.analysis.decomposition import sentence
+from selfboot.analysis.decomposition import mean_tally, sentence
 from selfboot.analysis.failures import CLASSES, MEANING, side, tally
 from selfboot.errors import StoreError, UnavailableError
 from selfboot.report import text
@@ -25,7 +25,7 @@ from selfboot.report.evidence import Shelf
 from selfboot.report.figures import FigureView, figures
 from selfboot.report.gather import BandView, CaseView, Gathered, Lift, gather
 from selfboot.report.samples import pack
-from selfboot.report.summary import MARKS, READING, cost, environment, lede
+from selfboot.report.summary import MARKS, READING, cost, environment, error_rates, lede
 from selfboot.results import Result
 from selfboot.store import RunStore, explain, write_atomic
 
@@ -106,17 +106,35 @@ def _values(gathered: Gathered, drawn: Sequence[FigureView]) -> dict[str, Any]:
         "meaning": MEANING,
         "side": side,
         "environment": environment(gathered),
-        "cost": cost(gathered),
+        "spent": cost(gathered).seconds,
+        "tables": _tables(gathered),
         "packed": pack(gathered),
         "glyph": glyph,
         "compare": compare,
     }
 
 
+def _tables(gathered: Gathered) -> dict[str, list[tuple[str, ...]]]:
+    """The plain tables of the page."""
+    spent = cost(gathered)
+    return {
+        "not_run": [(m.claim.id, m.claim.section, m.scale, m.claim.published, m.reason) for m in gathered.not_run],
+        "cases": [
+            (c.result.name, text.seconds(built), text.seconds(last), _expected(c)) for c, last, built in spent.cases
+        ],
+        "kinds": [(kind, str(count), text.seconds(seconds)) for kind, count, seconds in spent.kinds],
+        "rates": error_rates(),
+    }
+
+
+def _expected(case: CaseView) -> str:
+    minutes = case.settings.minutes if case.settings else 0
+    return text.seconds(60 * minutes) if minutes else "–"
+
+
 def _lift(lift: Lift) -> dict[str, Any]:
     """A lift's failure taxonomy: a column for the base and each group, a row for each class that occurs."""
-    columns = [("base", [lift.base]), *((group, list(seeds.values())) for group, seeds in lift.groups.items())]
-    tallies = {name: {c: n / len(scores) for c, n in _sum(scores).items()} for name, scores in columns}
+    tallies = {name: mean_tally([tally(seed) for seed in seeds]) for name, seeds in lift.columns.items()}
     classes = [name for name in CLASSES if any(name in found for found in tallies.values())]
     sides = {
         name: {s: sum(n for c, n in found.items() if side(c) == s) for s in ("passed", "form", "skill")}
@@ -125,10 +143,6 @@ def _lift(lift: Lift) -> dict[str, Any]:
     parts = {group: found for group in lift.groups if (found := lift.decomposition(group))}
     told = {group: (found, sentence(found)) for group, found in parts.items()}
     return {"lift": lift, "tallies": tallies, "classes": classes, "sides": sides, "parts": told}
-
-
-def _sum(scores: Sequence[Any]) -> dict[str, int]:
-    return tally(kind for score in scores for kind in score.kinds)
 
 
 def glyph(band: BandView) -> dict[str, float]:
