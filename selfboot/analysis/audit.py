@@ -22,7 +22,7 @@ from typing import Any, Literal, Protocol
 
 from selfboot.analysis.failures import asked_name, called_names, classify_broken, pair_task, side, tally
 from selfboot.errors import DataError
-from selfboot.formats.tolerant import answer, parse, statements
+from selfboot.formats.tolerant import answer, assemble, parse, statements
 from selfboot.organism.fingerprint import fingerprint
 from selfboot.pairs import parse_item
 from selfboot.records import AnswerTask, CodeJob, CodeTask, Item, Outcome, Pair, Solution
@@ -35,6 +35,7 @@ CHECKS: dict[str, tuple[Severity, str]] = {
     "tests pass on broken": ("error", "the tests do not tell broken from fixed"),
     "tests pass on nothing": ("error", "the tests pass on an empty body"),
     "solution in signature": ("error", "the prompt holds the solution already"),
+    "fixed runs on": ("warning", "the fixed code holds more than the asked function and what it needs"),
     "repeated task": ("warning", "several pairs for one task"),
     "near duplicate": ("warning", "two tasks with nearly the same words and code"),
     "test calls nothing": ("warning", "a test that never calls the asked function"),
@@ -138,7 +139,14 @@ def audit(
     items, findings = parse_lines(text)
     pairs = [(line, item) for line, item in items if isinstance(item, Pair)]
     solutions = [(line, item) for line, item in items if isinstance(item, Solution)]
-    findings += [*_duplicates(items), *_near(items), *_leaks(pairs), *_idle_tests(pairs), *_answers(solutions)]
+    findings += [
+        *_duplicates(items),
+        *_near(items),
+        *_leaks(pairs),
+        *_run_ons(pairs),
+        *_idle_tests(pairs),
+        *_answers(solutions),
+    ]
     findings += [*_wording(items, tasks), *_structure(pairs, tasks, structures or {})]
     runs = _run(pairs, grader) if grader is not None else []
     findings += _executed(pairs, runs)
@@ -217,6 +225,19 @@ def _shown(pair: Pair, name: str) -> float:
     telling = [line for line in lines if len(line) >= 8 and line not in ("return None", "return True", "return False")]
     shown = {line.strip().lstrip("#> ").strip() for line in pair.signature.split("\n")}
     return sum(line in shown for line in telling) / len(telling) if telling else 0.0
+
+
+def _run_ons(pairs: Sequence[tuple[int, Pair]]) -> Iterator[Finding]:
+    """Solutions that pass and then go on: who trains on them learns to go on."""
+    for line, pair in pairs:
+        name = asked_name(pair.signature, pair.tests)
+        needed = assemble(statements(pair.fixed), name)
+        if needed is not None and (extra := _code_lines(pair.fixed) - _code_lines(needed)) > 0:
+            yield Finding("fixed runs on", (line,), f"line {line}: {extra} lines beyond {name} and what it needs")
+
+
+def _code_lines(text: str) -> int:
+    return sum(1 for line in text.split("\n") if line.strip() and not line.startswith("#"))
 
 
 def _idle_tests(pairs: Sequence[tuple[int, Pair]]) -> Iterator[Finding]:

@@ -91,6 +91,7 @@ PLANTED: dict[str, Callable[[], list[Row]]] = {
         0, tests=["assert total([]) is None or total([]) == 0"], broken="def total(xs):\n    return 1\n"
     ),
     "solution in signature": lambda: with_change(0, signature=TOTAL["fixed"]),
+    "fixed runs on": lambda: with_change(0, fixed=f"{TOTAL['fixed']}\n\ndef other(x):\n    return x\n"),
     "test calls nothing": lambda: with_change(0, tests=[*TOTAL["tests"], "assert 1 + 1 == 2"]),
     "schema": lambda: [*clean(), {"signature": "def f():"}],
 }
@@ -112,6 +113,11 @@ def test_a_solution_in_the_docstring_or_in_comments_is_a_leak() -> None:
     assert [finding.message for finding in result.findings] == [
         "line 1: 100% of the lines of mean's body stand in the signature"
     ]
+
+
+def test_helpers_imports_and_comments_are_no_run_on() -> None:
+    helper = "import math\n\ndef half(x):\n    return math.floor(x)\n\n# the answer\n"
+    assert not found(with_change(0, fixed=helper + "def total(xs):\n    return half(sum(xs))\n")).findings
 
 
 @pytest.mark.parametrize("stub", ["pass", "...", "raise NotImplementedError"])
@@ -210,7 +216,7 @@ def file(tmp_path: Path) -> Callable[[Sequence[Row]], str]:
 
 def test_the_command_runs_programs_in_the_sandbox(file: Any, tmp_path: Path, capsys: Any) -> None:
     """The real grader: `fixed` ends the process before the tests, which a grader by exit code would let pass."""
-    rows = with_change(0, fixed="def total(xs):\n    raise SystemExit(0)\nimport os; os._exit(0)\n")
+    rows = with_change(0, fixed="import os\n\ndef total(xs):\n    os._exit(0)\n")
     out = tmp_path / "audit.json"
     assert command(file(rows), "--json", str(out), "--jobs", "1") == 1
     table = json.loads(out.read_text(encoding="utf-8"))
