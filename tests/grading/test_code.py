@@ -161,12 +161,12 @@ def test_time_limit_is_kept_and_the_grader_lives_on() -> None:
         "while True: pass",
         "def f(x):\n    return [{i * (2**61 - 1) for i in range(4000)} for _ in range(1000)]",
     ]
-    with CodeGrader(workers=1, timeout_s=1.0) as grader:
+    with CodeGrader(workers=1, timeout_s=0.6) as grader:
         for program in programs:
             for trusted in (True, False):
                 start = time.monotonic()
                 outcome = one(grader, program, "assert f(1) == 1", trusted_tests=trusted)
-                assert time.monotonic() - start < 1.5, program
+                assert time.monotonic() - start < 0.6 + 0.5, program
                 assert (outcome.status, outcome.detail[:12]) == ("timeout", "TimeoutError")
                 assert one(grader, "def f(x): return x", "assert f(1) == 1").passed
 

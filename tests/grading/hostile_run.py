@@ -1,0 +1,33 @@
+"""Grades jobs read from standard input, in a process of its own that may belong to another user. Standard library only.
+
+In: ``{"root", "isolation", "timeout_s", "watch", "jobs": [[program, entry_point, tests, trusted], …]}``.
+Out: ``{"manifest", "outcomes": [[status, detail, seconds], …], "children": [pid, …]}``.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+
+def main() -> None:
+    order = json.load(sys.stdin)
+    sys.path.insert(0, order["root"])
+    from selfboot.grading import code
+    from selfboot.records import CodeJob
+
+    def options(isolation: str, memory_mb: int) -> dict[str, Any]:
+        made = plain(isolation, memory_mb)
+        made["profiles"]["plain"]["watch"] = order["watch"]
+        return made
+
+    plain, code.worker_options = code.worker_options, options  # without the audit hook the kernel is on its own
+    jobs = [CodeJob(program, entry, tests, trusted) for program, entry, tests, trusted in order["jobs"]]
+    with code.CodeGrader(workers=2, timeout_s=order["timeout_s"], isolation=order["isolation"]) as grader:
+        outcomes = [[o.status, o.detail, o.seconds] for o in grader.grade(jobs)]
+        json.dump({"manifest": grader.manifest, "outcomes": outcomes}, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

