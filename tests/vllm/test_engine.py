@@ -28,8 +28,8 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not (FIXTURES / "organism" / "seed0").is_dir(), reason="the organism is not in the checkout"),
 ]
-MODEL, TASKS = "organism-0", "minieval:48"
-FLIPS = 2  # of 48 greedy completions; bands.md expects up to 6 of 164 between batch sizes on a GPU
+MODEL, TASKS, FEW = "organism-0", "minieval:24", "minieval:12"
+FLIPS = 2  # of 24 greedy completions; bands.md expects up to 6 of 164 between batch sizes on a GPU
 HOT = Sampling(max_new_tokens=160, temperature=0.8, n=4)
 
 
@@ -88,8 +88,7 @@ def test_one_engine_serves_the_base_and_an_adapter(labs: tuple[Lab, Lab], adapte
     base = labs[1].evaluate(MODEL, TASKS)
     assert flips(ours, theirs) <= FLIPS
     assert abs(ours.solved - theirs.solved) <= FLIPS
-    assert flips(base, theirs) > 10, "the adapter must change what is drawn"
-    assert theirs.solved > base.solved
+    assert flips(base, theirs) > len(base.tasks) // 4, "the adapter must change what is drawn"
 
 
 def test_samples_are_fixed_by_their_seed_alone(labs: tuple[Lab, Lab]) -> None:
@@ -103,8 +102,8 @@ def test_samples_are_fixed_by_their_seed_alone(labs: tuple[Lab, Lab]) -> None:
 
 def test_temperature_and_nucleus_are_those_asked_for(labs: tuple[Lab, Lab]) -> None:
     """Pass rates at T=0.8 of the two samplers differ by less than four standard errors (an upper bound of them)."""
-    ours, theirs = (lab.evaluate(MODEL, TASKS, format="raw", sampling=HOT) for lab in labs)
-    count = 4 * len(ours.tasks)
+    ours, theirs = (lab.evaluate(MODEL, FEW, format="raw", sampling=HOT) for lab in labs)
+    count = HOT.n * len(ours.tasks)
     assert abs(sum(ours.passes) - sum(theirs.passes)) / count < 4 * (0.25 * 2 / count) ** 0.5
 
 
