@@ -138,7 +138,8 @@ def sentence(found: Decomposition) -> str:
     shown = ("form", "new") if found.raw is None else ("form", "latent", "new")
     shares = {part: found.share(part) for part in shown}
     split = ", ".join(f"{part} {share:.0%}" for part, share in shares.items() if share is not None)
-    tail = f"Tolerant extraction alone recovers {found.recovered:.0%} of the lift. Tasks gained: {split}."
+    worth = f"{found.form.difference:+.0f} tasks without any training, {found.recovered:.0%} of the lift"
+    tail = f"Tolerant extraction alone is worth {worth}. Tasks gained by training: {split}."
     if found.residual is not None:
         p = found.residual.two_sided
         tail += f" With form forgiven on both sides training still moves {found.residual.difference:+.1f} (p={p:.2g})."

@@ -23,6 +23,7 @@ from selfboot.records import CodeTask, Outcome, Pair, Status
 
 FORM = (
     "empty",
+    "no answer",
     "text only",
     "asserts only",
     "prompt echoed",
@@ -35,10 +36,12 @@ FORM = (
 )
 SKILL = ("wrong value", "exception", "time-out", "memory", "blocked")
 PASSED = "passed"
-CLASSES = (PASSED, *FORM, *SKILL)
+UNKNOWN = "unknown"  # failed, but the task is not at hand to tell how
+CLASSES = (PASSED, *FORM, *SKILL, UNKNOWN)
 MEANING = {
     "passed": "solves the task",
     "empty": "no text at all",
+    "no answer": "no final answer can be read out of the solution",
     "text only": "prose, no code for the task",
     "asserts only": "tests instead of a function",
     "prompt echoed": "the prompt again, without a body",
@@ -53,6 +56,7 @@ MEANING = {
     "time-out": "does not end in time",
     "memory": "wants more memory than there is",
     "blocked": "does what the sandbox forbids",
+    "unknown": "failed; its task is not at hand to tell how",
 }
 _SKILL_OF: dict[Status, str] = {
     "wrong": "wrong value",
@@ -64,8 +68,8 @@ _SKILL_OF: dict[Status, str] = {
 
 
 def side(name: str) -> str:
-    """ "form", "skill" or "passed": what a class counts as."""
-    return PASSED if name == PASSED else "form" if name in FORM else "skill"
+    """ "form", "skill", "passed" or "unknown": what a class counts as."""
+    return "form" if name in FORM else "skill" if name in SKILL else name
 
 
 def tally(names: Iterable[str]) -> dict[str, int]:
@@ -89,6 +93,15 @@ def classify(task: CodeTask, completion: str, program: str, outcome: Outcome, to
     if (tolerant is not None and tolerant.passed) or _fails_behind(program, task.entry_point, outcome.line):
         return "run-on"
     return _SKILL_OF.get(outcome.status, "exception")
+
+
+def classify_answer(completion: str, passed: bool, extracted: str | None) -> str:
+    """The class of one attempt at a problem with a final answer: ``extracted`` is the answer that was read out."""
+    if passed:
+        return PASSED
+    if not completion.strip():
+        return "empty"
+    return "no answer" if extracted is None else "wrong value"
 
 
 def well_formed(program: str, name: str) -> bool:

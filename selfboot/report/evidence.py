@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from selfboot.analysis.failures import classify, tally
+from selfboot.analysis.failures import PASSED, UNKNOWN, classify, classify_answer, tally
 from selfboot.benchmarks.base import load_answers, load_benchmark
 from selfboot.errors import SelfbootError
 from selfboot.records import AnswerTask, CodeTask, Outcome, Status
@@ -166,7 +166,9 @@ class Shelf:
             answers = load_answers(name)
             if answers.sha256 == sha256:
                 return [(task, f"answer: {task.answer}") for task in answers.tasks]
-        note = f"benchmark {name} is not the one that was scored (or not at hand): its tests are not shown"
+        note = (
+            f"benchmark {name} is not the one that was scored (or not at hand): tests and failure classes are missing"
+        )
         self.notes += [note] if note not in self.notes else []
         return []
 
@@ -183,10 +185,16 @@ def _attempt(
     text, finish = completion.get("text", ""), completion.get("finish", "")
     status = str(outcome.get("status") or ("passed" if outcome.get("passed") else "wrong"))
     detail = str(outcome.get("detail", ""))
-    kind = "passed" if status == "passed" else "wrong value"
+    return Attempt(text, program, status, detail, _kind(task, outcome, text, program, status), finish)
+
+
+def _kind(task: CodeTask | AnswerTask | None, outcome: dict[str, Any], text: str, program: str, status: str) -> str:
+    """The class of an attempt; "unknown" where it failed and its task or its program is not at hand."""
+    if isinstance(task, AnswerTask):
+        return classify_answer(text, status == "passed", outcome.get("extracted"))
     if isinstance(task, CodeTask) and program:
-        kind = classify(task, text, program, Outcome(_status(status), detail, outcome.get("line")))
-    return Attempt(text, program, status, detail, kind, finish)
+        return classify(task, text, program, Outcome(_status(status), "", outcome.get("line")))
+    return PASSED if status == "passed" else UNKNOWN
 
 
 def _status(text: str) -> Status:

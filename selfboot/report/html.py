@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from selfboot import __version__
-from selfboot.analysis.decomposition import mean_tally, sentence
+from selfboot.analysis.decomposition import mean_tally
 from selfboot.analysis.failures import CLASSES, MEANING, side, tally
 from selfboot.errors import StoreError, UnavailableError
 from selfboot.report import text
@@ -137,12 +137,11 @@ def _lift(lift: Lift) -> dict[str, Any]:
     tallies = {name: mean_tally([tally(seed) for seed in seeds]) for name, seeds in lift.columns.items()}
     classes = [name for name in CLASSES if any(name in found for found in tallies.values())]
     sides = {
-        name: {s: sum(n for c, n in found.items() if side(c) == s) for s in ("passed", "form", "skill")}
+        name: {s: sum(n for c, n in found.items() if side(c) == s) for s in ("passed", "form", "skill", "unknown")}
         for name, found in tallies.items()
     }
     parts = {group: found for group in lift.groups if (found := lift.decomposition(group))}
-    told = {group: (found, sentence(found)) for group, found in parts.items()}
-    return {"lift": lift, "tallies": tallies, "classes": classes, "sides": sides, "parts": told}
+    return {"lift": lift, "tallies": tallies, "classes": classes, "sides": sides, "parts": parts}
 
 
 def glyph(band: BandView) -> dict[str, float]:

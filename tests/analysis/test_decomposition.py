@@ -33,7 +33,7 @@ def test_form_alone_leaves_no_residual() -> None:
     assert found.residual is not None
     assert (found.residual.difference, found.residual.two_sided) == (0, 1)
     assert found.form.difference == 3
-    assert "recovers 100% of the lift" in sentence(found)
+    assert "+3 tasks without any training, 100% of the lift" in sentence(found)
 
 
 def test_seeds_are_averaged_and_without_raw_nothing_is_latent() -> None:

@@ -9,7 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selfboot.analysis import failures
-from selfboot.analysis.failures import CLASSES, FORM, SKILL, asked_name, classify, classify_broken, side, tally
+from selfboot.analysis.failures import (
+    CLASSES,
+    FORM,
+    SKILL,
+    asked_name,
+    classify,
+    classify_answer,
+    classify_broken,
+    side,
+    tally,
+)
 from selfboot.formats import code_format
 from selfboot.records import CodeTask, Outcome, Pair, Status
 
@@ -117,6 +127,7 @@ PIECES = st.sampled_from(
 def test_every_attempt_has_exactly_one_class(text: str, status: Status, line: int | None, form: str) -> None:
     name = graded(text, Outcome(status, "", line), form)
     assert name in CLASSES
+    assert name != "unknown"
     assert (name == "passed") == (status == "passed")
     assert name == graded(text, Outcome(status, "", line), form)
 
@@ -133,6 +144,14 @@ def test_every_class_has_a_meaning_and_a_side() -> None:
     assert {side(name) for name in FORM} == {"form"}
     assert {side(name) for name in SKILL} == {"skill"}
     assert not set(FORM) & set(SKILL)
+    assert side("unknown") == "unknown"
+
+
+def test_answers_fail_on_form_when_there_is_none() -> None:
+    assert classify_answer("so it is 4", True, "4") == "passed"
+    assert classify_answer(" \n", False, None) == "empty"
+    assert classify_answer("I do not know", False, None) == "no answer"
+    assert classify_answer("so it is 5", False, "5") == "wrong value"
 
 
 def pair(broken: str, error: str, tests: tuple[str, ...] = TASK.tests) -> Pair:

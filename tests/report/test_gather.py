@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from selfboot.benchmarks.base import load_benchmark
 from selfboot.claims import registry
+from selfboot.report import evidence
 from selfboot.report.evidence import Shelf
 from selfboot.report.gather import Gathered, gather
 from selfboot.report.samples import pack
@@ -94,9 +98,47 @@ def test_evidence_that_is_gone_or_damaged_is_said_not_made_up(empty_lab: Any) ->
     assert [f"score {bare}: the completions are not in the store" in note for note in shelf.notes].count(True) == 1
 
 
-def test_a_claim_that_left_the_registry_is_still_shown(empty_lab: Any) -> None:
-    from dataclasses import replace
+def test_without_the_benchmark_no_failure_is_classified(empty_lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its tasks are another ones now: the outcomes stand, how they came about cannot be told."""
+    id = empty_lab.score("s", 0.5, [lambda task: ("", task.prompt, "wrong")])
+    empty_lab.result("recipe-7b", "mini-7", {"base": ("score", id)})
+    monkeypatch.setattr(evidence, "load_benchmark", lambda name: replace(load_benchmark(name), plus=True))
+    shelf = Shelf(empty_lab.store.root)
+    (case,) = gather(empty_lab.results, shelf).cases
+    (arm,) = case.scores
+    assert arm.score is not None
+    assert set(arm.score.tally) == {"passed", "unknown"}
+    assert arm.score.tasks[0].prompt.startswith("<|im_start|>")
+    assert "tests and failure classes are missing" in shelf.notes[0]
 
+
+def test_scores_of_answers_are_read_too(empty_lab: Any) -> None:
+    from selfboot.benchmarks.base import load_answers
+
+    bench = load_answers("minimath")
+
+    def build(out: Path, work: Path) -> dict[str, Any]:
+        rows = [[{"passed": True, "extracted": "4", "status": "passed"}], [{"passed": False, "extracted": None}],
+                [{"passed": False, "extracted": "5", "status": "wrong"}]]  # fmt: skip
+        (out / "outcomes.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return {"benchmark": "minimath", "samples": samples.id, "style": "gsm8k"}
+
+    def draw(out: Path, work: Path) -> dict[str, Any]:
+        (out / "completions.jsonl").write_text("".join(json.dumps([{"text": "so it is"}]) + "\n" for _ in range(3)))
+        return {"model": "organism-0"}
+
+    samples = empty_lab.store.get("samples", {"x": 1}, draw)
+    score = empty_lab.store.get("answer-score", {"benchmark": bench.sha256}, build)
+    shelf = Shelf(empty_lab.store.root)
+    found = shelf.score("answer-score", score.id)
+    assert shelf.notes == []
+    assert found is not None
+    assert found.kinds == ["passed", "no answer", "wrong value"]
+    assert found.tasks[0].prompt == bench.tasks[0].problem
+    assert found.tasks[0].tests == f"answer: {bench.tasks[0].answer}"
+
+
+def test_a_claim_that_left_the_registry_is_still_shown(empty_lab: Any) -> None:
     result = replace(empty_lab.result("recipe-7b", "mini-7", {}), claim="old-claim")
     (case,) = gather([result], Shelf(empty_lab.store.root)).cases
     assert case.claim is None
