@@ -28,11 +28,14 @@ def add_parser(subparsers: Subparsers) -> None:
     )  # fmt: skip
     parser.add_argument("--list", action="store_true", help="show every data set and whether it is here; fetch nothing")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these data sets, again even if they are here")
+    parser.add_argument("--models", nargs="+", metavar="NAME", help="these models of data/models.toml instead of data")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """0: all that was asked for is here and right; 1: something is not (each is named)."""
+    if args.models:
+        return 1 if sum(not _get_model(name, args.list) for name in args.models) else 0
     wanted = [source(name) for name in args.only] if args.only else list(sources().values())
     if args.list:
         print("\n".join(f"{one.name:<22} {state(one):<9} {one.rows:>5} rows  {one.origin}" for one in wanted))
@@ -41,6 +44,21 @@ def run(args: argparse.Namespace) -> int:
     if bad:
         print(f"selfboot: {bad} of {len(wanted)} data sets could not be had", file=sys.stderr)
     return 1 if bad else 0
+
+
+def _get_model(name: str, only_look: bool) -> bool:
+    from selfboot.claims import model_entry
+    from selfboot.models.spec import ModelSpec, locate
+
+    entry = model_entry(name)
+    spec = ModelSpec(entry.name, entry.source, entry.revision, entry.tokenizer, sha256=entry.sha256)
+    try:
+        found = locate(spec, download=not only_look)
+    except SelfbootError as error:
+        print(f"selfboot: {error}", file=sys.stderr)
+        return False
+    print(f"{name}: here, {found.model}")
+    return True
 
 
 def state(one: Source) -> str:

@@ -50,6 +50,7 @@ LORA_RANKS = (8, 16, 32, 64, 128)  # the maximum ranks that an engine can be mad
 ENVIRONMENT = {
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # requests meet the engine in a fixed order: same seed, same tokens
     "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
+    "VLLM_USE_FLASHINFER_SAMPLER": "0",  # it knows no seed of a request, and is compiled at the first start
     "VLLM_NO_USAGE_STATS": "1",
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",

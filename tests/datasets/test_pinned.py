@@ -170,6 +170,27 @@ def test_list_shows_the_state_of_each(folder: Path, capsys: pytest.CaptureFixtur
     assert "damaged" in capsys.readouterr().out
 
 
+def test_models_are_looked_up_by_their_registry_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from argparse import ArgumentParser
+
+    import selfboot.claims
+    import selfboot.cli_fetch as cli
+    from selfboot.models.tiny import save_model
+
+    entry = selfboot.claims.ModelEntry("tiny", str(save_model(tmp_path / "tiny")))
+    gone = selfboot.claims.ModelEntry("gone", "nobody/nothing")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr(selfboot.claims, "model_entry", lambda name: {"tiny": entry, "gone": gone}[name])
+    parser = ArgumentParser()
+    cli.add_parser(parser.add_subparsers())
+    for names, code, said in ((["tiny"], 0, "tiny: here"), (["tiny", "gone"], 1, "hf download nobody/nothing")):
+        words = parser.parse_args(["fetch", "--list", "--models", *names])
+        assert words.run(words) == code
+        assert said in "".join(capsys.readouterr())
+
+
 def real_folder() -> Path | None:
     """Where the real files lie: SELFBOOT_DATASETS, else ../shared/datasets beside the checkout."""
     found = Path(os.environ.get("SELFBOOT_DATASETS") or ROOT.parent / "shared" / "datasets")
