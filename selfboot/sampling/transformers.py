@@ -127,6 +127,8 @@ class TransformersSampler:
     ) -> list[tuple[Completion, ...]]:
         """See ``Sampler.generate``. DataError: as many seeds as prompts are needed, a prompt must fit the context."""
         check_request(prompts, sampling, seeds)
+        if not prompts:
+            return []
         requests, place = self._unique(prompts, sampling, seeds)
         samples = sampling.n if sampling.temperature > 0 else 1
         askers, drawn, done = Counter(place), Counter[int](), 0
@@ -142,8 +144,8 @@ class TransformersSampler:
         started = time.perf_counter()
         with torch.inference_mode(), _attention(self._causal.config):
             run = _Run(self, requests, sampling, finished)
-            completions = run.all() if requests else []
-        self.stats = run.stats(time.perf_counter() - started, len(prompts)) if requests else Stats()
+            completions = run.all()
+        self.stats = run.stats(time.perf_counter() - started, len(prompts))
         copies = sampling.n // samples
         return [tuple(completions[at] * copies) for at in place]
 
