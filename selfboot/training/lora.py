@@ -17,6 +17,7 @@ import os
 import platform
 import random
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -280,12 +281,14 @@ def _first_a(trained: Mapping[str, Tensor]) -> str:
 
 def _with_adapter(base: Any, recipe: Recipe, start_from: Path | None) -> Any:
     """The frozen base with a fresh trainable adapter, or the one it came with."""
-    model = base if start_from else get_peft_model(base, _lora(recipe))
-    if (rank := model.peft_config["default"].r) != recipe.rank:
-        raise DataError(f"adapter {start_from} has rank {rank}, the recipe says {recipe.rank}; make them equal")
-    if recipe.gradient_checkpointing:
-        model.enable_input_require_grads()
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # names that transformers 5 renames, also where peft uses them
+        model = base if start_from else get_peft_model(base, _lora(recipe))
+        if (rank := model.peft_config["default"].r) != recipe.rank:
+            raise DataError(f"adapter {start_from} has rank {rank}, the recipe says {recipe.rank}; make them equal")
+        if recipe.gradient_checkpointing:
+            model.enable_input_require_grads()
+            model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
     return model
 
 
