@@ -82,6 +82,11 @@ class Scored:
         """Per task: the class of the first completion."""
         return [row[0].kind for row in self.attempts]
 
+    @property
+    def ended(self) -> int:
+        """Tasks whose first completion ended by itself, or at a stop string, before the length limit."""
+        return sum(row[0].finish in ("eos", "stop") for row in self.attempts)
+
     @cached_property
     def tally(self) -> dict[str, int]:
         """Classes of the first completions."""

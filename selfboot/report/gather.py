@@ -138,6 +138,12 @@ class Lift:
             for group, seeds in self.groups.items()
         }
 
+    @property
+    def ended(self) -> dict[str, float]:
+        """How many first completions ended by themselves, of the base and of each group (mean over seeds)."""
+        means = {group: sum(s.ended for s in seeds.values()) / len(seeds) for group, seeds in self.groups.items()}
+        return {"base": float(self.base.ended), **means}
+
     def decomposition(self, group: str) -> Decomposition | None:
         """The lift of one group taken apart, where the base was read tolerantly too."""
         if "tolerant" not in self.readings:

@@ -21,28 +21,32 @@ STEPS = ((64, 12_000), (16, 12_000), (8, 8_000), (4, 6_000), (2, 4_000), (1, 4_0
 
 @dataclass(frozen=True)
 class Packed:
-    """``data``: base64 of gzip of JSON; at most ``draws`` completions a task and ``length`` characters a text."""
+    """``data``: base64 of gzip of JSON; ``draws`` of ``most`` completions a task, texts ``cut`` at ``length``."""
 
     data: str
     scores: int
     draws: int
+    most: int
     length: int
+    cut: bool
 
     @property
     def note(self) -> str:
         """What was left out, as a sentence; empty when nothing was."""
-        return f"At most {self.draws} draws a task and {self.length:,} characters a text are packed into this file."
+        drawn = f"Of up to {self.most} draws a task {self.draws} are packed. " if self.draws < self.most else ""
+        return drawn + (f"Texts are cut after {self.length:,} characters." if self.cut else "")
 
 
 class _Texts:
     """Each text once, by its number."""
 
     def __init__(self, length: int) -> None:
-        self.length, self.numbers = length, dict[str, int]()
+        self.length, self.numbers, self.cut = length, dict[str, int](), False
 
     def __call__(self, text: str) -> int:
-        cut = text if len(text) <= self.length else text[: self.length] + "\n… (cut)"
-        return self.numbers.setdefault(cut, len(self.numbers))
+        if len(text) > self.length:
+            text, self.cut = text[: self.length] + "\n… (cut)", True
+        return self.numbers.setdefault(text, len(self.numbers))
 
 
 def pack(gathered: Gathered, budget: int = BUDGET) -> Packed:
@@ -50,10 +54,11 @@ def pack(gathered: Gathered, budget: int = BUDGET) -> Packed:
     scores = _scores(gathered)
     most = max((score.draws for score in scores.values()), default=1)
     for draws, length in STEPS:
-        data = _encoded(_table(gathered, scores, draws, length))
+        texts = _Texts(length)
+        data = _encoded(_table(gathered, scores, draws, texts))
         if len(data) <= budget:
             break
-    return Packed(data, len(scores), min(draws, most), length)
+    return Packed(data, len(scores), min(draws, most), most, length, texts.cut)
 
 
 def _scores(gathered: Gathered) -> dict[str, Scored]:
@@ -61,8 +66,8 @@ def _scores(gathered: Gathered) -> dict[str, Scored]:
     return {arm.id: arm.score for case in cases for arm in case.scores if arm.score}
 
 
-def _table(gathered: Gathered, scores: dict[str, Scored], draws: int, length: int) -> dict[str, Any]:
-    texts, benches = _Texts(length), dict[str, int]()
+def _table(gathered: Gathered, scores: dict[str, Scored], draws: int, texts: _Texts) -> dict[str, Any]:
+    benches = dict[str, int]()
     packed = {id: _score(score, draws, texts, benches) for id, score in scores.items()}
     runs = [
         [case.result.name + ("" if case.result.weights == "trained" else f" ({case.result.weights} weights)"),
