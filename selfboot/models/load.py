@@ -76,7 +76,7 @@ def load_tokenizer(spec: ModelSpec, download: bool = False) -> Any:
     folder = locate(spec, download).tokenizer
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # older versions raise bare ones for a cut file
         raise DataError(f"model {spec.name!r}: no usable tokenizer in {folder}: {error}") from error
     tokenizer.clean_up_tokenization_spaces = False
     return tokenizer
