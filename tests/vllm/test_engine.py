@@ -95,7 +95,6 @@ EngineArgs(**engine), SamplingParams(max_tokens=5, seed=2**63 - 1, **sampling), 
 def test_this_vllm_knows_every_argument(engine: VllmEngine) -> None:
     """Without starting one, so also where vLLM has no device: 0.8.5 passes on a machine without a GPU."""
     sampling = sampling_arguments(Sampling(temperature=0.8), (0, 2)) | early_end(("\nclass ",))
-    environment = os.environ | ENVIRONMENT
     given = json.dumps([engine.arguments(), sampling, ["adapter-1", 1, "/nowhere"]])
     subprocess.run(
         [interpreter(), "-P", "-c", ARGUMENTS], input=given, text=True, check=True, env=os.environ | ENVIRONMENT
