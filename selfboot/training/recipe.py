@@ -1,4 +1,4 @@
-"""What a training run is, as data: examples, recipe, what came out, and the learning-rate schedule."""
+"""What a training run is, as data: recipe, what came out, and the learning-rate schedule."""
 
 from __future__ import annotations
 
@@ -8,18 +8,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from selfboot.errors import DataError, SelfbootError
+from selfboot.records import Example
+
+__all__ = ["AdapterInfo", "Example", "Recipe", "TrainingError"]
 
 
 class TrainingError(SelfbootError):
     """Training itself failed (loss not finite, nothing left to learn from); nothing was written."""
-
-
-@dataclass(frozen=True)
-class Example:
-    """One rendered training text. Nothing is appended to ``target``: the format puts the end-of-turn token there."""
-
-    prompt: str
-    target: str
 
 
 @dataclass(frozen=True)
@@ -91,10 +86,11 @@ class Recipe:
 class AdapterInfo:
     """A trained adapter and how it came about; ``manifest()`` is what a store keeps.
 
-    ``init_sha256``: of the first LoRA-A matrix before training (proof of the seed). ``sha256``: of all final weights,
-    by name. ``examples``: those trained on; ``truncated``: of them, cut at max_length. ``losses``: mean cross entropy
-    of each step, nats a target token. ``target_tokens``: those the loss was taken on, over all epochs; ``tokens``: all,
-    without padding. ``seconds``: of training, all sittings. ``resumed``: the step that a checkpoint brought it to.
+    ``init_sha256``: of the first LoRA-A matrix before training (proof of the seed; peft rounds it to the base's dtype).
+    ``sha256``: of all final weights, by name. ``examples``: those trained on; ``truncated``: of them, cut at max_length.
+    ``losses``: mean cross entropy of each step, nats a target token. ``target_tokens``: those the loss was taken on,
+    over all epochs; ``tokens``: all, without padding. ``seconds``: of training, all sittings. ``resumed``: the step
+    that a checkpoint brought it to.
     """
 
     path: Path
