@@ -87,7 +87,7 @@ class AdapterInfo:
     """A trained adapter and how it came about; ``manifest()`` is what a store keeps.
 
     ``init_sha256``: of the first LoRA-A matrix before training (proof of the seed; peft rounds it to the base's dtype).
-    ``sha256``: of all final weights, by name. ``examples``: those trained on; ``truncated``: of them, cut at max_length.
+    ``sha256``: of all final weights, by name. ``examples``: those trained on; ``truncated``: those cut at max_length.
     ``losses``: mean cross entropy of each step, nats a target token. ``target_tokens``: those the loss was taken on,
     over all epochs; ``tokens``: all, without padding. ``seconds``: of training, all sittings. ``resumed``: the step
     that a checkpoint brought it to.
