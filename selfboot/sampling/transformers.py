@@ -6,8 +6,8 @@ so the order in which a caller lists prompts cannot matter. What runs beside a r
 logits and so, at a near tie, a token; how often is measured by ``tests/sampling/measure_flips.py``.
 
 Prompts are rendered text: no special token is added but one BOS, where the tokenizer has one that the text lacks.
-Longer prompts than ``max_prompt_tokens`` keep BOS and their tail (where the question stands). Generation ends at a stop
-token, a stop string, ``max_new_tokens`` or the model's context, whichever comes first.
+Longer prompts than ``max_prompt_tokens`` (or three quarters of the context, where that is less) keep BOS and their tail,
+where the question stands. Generation ends at a stop token, a stop string, ``max_new_tokens`` or the end of the context.
 Not covered: sliding-window and mixture models, multi-GPU (that is what the vLLM sampler is for).
 """
 
@@ -42,7 +42,8 @@ WIDTH_STEP = 64  # attention widths are multiples of this: few shapes, and sums 
 
 @dataclass(frozen=True)
 class Stats:
-    """What one ``generate`` call did. Seconds are wall-clock; ``tokens`` counts drawn tokens of the unique rows."""
+    """What one ``generate`` call did. Seconds are wall-clock; ``tokens`` counts drawn tokens of the unique rows;
+    ``truncated``: prompts that fill the limit (they were cut, but for an exact fit)."""
 
     prompts: int = 0
     rows: int = 0
@@ -91,7 +92,6 @@ class TransformersSampler:
         self.model = model.eval()
         self.device: torch.device = next(model.parameters()).device
         self.dtype: torch.dtype = next(model.parameters()).dtype
-        self.max_prompt_tokens = max_prompt_tokens
         self.rows = rows or (128 if self.device.type == "cpu" else 256)
         self.cache_bytes = cache_bytes or _default_cache_bytes(self.device)
         self.stop_ids = _stop_ids(tokenizer, stop_ids)
@@ -99,6 +99,7 @@ class TransformersSampler:
         self._causal = model.get_base_model() if hasattr(model, "get_base_model") else model
         self._decoder, self._head = self._causal.get_decoder(), self._causal.get_output_embeddings()
         _check_architecture(self._causal.config)
+        self.max_prompt_tokens = min(max_prompt_tokens, _context(self._causal.config) * 3 // 4)
         if self.device.type == "cpu":
             _turn_weights(self._causal)
 
@@ -125,7 +126,7 @@ class TransformersSampler:
         seeds: Sequence[int],
         on_done: Callable[[int], None] | None = None,
     ) -> list[tuple[Completion, ...]]:
-        """See ``Sampler.generate``. DataError: as many seeds as prompts are needed, a prompt must fit the context."""
+        """See ``Sampler.generate``. DataError: settings out of range, seeds that are not as many as prompts."""
         check_request(prompts, sampling, seeds)
         if not prompts:
             return []
@@ -164,13 +165,7 @@ class TransformersSampler:
     def encode(self, text: str) -> tuple[int, ...]:
         """The prompt's token ids: exactly one BOS where there is one, at most ``max_prompt_tokens``, tail kept."""
         start, ids = encode_prompt(self.tokenizer, text)
-        ids = ids[max(0, len(start) + len(ids) - self.max_prompt_tokens) :]
-        if len(start) + len(ids) >= (context := _context(self._causal.config)):
-            raise DataError(
-                f"prompt of {len(start) + len(ids)} tokens leaves no room in a context of {context}: {text[:60]!r} …; "
-                "shorten it, or lower max_prompt_tokens"
-            )
-        return (*start, *ids)
+        return (*start, *ids[max(0, len(start) + len(ids) - self.max_prompt_tokens) :])
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of drawn tokens, special ones left out, spaces untouched."""

@@ -134,16 +134,13 @@ def test_stop_tokens_end_the_row(make: Make) -> None:
     assert all(row == other for row, other in rows if row.finish == "length")
 
 
-def test_context_ends_a_row_and_a_prompt_that_fills_it_is_refused(make: Make) -> None:
+def test_a_prompt_leaves_a_quarter_of_the_context_and_the_context_ends_a_row(make: Make) -> None:
     sampler = make()
     times = 450 // len(sampler.encode(TEXT[1]))
     prompt = TEXT[1] * times
-    room = 512 - len(sampler.encode(prompt))
-    assert 0 < room < 100
-    drawn = sampler.generate([prompt], Sampling(max_new_tokens=100), [0])[0][0]
-    assert (drawn.tokens, drawn.finish) == (room, "length")
-    with pytest.raises(DataError, match="leaves no room in a context of 512"):
-        sampler.generate([prompt * 2], Sampling(), [0])
+    assert len(sampler.encode(prompt)) == sampler.max_prompt_tokens == 384
+    drawn = sampler.generate([prompt], Sampling(max_new_tokens=200), [0])[0][0]
+    assert (drawn.tokens, drawn.finish) == (512 - 384, "length")
 
 
 def test_long_prompts_keep_bos_and_tail(make: Make) -> None:
