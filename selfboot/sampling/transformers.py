@@ -6,8 +6,8 @@ so the order in which a caller lists prompts cannot matter. What runs beside a r
 logits and so, at a near tie, a token; how often is measured by ``tests/sampling/measure_flips.py``.
 
 Prompts are rendered text: no special token is added but one BOS, where the tokenizer has one that the text lacks.
-Longer prompts than ``max_prompt_tokens`` (or three quarters of the context, where that is less) keep BOS and their
-tail, where the question stands. Generation ends at a stop token, a stop string, ``max_new_tokens`` or the context's end.
+Longer prompts than ``max_prompt_tokens`` (or three quarters of the context, where that is less) keep BOS and tail,
+where the question stands. Generation ends at a stop token, a stop string, ``max_new_tokens`` or the context limit.
 Not covered: sliding-window and mixture models, multi-GPU (that is what the vLLM sampler is for).
 """
 
