@@ -35,7 +35,14 @@ LEVELS = {
 LINUX = sys.platform == "linux"
 libc = ctypes.CDLL(None, use_errno=True)
 
-PR_SET_DUMPABLE, PR_SET_NAME, PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_CHILD_SUBREAPER = 4, 15, 22, 24, 36
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NAME, PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_CHILD_SUBREAPER = (
+    1,
+    4,
+    15,
+    22,
+    24,
+    36,
+)
 PR_SET_NO_NEW_PRIVS = 38
 CLONE_THREAD, CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x10000, 0x20000, 0x4000000, 0x8000000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
@@ -251,7 +258,7 @@ SOME: dict[str, tuple[tuple[int, int], int, tuple[int, ...]]] = {
 # What the zygote needs beyond that, and its children lose: to fork, to end and reap them, to talk to the worker.
 ZYGOTE_CALLS: dict[str, tuple[int, int]] = {
     "sendto": (44, 206), "recvmsg": (47, 212), "clone": (56, 220), "wait4": (61, 260), "kill": (62, 129),
-    "setsid": (112, 157), "prctl": (157, 167),
+    "setpgid": (109, 154), "prctl": (157, 167),
 }  # fmt: skip
 # What tests that need real objects may also do where namespaces contain it (unittests.py).
 ROOMY_CALLS: dict[str, tuple[int, int]] = {
@@ -340,8 +347,13 @@ def enter_seccomp(options: Options) -> str:
 
 # -- each child ----------------------------------------------------------------------------------------------------
 def confine_child() -> None:
-    """A session of its own, then the last filter. Raises ``OSError`` when the filter cannot be set."""
-    os.setsid()
+    """A process group of its own, then the last filter. Raises ``OSError`` when the filter cannot be set.
+
+    Not a session of its own: where the kernel groups tasks by session (autogroup) that halves the programs a second.
+    """
+    os.setpgid(0, 0)
+    if LINUX:  # without its zygote no one would end it
+        install(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if child_filter is not None:
         child_filter.install()
 

@@ -13,7 +13,6 @@ import functools
 import os
 import random
 import symtable
-import sys
 import types
 from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
@@ -66,11 +65,16 @@ def free_names(source: str) -> tuple[str, ...]:
     return tuple(sorted(name for name in read - bound if not hasattr(builtins, name) and not name.startswith("__")))
 
 
-def run_tests(tests: Tests, entry_point: str, peer: Peer) -> Verdict:
-    """Execute the tests against the program that ``peer`` has loaded."""
+def wanted(tests: Tests, entry_point: str) -> list[str]:
+    """What the program is asked for."""
+    return [entry_point, *(name for name in tests.names if name != entry_point)]
+
+
+def run_tests(tests: Tests, entry_point: str, offered: Any, peer: Peer) -> Verdict:
+    """Execute the tests against the program that ``peer`` has loaded; ``offered`` is its answer to ``wanted``."""
     scope: dict[str, Any] = {"__name__": "tests"}
     try:
-        scope.update(program_scope(peer, [entry_point, *(name for name in tests.names if name != entry_point)]))
+        scope.update(program_scope(peer, offered, wanted(tests, entry_point)))
         if entry_point not in scope:
             return Verdict("error", f"NameError: name '{clean(entry_point)}' is not defined")
         random.seed(0)  # tests that draw at random draw the same in every run
@@ -82,9 +86,8 @@ def run_tests(tests: Tests, entry_point: str, peer: Peer) -> Verdict:
     return peer_verdict(peer) or never_called(peer, entry_point) or Verdict("passed")
 
 
-def program_scope(peer: Peer, names: list[str]) -> dict[str, Any]:
-    """What the program offers for ``names``: functions to call over there, plain values as they are."""
-    offered = peer.request("get", names)
+def program_scope(peer: Peer, offered: Any, names: list[str]) -> dict[str, Any]:
+    """The offered names in the tests: functions to call over there, plain values as they are."""
     with peer.reading():
         found = {name: offered[name] for name in names if offered[name] is not False}
         return {name: remote_function(peer, name) if o is True else peer.decode(*o) for name, o in found.items()}
@@ -148,7 +151,7 @@ def statement_at(source: str, line: int) -> str:
     return (ast.get_source_segment(source, best) if best is not None else "") or ""
 
 
-def serve(worker_fd: int, candidate_fd: int, watch: Callable[..., None] | None) -> NoReturn:
+def serve(worker_fd: int, candidate_fd: int) -> NoReturn:
     """The sandboxed tester: read tests from the worker, run them against the candidate, say how it went.
 
     The verdict carries a nonce that the candidate never sees and that only comes after the last test. Tests that exit
@@ -156,8 +159,6 @@ def serve(worker_fd: int, candidate_fd: int, watch: Callable[..., None] | None) 
     """
     try:
         worker = FdStream(worker_fd)
-        if watch is not None:
-            sys.addaudithook(watch)
         source, entry_point, nonce = from_frame(worker.recv())
         verdict = judge(source, entry_point, Peer(FdStream(candidate_fd)))
         worker.send(to_frame([nonce, *verdict]))
@@ -170,7 +171,13 @@ def judge(source: str, entry_point: str, peer: Peer) -> Verdict:
         tests = compile_tests(source)
     except BaseException as error:
         return Verdict("error", clean(f"{type(error).__name__} in the tests: {error}"))
-    return name_refusal(run_tests(tests, entry_point, peer), peer.blocked)
+    try:
+        offered = peer.request("get", wanted(tests, entry_point))
+    except Broken as broken:
+        return Verdict(broken.status, broken.detail)
+    except Exception as error:
+        return explain(error, "", peer)
+    return name_refusal(run_tests(tests, entry_point, offered, peer), peer.blocked)
 
 
 def name_refusal(verdict: Verdict, refused: str) -> Verdict:

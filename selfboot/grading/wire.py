@@ -74,8 +74,9 @@ class FdStream:
 
     def send(self, frame: bytes) -> None:
         try:
-            while frame:
-                frame = frame[os.write(self.fd, frame) :]
+            sent = os.write(self.fd, frame)
+            while sent < len(frame):
+                sent += os.write(self.fd, memoryview(frame)[sent:])
         except OSError:
             raise Broken("closed", "the process ended") from None
 
@@ -88,7 +89,7 @@ class FdStream:
     def _take(self, count: int) -> bytes:
         while len(self.buffer) < count:
             try:
-                part = os.read(self.fd, 1 << 18)
+                part = os.read(self.fd, min(max(count - len(self.buffer), 1 << 12), 1 << 18))
             except OSError:
                 part = b""
             if not part:
@@ -231,11 +232,14 @@ class Peer(Codec):
         if verb == "next":
             return self._answer_next(self._target(target))
         if verb == "get" and self.lookup is not None:
-            return {name: self._offer(name) for name in target}
+            return self.offer(target)
         raise ValueError("unknown request")
 
+    def offer(self, names: list[str]) -> dict[str, Any]:
+        """How each name is offered: ``False`` (there is none), ``True`` (a function to call by it) or ``[value]``."""
+        return {name: self._offer(name) for name in names}
+
     def _offer(self, name: str) -> Any:
-        """How a name is offered: absent (``False``), a function to call by that name (``True``), or ``[value]``."""
         try:
             value = self.lookup(name) if self.lookup else None
         except KeyError:

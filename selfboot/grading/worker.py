@@ -28,22 +28,24 @@ MAX_PROGRAM = 1 << 20  # characters
 MAX_TESTS_KEPT = 512
 STATUSES = frozenset(("passed", "wrong", "error", "timeout", "memory", "blocked", "closed"))
 ALARM_AGAIN_S = 0.05  # the alarm repeats, should its first exception get lost
+LOST = "zygote lost"  # asks the grader for a replacement
 LATE = "TimeoutError: time limit exceeded"
 
 
-def main(fd: int, alive_fd: int, options: dict[str, Any]) -> None:
-    """Serve until the grader closes its end. ``alive_fd`` is only held, so that its other end sees this process end."""
+def main(fd: int, control_fd: int, options: dict[str, Any]) -> None:
+    """Serve until the grader closes its end of ``fd``; ``control_fd`` leads to the zygote."""
     grader = FdStream(fd)
     limit = options["worker_memory_mb"] << 20
     if sys.platform == "linux":
         resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
-    worker = Worker(alive_fd, options)
-    grader.send(to_frame(worker.zygote("plain").report))
+    worker = Worker(Zygote(control_fd), options)
+    grader.send(to_frame(worker.zygote.report))
     try:
         while True:
             grader.send(to_frame(worker.work(from_frame(grader.recv()))))
-    except Broken:
-        worker.close()
+            worker.prepare()
+    except (Broken, ZygoteLost):
+        pass
 
 
 class ZygoteLost(Exception):
@@ -53,36 +55,20 @@ class ZygoteLost(Exception):
 class Zygote:
     """The worker's handle on a zygote: asks for children, hands them sockets, hears how they ended."""
 
-    def __init__(self, alive_fd: int, options: dict[str, Any]) -> None:
-        self.control, theirs = socket.socketpair()
-        call = f"zygote.main({theirs.fileno()}, {alive_fd}, {options!r})"
-        code = f"import sys; sys.path.insert(0, {options['root']!r}); from selfboot.grading import zygote; {call}"
-        if not options["roomy"]:  # hooks for threads and random, which cost a child a hundred pages and do it no good
-            code = f"import os; os.register_at_fork = lambda **_: None; {code}"
-        self.process = subprocess.Popen(
-            [sys.executable, *FLAGS, "-c", code],
-            env={**ENVIRONMENT, "HOME": options["scratch"], "TMPDIR": options["scratch"], **options["environment"]},
-            cwd=options["scratch"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            pass_fds=(theirs.fileno(), alive_fd),
-        )
-        theirs.close()
+    def __init__(self, control_fd: int) -> None:
+        self.control = socket.socket(fileno=control_fd)
         self.reader = self.control.makefile("rb")
-        self.dirty = False
-        self.report: dict[str, str] = self._reply()
+        self.owed = 0  # answers to "K" that were not waited for
+        self.report: dict[str, str] = json.loads(self._line())
 
-    def _reply(self) -> dict[str, Any]:
+    def _line(self) -> str:
         line = self.reader.readline()
         if not line:
             raise ZygoteLost
-        reply: dict[str, Any] = json.loads(line)
-        return reply
+        return line.decode()
 
     def fork(self, role: str, *ends: socket.socket) -> None:
         """Fork a child that holds ``ends``; closes them here."""
-        self.dirty = True
         try:
             socket.send_fds(self.control, [role.encode()], [end.fileno() for end in ends])
         except OSError:
@@ -91,69 +77,70 @@ class Zygote:
             for end in ends:
                 end.close()
 
-    def reap(self) -> dict[str, int]:
-        """Kill and reap the children: role -> wait status."""
-        if not self.dirty:
-            return {}
+    def reap(self) -> None:
+        """Have all children killed and reaped, without waiting for it; what is forked next comes after."""
+        self.ended()
         try:
             self.control.sendall(b"K")
         except OSError:
             raise ZygoteLost from None
-        self.dirty = False
-        return self._reply()
+        self.owed = 1
 
-    def close(self) -> None:
-        self.control.close()
-        self.reader.close()
-        self.process.wait()
-
-
-# No site-packages, nothing from the working folder or the caller's environment; a fixed order of sets of strings.
-FLAGS = ("-s", "-S", "-P", "-X", "utf8", "-W", "ignore")
-ENVIRONMENT = {"PYTHONHASHSEED": "0", "LANG": "C.UTF-8"}
+    def ended(self) -> dict[str, int]:
+        """Wait for the last ``reap``: role -> wait status of the children it found."""
+        line = self._line() if self.owed else ""
+        self.owed = 0
+        return {ended[0]: int(ended[1:]) for ended in line.split()}
 
 
 class Worker:
     """Works off jobs one at a time, with a fresh child for each."""
 
-    def __init__(self, alive_fd: int, options: dict[str, Any]) -> None:
-        self.alive_fd, self.options = alive_fd, options
-        self.zygotes: dict[str, Zygote] = {}
+    def __init__(self, zygote: Zygote, options: dict[str, Any]) -> None:
+        self.zygote, self.options = zygote, options
         self.compiled: collections.OrderedDict[str, Tests] = collections.OrderedDict()
         self.tests = ""
         self.peer: Peer | None = None
         self.channel: socket.socket | None = None
+        self.spare: socket.socket | None = None
         self.armed = False
         signal.signal(signal.SIGALRM, self._late)
-
-    def zygote(self, profile: str) -> Zygote:
-        if profile not in self.zygotes:
-            self.zygotes[profile] = Zygote(self.alive_fd, {**self.options, **self.options["profiles"][profile]})
-        return self.zygotes[profile]
-
-    def close(self) -> None:
-        for zygote in self.zygotes.values():
-            zygote.close()
 
     def work(self, job: list[Any]) -> list[Any]:
         """Judge one program; always returns, at the latest shortly after the time-out, with its processes gone."""
         kind, *rest, timeout_s = job
-        profile = "unittest" if kind == "unittest" else "plain"
-        zygote = self.zygote(profile)
         start = time.monotonic()
         try:
             verdict, extra = self._limited(timeout_s, getattr(self, f"_{kind}"), rest)
-            ended = zygote.reap()
+            self._end_children()
+            if kind == "unittest" or verdict.status == "closed":
+                verdict = explain(verdict, self.zygote.ended())
         except ZygoteLost:
-            self.zygotes.pop(profile).close()
-            verdict, extra, ended = Verdict("error", "SystemExit: the program ended the sandbox"), None, {}
-        if profile == "unittest":
+            verdict, extra = Verdict("error", "SystemExit: the program ended the sandbox"), LOST
+        if kind == "unittest":
             empty(self.options["scratch"])
-        verdict = explain(verdict, ended, self.peer)
+        verdict = tester.name_refusal(verdict, self.peer.blocked if self.peer is not None else "")
         if self.channel is not None:
             self.channel.close()
         self.peer = self.channel = None
         return [verdict.status, verdict.detail, verdict.line, time.monotonic() - start, extra]
+
+    def _end_children(self) -> None:
+        """All of them, a candidate that this job had no use for included."""
+        if self.spare is not None:
+            self.spare.close()
+            self.spare = None
+        self.zygote.reap()
+
+    def prepare(self) -> None:
+        """Have the next candidate forked while the grader still reads the last outcome."""
+        if not self.options["roomy"] and self.spare is None:
+            self.spare = self._fork()
+
+    def _fork(self) -> socket.socket:
+        ours, theirs = socket.socketpair()
+        self.zygote.fork("C", theirs)
+        return ours
 
     def _limited(self, timeout_s: float, judge: Callable[..., Any], rest: list[Any]) -> tuple[Verdict, Any]:
         """Run ``judge`` under an alarm, which ends waiting for a program and computing on what it returned alike."""
@@ -179,18 +166,17 @@ class Worker:
                 self.peer.broken = self.peer.broken or late
             raise late
 
-    def _load(self, program: str) -> Verdict | None:
-        """Fork a candidate and have it load the program; ``None`` when that went well."""
+    def _load(self, program: str, names: list[str]) -> Verdict | dict[str, Any]:
+        """Have a fresh candidate load the program: what it offers for ``names``, or how it failed."""
         if len(program) > MAX_PROGRAM:
             return Verdict("error", f"ValueError: the program is longer than {MAX_PROGRAM} characters")
-        self.channel, theirs = socket.socketpair()
+        self.channel, self.spare = self.spare or self._fork(), None
         self.peer = peer = Peer(FdStream(self.channel.fileno()))
-        self.zygote("plain").fork("C", theirs)
         try:
-            peer.request("load", program)
+            offered = peer.request("load", program, names)
         except Exception as error:
             return tester.explain(error, "", peer)
-        return None
+        return offered if isinstance(offered, dict) else Verdict("error", "ProtocolError: malformed reply")
 
     def _grade(self, program: str, entry_point: str, tests: str | None, trusted: bool) -> Verdict:
         self.tests = self.tests if tests is None else tests
@@ -198,20 +184,14 @@ class Worker:
             compiled = self._compile(self.tests) if trusted else None
         except (SyntaxError, ValueError, RecursionError) as error:
             return Verdict("invalid", clean(f"{type(error).__name__}: {error}"))
-        failed = self._load(program)
-        if failed is not None:
-            return failed
-        if compiled is None:  # written by a model: to a sandboxed tester of its own
-            return self._verdict_of("plain", "T", [self.tests, entry_point], self._channel())
-        return tester.run_tests(compiled, entry_point, self._peer())
-
-    def _peer(self) -> Peer:
+        offered = self._load(program, tester.wanted(compiled, entry_point) if compiled else [])
+        if isinstance(offered, Verdict):
+            return offered
         assert self.peer is not None
-        return self.peer
-
-    def _channel(self) -> socket.socket:
         assert self.channel is not None
-        return self.channel
+        if compiled is None:  # written by a model: to a sandboxed tester of its own
+            return self._verdict_of("T", [self.tests, entry_point], self.channel)
+        return tester.run_tests(compiled, entry_point, offered, self.peer)
 
     def _compile(self, source: str) -> Tests:
         tests = self.compiled.pop(source, None) or tester.compile_tests(source)
@@ -221,12 +201,12 @@ class Worker:
         return tests
 
     def _unittest(self, program: str, tests: str) -> Verdict:
-        return self._verdict_of("unittest", "U", [program, tests])
+        return self._verdict_of("U", [program, tests])
 
-    def _verdict_of(self, profile: str, role: str, job: list[Any], *ends: socket.socket) -> Verdict:
+    def _verdict_of(self, role: str, job: list[Any], *ends: socket.socket) -> Verdict:
         """The verdict of a sandboxed process on ``job``, told apart from anything else it may say by a nonce."""
         mine, theirs = socket.socketpair()
-        self.zygote(profile).fork(role, theirs, *ends)
+        self.zygote.fork(role, theirs, *ends)
         with mine:
             stream, nonce = FdStream(mine.fileno()), secrets.token_hex(16)
             stream.send(to_frame([*job, nonce]))
@@ -238,20 +218,19 @@ class Worker:
 
     def _call(self, program: str, entry_point: str, batch: Any) -> tuple[Verdict, Any]:
         """Results of a program on many inputs, still encoded; ``passed`` here means that no call raised."""
-        failed = self._load(program)
-        if failed is not None:
-            return failed, None
-        values, error = self._peer().request("map", entry_point, batch)
+        offered = self._load(program, [])
+        if isinstance(offered, Verdict):
+            return offered, None
+        assert self.peer is not None
+        values, error = self.peer.request("map", entry_point, batch)
         if error is not None:
             return Verdict("error", clean(f"{error[0]}: {error[1]}")), None
         return Verdict("passed"), values
 
 
-def explain(verdict: Verdict, ended: dict[str, int], peer: Peer | None) -> Verdict:
-    """Turn "the process ended" into why, and name what the sandbox refused. Never turns anything into a pass."""
-    if verdict.status == "closed":
-        verdict = death(ended)
-    return tester.name_refusal(verdict, peer.blocked if peer is not None else "")
+def explain(verdict: Verdict, ended: dict[str, int]) -> Verdict:
+    """Turn "the process ended" into why. Never turns anything into a pass."""
+    return death(ended) if verdict.status == "closed" else verdict
 
 
 def empty(folder: str) -> None:

@@ -27,12 +27,13 @@ PRELOAD = words(
     random re string time typing"""
 )
 FIRST_FD = 3
+CONTROL_SPACE = _socket.CMSG_SPACE(8)  # two descriptors
 
 
-def main(control_fd: int, alive_fd: int, options: dict[str, Any]) -> None:
-    """Serve until the control socket closes. ``alive_fd`` is only held, so that its other end sees this process end."""
+def main(control_fd: int, options: dict[str, Any]) -> None:
+    """Serve until the control socket closes."""
     report = kernel.confine_first(options)  # before anything can start a thread
-    control = _socket.socket(fileno=control_fd)
+    control = _socket.socket(fileno=out_of_the_way(control_fd))
     preload(options)
     sys.path[:] = [path for path in sys.path if path != options["root"]]
     report |= kernel.confine(options)
@@ -41,6 +42,13 @@ def main(control_fd: int, alive_fd: int, options: dict[str, Any]) -> None:
     gc.collect()
     gc.freeze()
     Zygote(control, options).loop()
+
+
+def out_of_the_way(fd: int) -> int:
+    """Move a descriptor of our own to the end, so that those of a child arrive as FIRST_FD and the next."""
+    moved = os.dup2(fd, kernel.MAX_FDS - 1, inheritable=False)
+    os.close(fd)
+    return moved
 
 
 def preload(options: dict[str, Any]) -> None:
@@ -61,46 +69,50 @@ def preload(options: dict[str, Any]) -> None:
 
 class Zygote:
     def __init__(self, control: _socket.socket, options: dict[str, Any]) -> None:
-        self.control, self.options = control, options
+        self.control, self.pid = control, os.getpid()
         self.children: dict[int, str] = {}
-        self.watch: candidate.Watch | None = None
+        self.watch = candidate.Watch((sysconfig.get_path("stdlib"), "/usr/share/zoneinfo", "/dev/"))
         if options["watch"]:
-            self.watch = candidate.Watch((sysconfig.get_path("stdlib"), "/usr/share/zoneinfo", "/dev/"))
+            sys.addaudithook(self.watch)
+        self.candidate = candidate.Candidate(FIRST_FD, self.watch)
 
     def loop(self) -> None:
-        while True:
-            command, attached, _, _ = self.control.recvmsg(1, _socket.CMSG_SPACE(8))
-            fds = [
-                int.from_bytes(data[i : i + 4], sys.byteorder) for _, _, data in attached for i in (0, 4) if data[i:]
-            ]
-            if not command:
-                break
-            if command == b"K":
-                self.control.sendall(json.dumps(self.reap()).encode() + b"\n")
-            else:
-                self.fork(command.decode(), fds)
-        self.reap()
+        try:
+            while self.obey():
+                pass
+        except OSError:  # the worker is gone, perhaps with an answer of ours unread
+            pass
+        finally:
+            self.reap()
 
-    def fork(self, role: str, fds: list[int]) -> None:
+    def obey(self) -> bool:
+        """Carry out the next command; false when there will be none."""
+        command, attached, _, _ = self.control.recvmsg(1, CONTROL_SPACE)
+        if command == b"K":
+            self.control.sendall(self.reap())
+        elif command:
+            self.fork(command, sum(len(data) for _, _, data in attached) // 4)
+        return bool(command)
+
+    def fork(self, role: bytes, fds: int) -> None:
         pid = os.fork()
         if pid == 0:
             self.become(role, fds)
-        self.children[pid] = role
-        for fd in fds:
-            os.close(fd)
+        self.children[pid] = role.decode()
+        os.closerange(FIRST_FD, FIRST_FD + fds)
 
-    def become(self, role: str, fds: list[int]) -> NoReturn:
+    def become(self, role: bytes, fds: int) -> NoReturn:
         """The child: drop every descriptor but its own, confine, and turn into what was asked for."""
         try:
-            high = [os.dup2(fd, kernel.MAX_FDS - 1 - place) for place, fd in enumerate(fds)]
-            for place, fd in enumerate(high, FIRST_FD):
-                os.dup2(fd, place)
-            os.closerange(FIRST_FD + len(fds), kernel.MAX_FDS)
+            os.closerange(FIRST_FD + fds, kernel.MAX_FDS)
             kernel.confine_child()
-            if role == "C":
-                candidate.serve(FIRST_FD, self.watch)
-            elif role == "T":
-                tester.serve(FIRST_FD, FIRST_FD + 1, self.watch)
+            if os.getppid() != self.pid:  # the zygote ended before it could be seen to
+                os._exit(1)
+            self.watch.armed = True
+            if role == b"C":
+                self.candidate.serve()
+            elif role == b"T":
+                tester.serve(FIRST_FD, FIRST_FD + 1)
             else:
                 from selfboot.grading import unittests
 
@@ -108,14 +120,14 @@ class Zygote:
         finally:
             os._exit(1)
 
-    def reap(self) -> dict[str, int]:
-        """Kill and reap all children: role -> wait status."""
-        ended: dict[str, int] = {}
+    def reap(self) -> bytes:
+        """Kill and reap all children: a line of their roles and wait statuses, such as ``C9 T0``."""
+        ended = ""
         for pid, role in self.children.items():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            ended[role] = os.waitpid(pid, 0)[1]
+            ended += f"{role}{os.waitpid(pid, 0)[1]} "
         self.children.clear()
         if kernel.child_filter is None:  # only then can there be grandchildren
             kernel.end_strays()
-        return ended
+        return ended.encode() + b"\n"

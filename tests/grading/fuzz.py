@@ -89,7 +89,7 @@ def value_case(rng: random.Random) -> Case:
         ]
     )
     trusted = rng.random() < 0.8
-    return Case("value", CodeJob(program, "f", f"assert {call} == {expected!r}", trusted), right)
+    return Case("value", CodeJob(program, "f", f"assert {call} == {expected!r}", trusted, 30.0), right)
 
 
 def wire_case(rng: random.Random) -> Case:
@@ -98,7 +98,7 @@ def wire_case(rng: random.Random) -> Case:
     program = f"import os\nfor _b in {frames!r}:\n    os.write(3, _b)\ndef f(x):\n    return None\n"
     if rng.random() < 0.5:
         program = f"import os\ndef f(x):\n    for b in {frames!r}:\n        os.write(3, b)\n    return None\n"
-    return Case("wire", CodeJob(program, "f", "assert f(1) == 7919", rng.random() < 0.8), False)
+    return Case("wire", CodeJob(program, "f", "assert f(1) == 7919", rng.random() < 0.8, 1.0), False)
 
 
 def frame(rng: random.Random) -> bytes:
@@ -138,7 +138,7 @@ def mutant_case(rng: random.Random, problems: list[dict[str, str]]) -> Case:
     else:
         for _ in range(rng.randrange(1, 4)):
             body = mutate(rng, body)
-    job = CodeJob(problem["prompt"] + body, problem["entry_point"], humaneval_tests(problem), rng.random() < 0.8)
+    job = CodeJob(problem["prompt"] + body, problem["entry_point"], humaneval_tests(problem), rng.random() < 0.8, 1.0)
     return Case("mutant", job, None)
 
 
@@ -215,7 +215,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=None)
     args = parser.parse_args()
     start = time.monotonic()
-    with CodeGrader(timeout_s=1.0, isolation=args.isolation) as grader:
+    with CodeGrader(isolation=args.isolation) as grader:
         pids = {worker.process.pid for worker in grader.workers}
         seen, bad = fuzz(grader, random.Random(args.seed), args.cases)
         kept = len(pids & {worker.process.pid for worker in grader.workers})

@@ -1,13 +1,14 @@
 """Grades jobs read from standard input, in a process of its own that may belong to another user. Standard library only.
 
 In: ``{"root", "isolation", "timeout_s", "watch", "jobs": [[program, entry_point, tests, trusted], …]}``.
-Out: ``{"manifest", "outcomes": [[status, detail, seconds], …], "children": [pid, …]}``.
+Out: ``{"manifest", "outcomes": [[status, detail, seconds], …], "family": [pid, …]}``, the processes that it had.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 
@@ -26,7 +27,16 @@ def main() -> None:
     jobs = [CodeJob(program, entry, tests, trusted) for program, entry, tests, trusted in order["jobs"]]
     with code.CodeGrader(workers=2, timeout_s=order["timeout_s"], isolation=order["isolation"]) as grader:
         outcomes = [[o.status, o.detail, o.seconds] for o in grader.grade(jobs)]
-        json.dump({"manifest": grader.manifest, "outcomes": outcomes}, sys.stdout)
+        family = [pid for w in grader.workers for top in (w.process.pid, w.zygote.pid) for pid in below(top)]
+        json.dump({"manifest": grader.manifest, "outcomes": outcomes, "family": family}, sys.stdout)
+
+
+def below(pid: int) -> list[int]:
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        children = []
+    return [pid, *(each for child in children for each in below(int(child)))]
 
 
 if __name__ == "__main__":

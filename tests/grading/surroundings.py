@@ -20,8 +20,8 @@ def environment():
     return list(os.environ)
 
 
-def leads_its_session():
-    return os.getsid(0) == os.getpid() == os.getpgrp()
+def leads_its_process_group():
+    return os.getpid() == os.getpgrp()
 
 
 def working_folder():

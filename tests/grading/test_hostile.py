@@ -6,6 +6,7 @@ and without it, when the kernel alone stands between program and machine. The fu
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -165,7 +166,8 @@ def test_hostile_programs_are_defeated(trap: Trap, isolation: str, user: str, wa
     assert [(name, seconds) for (name, _), (_, _, seconds) in found if seconds > TIMEOUT_S + 0.5] == []
     assert [detail for _, (_, detail, _) in found if not detail.isprintable() or not detail] == []
     assert no_harm(trap) == []
-    assert strays(before) == []
+    assert len(graded["family"]) >= 4
+    assert strays(before, graded["family"]) == []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the traps are Linux's")
@@ -211,15 +213,12 @@ def reached(listener: socket.socket) -> bool:
     return True
 
 
-def strays(before: set[int]) -> list[str]:
-    """Processes that came since and look like a hostile program's or the grader's below it."""
-    found = []
+def strays(before: set[int], family: list[int]) -> list[str]:
+    """Processes that came since and bear a hostile program's name, and what is left of the grader's own."""
+    found = [f"{pid} of the grader" for pid in family if psutil.pid_exists(pid)]
     for process in psutil.process_iter():
         if process.pid not in before:
-            try:
-                name, line = process.name(), process.cmdline()
-            except psutil.NoSuchProcess:
-                continue
-            if name.startswith("grade") or line[:2] == ["/bin/sleep", "30"] or str(RUNNER) in line:
-                found.append(f"{process.pid} {name}")
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if process.name().startswith("grade") or process.cmdline()[:2] == ["/bin/sleep", "30"]:
+                    found.append(f"{process.pid} {process.name()}")
     return found

@@ -82,13 +82,13 @@ def level(name: str) -> CodeGrader:
 
 @pytest.mark.parametrize("isolation", ["kernel", "namespaces"])
 def test_surroundings_of_a_program(isolation: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Four descriptors, a bare environment, a session of its own, an empty folder; in a namespace, no one else."""
+    """Four descriptors, a bare environment, a process group of its own; in a namespace, no one else."""
     monkeypatch.setenv("HF_TOKEN", "hf_dummy_secret")
     program = Path(__file__).with_name("surroundings.py").read_text(encoding="utf-8")
     tests = [
         "assert descriptors() == [0, 1, 2, 3]",
         "assert set(environment()) <= {'PYTHONHASHSEED', 'LANG', 'HOME', 'TMPDIR', 'LC_CTYPE'}",
-        "assert leads_its_session()",
+        "assert leads_its_process_group()",
         "assert working_folder() == 'PermissionError'",
         "assert limits() == {'files': 64, 'core': 0, 'size': 1 << 20, 'memory': 1 << 30}",
         "assert standard_input() == ''",
@@ -126,4 +126,4 @@ def test_the_allow_list_is_well_formed() -> None:
         assert len(set(numbers)) == len(numbers)
     words = "execve fork vfork ptrace mount bpf socket connect kill unlink rename chmod keyctl unshare setns clone"
     assert not set(words.split()) & kernel.CALLS.keys()
-    assert {"clone", "kill", "wait4", "sendto", "recvmsg", "setsid", "prctl"} == kernel.ZYGOTE_CALLS.keys()
+    assert {"clone", "kill", "wait4", "sendto", "recvmsg", "setpgid", "prctl"} == kernel.ZYGOTE_CALLS.keys()

@@ -187,7 +187,7 @@ def test_bigcodebench_s_unittests_run_on_real_objects() -> None:
         outcomes = grader.grade_unittests(jobs)
         assert [outcome.status for outcome in outcomes] == list(programs.values())
         assert grader.grade_unittests([CodeJob(good, "task_func", "x = 1")])[0].detail == "AssertionError: no test ran"
-        assert list(Path(grader.workers[0].scratch).iterdir()) == []
+        assert list(Path(grader.pools["unittest"].workers[0].scratch).iterdir()) == []
 
 
 @pytest.mark.parametrize(
