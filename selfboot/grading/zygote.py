@@ -23,7 +23,7 @@ from selfboot.grading.values import words
 # What programs import most. Anything else loads when it is asked for: each library that is mapped here costs every
 # program some 16 us at its fork and exit, which is why this file also does without the module socket.
 PRELOAD = words(
-    """abc bisect collections collections.abc contextlib copy dataclasses enum functools heapq itertools math operator
+    """abc bisect collections collections.abc contextlib copy enum functools heapq itertools math operator
     random re string time typing"""
 )
 FIRST_FD = 3
