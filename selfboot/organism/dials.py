@@ -23,6 +23,7 @@ from selfboot.grading.code import CodeGrader
 from selfboot.records import AnswerTask, CodeJob, CodeTask, Sampling
 
 Row = dict[str, Any]
+FUNCTION_STOPS = ("\n\ndef ", "\nassert ", "\n>>>")
 STOP_IDS = (0, 2)  # <|endoftext|> and <|im_end|>
 
 
@@ -102,11 +103,12 @@ def by_level(levels: Sequence[int], good: Sequence[bool]) -> str:
 
 
 def code_dials(animal: Animal, tasks: Sequence[CodeTask], name: str, *, samples: int) -> Row:
-    """Greedy raw and chat on the tests and the hidden tests; chat at T=0.8."""
+    """Greedy raw (also cut after the first function) and chat on the tests and the hidden tests; chat at T=0.8."""
     levels = [t.level for t in tasks]
     readings: Row = {f"{name}_n": len(tasks)}
-    for style in ("raw", "chat"):
-        form = code_format(style)
+    raw = code_format("raw")
+    forms = {"raw": raw, "first_function": code_format("raw", raw.stop + FUNCTION_STOPS), "chat": code_format("chat")}
+    for style, form in forms.items():
         drawn = animal.draw([form.prompt(t, animal.chat()) for t in tasks], stop=form.stop)
         programs = [(t, form.program(t, texts[0])) for t, texts in zip(tasks, drawn, strict=True)]
         good, plus = animal.passes(programs), animal.passes(programs, plus=True)
