@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from claims.cases import Case, cases
-from selfboot.lab import Lab
+from selfboot.lab import Adapter, Lab, Score
 from selfboot.records import Sampling
 
 
@@ -21,7 +21,8 @@ def test_wrong_stop_strings_make_the_base_model_look_worse(lab: Lab, case: Case)
 def test_a_fixed_seed_fixes_tokens_and_weights(lab: Lab, second_lab: Lab, case: Case) -> None:
     """Sampled tokens and a trained adapter, made twice in two stores that know nothing of each other."""
     settings, sampling = case.settings, Sampling(max_new_tokens=200, temperature=0.8, n=2)
-    hashes, evidence = [], {}
+    hashes: list[list[str]] = []
+    evidence: dict[str, Score | Adapter] = {}
     for one in (lab, second_lab):
         score = one.evaluate(case.model, "minieval-dev" if case.scale == "mini" else settings.benchmark,
                              sampling=sampling, seed=case.seed)  # fmt: skip

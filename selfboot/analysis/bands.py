@@ -21,7 +21,7 @@ from selfboot.errors import DataError
 
 PRIOR_DF = 4  # weight of the binomial variance against measured seed variances
 CALIBRATION_SEEDS = 20
-BandSource = Literal["published", "calibrated"]
+BandSource = Literal["published", "calibrated", "stated"]
 
 
 @dataclass(frozen=True)
