@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from selfboot import __version__
+from selfboot import __version__, cli_grade
 from selfboot.errors import SelfbootError
 from selfboot.paths import ROOT
 
@@ -200,6 +200,7 @@ def parser() -> argparse.ArgumentParser:
     calibrate.add_argument("--jobs", type=int, default=1, help="processes side by side (default: %(default)s)")
     calibrate.add_argument("--only", nargs="*", help="only these measures; the others are kept as they are")
     calibrate.set_defaults(run=_calibrate)
+    cli_grade.add_parser(commands)
     return top
 
 

@@ -1,8 +1,8 @@
 """Values as tagged JSON: what may cross between processes that do not trust each other.
 
-A value is JSON where JSON is exact (None, bool, str, float, list, an int of at most 64 bits) and ``{tag: payload}``
-otherwise. Decoding builds exact built-in types and nothing else: no name is looked up, no code runs. An object with a
-convenient ``__eq__`` arrives as its plain base value or as an ``Opaque``. Functions and iterators stay where they are
+A value is JSON where JSON is exact (None, bool, float, list, an int of at most 64 bits, a str without surrogates) and
+``{tag: payload}`` otherwise. Decoding builds exact built-in types and nothing else: no name is looked up, no code runs.
+An object with a convenient ``__eq__`` arrives as its plain base value or as an ``Opaque``. Functions and iterators stay where they are
 and cross as handles, which ``Codec`` subclasses turn into calls (wire.py).
 
 Not covered: shared references inside one value (they arrive as copies); coroutines (they arrive as ``Opaque``).
@@ -28,7 +28,7 @@ def words(text: str) -> list[str]:
 
 
 ATOMS = frozenset((type(None), bool, str, int, float))
-SHORT = frozenset((type(None), bool, str, float))
+EXACT = frozenset((type(None), bool, float))  # JSON has every value of these; of the other atoms, most
 VALUE_TYPES: dict[str, type] = {
     t.__name__: t
     for t in (int, float, complex, bool, str, bytes, bytearray, list, tuple, set, frozenset, dict, range, type(None))
@@ -76,7 +76,7 @@ class Codec:
     def _encode(self, value: Any, depth: int) -> Any:
         kind = type(value)
         if kind in ATOMS:
-            return value if kind is not int or -INT_LIMIT <= value < INT_LIMIT else {"int": hex(value)}
+            return value if is_exact(value) else _encode_atom(value)
         self.nodes += 1
         if depth > MAX_DEPTH or self.nodes > MAX_NODES:
             raise TooLarge("value is nested too deeply" if depth > MAX_DEPTH else "value has too many parts")
@@ -91,7 +91,7 @@ class Codec:
     def _encode_items(self, items: list[Any], depth: int) -> list[Any]:
         self.nodes += len(items)
         kinds = set(map(type, items))
-        if kinds <= SHORT or (kinds <= ATOMS and all(type(i) is not int or -INT_LIMIT <= i < INT_LIMIT for i in items)):
+        if kinds <= EXACT or (kinds <= ATOMS and all(map(is_exact, items))):
             return items
         return [self._encode(item, depth + 1) for item in items]
 
@@ -147,6 +147,28 @@ class Codec:
         raise ValueError("no iterators here")
 
 
+def is_exact(atom: Any) -> bool:
+    """Whether JSON gives back the same: not for a long int, nor where it would join two surrogates to one character."""
+    kind = type(atom)
+    if kind is int:
+        return -INT_LIMIT <= atom < INT_LIMIT
+    return kind is not str or atom.isascii() or not has_surrogates(atom)
+
+
+def has_surrogates(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _encode_atom(atom: Any) -> dict[str, str]:
+    if type(atom) is int:
+        return {"int": hex(atom)}
+    return {"str": atom.encode("utf-8", "surrogatepass").decode("latin-1")}
+
+
 def _pairs(value: Any) -> list[Any]:
     return [part for pair in dict.items(value) for part in pair]
 
@@ -190,6 +212,7 @@ ENCODERS_BY_NAME: dict[tuple[str, str], Callable[[Any], tuple[str, Any]]] = {
 }
 DECODERS: dict[str, Callable[[Any], Any]] = {
     "int": lambda v: int(v, 16),
+    "str": lambda v: v.encode("latin-1").decode("utf-8", "surrogatepass"),
     "tuple": tuple,
     "set": set,
     "frozenset": frozenset,

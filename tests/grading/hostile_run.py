@@ -25,7 +25,7 @@ def main() -> None:
 
     plain, code.worker_options = code.worker_options, options  # without the audit hook the kernel is on its own
     jobs = [CodeJob(program, entry, tests, trusted) for program, entry, tests, trusted in order["jobs"]]
-    with code.CodeGrader(workers=2, timeout_s=order["timeout_s"], isolation=order["isolation"]) as grader:
+    with code.CodeGrader(workers=4, timeout_s=order["timeout_s"], isolation=order["isolation"]) as grader:
         outcomes = [[o.status, o.detail, o.seconds] for o in grader.grade(jobs)]
         family = [pid for w in grader.workers for top in (w.process.pid, w.zygote.pid) for pid in below(top)]
         json.dump({"manifest": grader.manifest, "outcomes": outcomes, "family": family}, sys.stdout)

@@ -272,8 +272,7 @@ def resident(pid: int) -> int:
     return psutil.Process(pid).memory_info().rss
 
 
-@pytest.mark.parametrize("count", [400, pytest.param(2000, marks=pytest.mark.slow)])
-def test_nothing_is_left_behind_and_memory_stays_flat(count: int) -> None:
+def test_nothing_is_left_behind_and_memory_stays_flat(count: int = 2000) -> None:
     root = psutil.Process()
     before = left_behind(root)
     jobs = canonical_jobs()

@@ -5,13 +5,11 @@ from __future__ import annotations
 import random
 
 import fuzz
-import pytest
 
 from selfboot.grading.code import CodeGrader
 
 
-@pytest.mark.parametrize("count", [600, pytest.param(5000, marks=pytest.mark.slow)])
-def test_nothing_passes_that_should_not_and_the_trusted_side_survives(count: int) -> None:
+def test_nothing_passes_that_should_not_and_the_trusted_side_survives(count: int = 600) -> None:
     with CodeGrader(workers=2) as grader:
         pids = [worker.process.pid for worker in grader.workers]
         seen, bad = fuzz.fuzz(grader, random.Random(count), count)

@@ -13,7 +13,7 @@ import math
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from selfboot.grading.values import MAX_DEPTH, Codec, Opaque, TooLarge, merge
@@ -62,6 +62,8 @@ def same(left: Any, right: Any) -> bool:
     return repr(left) == repr(right) or (type(left) is type(right) and left == right and type(left) is not float)
 
 
+@example("\ud800\udc00")
+@example(["a", "\udbff\udfff"])
 @given(values)
 def test_values_cross_exactly(value: Any) -> None:
     assert same(cross(value), value)
