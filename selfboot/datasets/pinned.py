@@ -102,9 +102,12 @@ def source_path(name: str) -> Path:
     return found.path
 
 
-def read_source(name: str) -> list[Row]:
-    """A source's rows, checked. UnavailableError: not on this machine; DataError: not what the registry says."""
-    found, path = source(name), source_path(name)
+def read_source(name: str, path: Path | None = None) -> list[Row]:
+    """A source's rows, from its own place or from ``path``, checked all the same.
+
+    UnavailableError: not on this machine; DataError: not what the registry says.
+    """
+    found, path = source(name), path or source_path(name)
     try:
         text = path.read_text(encoding="utf-8")
         rows = json.loads(text) if path.suffix == ".json" else [json.loads(line) for line in text.split("\n") if line]

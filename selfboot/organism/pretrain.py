@@ -251,8 +251,7 @@ def save(model: Any, out: Path) -> None:
     import torch
     from transformers import GenerationConfig
 
-    model = model.to("cpu", torch.bfloat16)
-    model.config.dtype = torch.bfloat16
+    model = model.to("cpu", torch.bfloat16)  # save_pretrained writes this type into config.json
     model.generation_config = GenerationConfig(
         bos_token_id=0, eos_token_id=[0, END_OF_TURN], pad_token_id=0, do_sample=False
     )

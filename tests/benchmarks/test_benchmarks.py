@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import selfboot.datasets.pinned as data
 from selfboot.benchmarks.base import load_answers, load_benchmark, read_rows
 from selfboot.errors import DataError, UnavailableError
 from selfboot.formats import code_format
@@ -25,9 +27,13 @@ MBPP = [
 
 @pytest.fixture
 def mbpp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The few rows above, in the place of the pinned file."""
+    known = {"mbpp": replace(data.source("mbpp"), rows=len(MBPP), sha256="")}
+    monkeypatch.setattr(data, "sources", lambda: known)
+    monkeypatch.setenv(data.DATA_ENV, str(tmp_path))
+    monkeypatch.delenv("SELFBOOT_MBPP", raising=False)
     path = tmp_path / "sanitized-mbpp.json"
     path.write_text(json.dumps(MBPP))
-    monkeypatch.setenv("SELFBOOT_MBPP", str(path))
     return path
 
 
@@ -40,18 +46,27 @@ def test_mbpp_splits_by_id_and_finds_the_function_that_is_asked_for(mbpp: Path) 
     assert "import math" not in code_format("mbpp").prompt(task, lambda messages: "")
 
 
-def test_mbpp_that_is_missing_or_damaged_is_named(mbpp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    mbpp.write_text("{")
-    with pytest.raises(DataError, match="cannot be read as JSON"):
+def test_mbpp_that_is_missing_or_damaged_is_named(mbpp: Path) -> None:
+    for text, words in (("{", "cannot be read as JSON"), ("{}", "expected a list"), ("[]", "0 rows, mbpp has 7")):
+        mbpp.write_text(text)
+        with pytest.raises(DataError, match=words):
+            load_benchmark("mbpp")
+    mbpp.write_text(json.dumps([row | {"test_list": ["assert unknown()"]} for row in MBPP]))
+    with pytest.raises(DataError, match="MBPP/11"):
         load_benchmark("mbpp")
-    mbpp.write_text("{}")
-    with pytest.raises(DataError, match="expected a list"):
+    mbpp.unlink()
+    with pytest.raises(UnavailableError, match="SELFBOOT_DATA"):
         load_benchmark("mbpp")
-    mbpp.write_text(json.dumps([{"task_id": 11, "code": "x = 1"}]))
-    with pytest.raises(DataError, match="task 11"):
-        load_benchmark("mbpp")
-    monkeypatch.delenv("SELFBOOT_MBPP")
-    with pytest.raises(UnavailableError, match="SELFBOOT_MBPP"):
+
+
+def test_mbpp_can_be_named_and_is_checked_all_the_same(
+    mbpp: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = load_benchmark("mbpp")
+    monkeypatch.setenv("SELFBOOT_MBPP", str(mbpp.rename(tmp_path / "elsewhere.json")))
+    assert load_benchmark("mbpp") == here
+    (tmp_path / "elsewhere.json").write_text(json.dumps(MBPP[1:]))
+    with pytest.raises(DataError, match="6 rows, mbpp has 7"):
         load_benchmark("mbpp")
 
 
