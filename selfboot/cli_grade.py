@@ -44,8 +44,8 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, default=None, metavar="PATH", help="the benchmark's own file")
     parser.add_argument("--k", type=numbers, default=(1,), metavar="K,…", help="pass@k for these k (default: 1)")
     parser.add_argument("--isolation", choices=ISOLATION, default="auto", help="refused where the machine lacks it")
-    parser.add_argument("--jobs", type=int, default=None, help="grading processes (default: cores + 1)")
-    parser.add_argument("--timeout", type=float, default=None, metavar="S", help="a program (default: calibrated)")
+    parser.add_argument("--jobs", type=positive, default=None, help="grading processes (default: cores + 1)")
+    parser.add_argument("--timeout", type=seconds, default=None, metavar="S", help="a program (default: calibrated)")
     parser.add_argument("--allow-missing", action="store_true", help="score the tasks that have samples alone")
     parser.add_argument("--out", type=Path, default=None, metavar="JSON", help="default: SAMPLES.grades.json")
     parser.set_defaults(run=run)
@@ -53,8 +53,24 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
 
 
 def numbers(text: str) -> tuple[int, ...]:
-    """``1,10`` as numbers; argparse turns the ``ValueError`` into a usage message."""
-    return tuple(int(part) for part in text.split(","))
+    """``1,10`` as numbers."""
+    return tuple(positive(part) for part in text.split(","))
+
+
+def positive(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number above 0")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 86400:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number of seconds above 0, such as 3 or 0.5")
+    return value
 
 
 def run(args: argparse.Namespace) -> int:

@@ -62,7 +62,7 @@ class CodeGrader:
     ``timeout_s``: wall-clock seconds a program may take, tests included; ``None``: 3 s, longer on a machine that is
     slower than the one this was chosen on (measured at the start). ``memory_mb``: address space of a program.
     ``isolation``: "auto" (the strongest that this machine has) or a level of kernel.py. ``manifest`` says what was got.
-    Raises ``UnavailableError`` when the machine lacks what a named level needs.
+    Raises ``UnavailableError`` when the machine lacks what a named level needs, ``ValueError`` for a bad argument.
     """
 
     def __init__(
@@ -74,6 +74,8 @@ class CodeGrader:
     ) -> None:
         if isolation not in ISOLATION:
             raise ValueError(f"isolation {isolation!r}: expected one of {', '.join(ISOLATION)}")
+        if workers is not None and workers < 1:
+            raise ValueError(f"workers={workers}: expected at least 1, or None for one a core and one more")
         if sys.platform == "win32":
             raise UnavailableError("grading of programs needs Linux or macOS; on Windows use WSL")
         self.options = worker_options(isolation, memory_mb)

@@ -126,6 +126,23 @@ def test_gaps_are_errors_unless_allowed(tmp_path: Path, six: Path) -> None:
         grade_samples(samples, "humanevil")
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--k", "1,x"), "'x': expected a whole number above 0"),
+        (("--k", "0"), "'0': expected a whole number above 0"),
+        (("--jobs", "-1"), "'-1': expected a whole number above 0"),
+        (("--timeout", "0"), "'0': expected a number of seconds"),
+        (("--timeout", "nan"), "'nan': expected a number of seconds"),
+        (("--isolation", "full"), "invalid choice: 'full'"),
+    ],
+)
+def test_a_bad_option_is_named(words: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        command("samples.jsonl", "--benchmark", "humaneval", *words)
+    assert message in capsys.readouterr().err
+
+
 def test_humaneval_plus_needs_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HUMANEVAL_OVERRIDE_PATH", raising=False)
     samples = write(tmp_path / "samples.jsonl", [right("HumanEval/0")])
