@@ -337,11 +337,11 @@ def enter_seccomp(options: Options) -> str:
     tables = [CALLS, ZYGOTE_CALLS]
     if options["roomy"]:
         tables.append(WRITE_CALLS)
-    if options["roomy"] and os.getpid() == 1:
+    alone = options["roomy"] and os.getpid() == 1
+    if alone:
         tables.append(ROOMY_CALLS)
-    else:
-        child_filter = Filter(deny_list(column))
     check(libc.prctl(PR_SET_SECCOMP, 2, ctypes.byref(Filter(allow_list(column, audit, tables))), 0, 0))
+    child_filter = None if alone else Filter(deny_list(column))  # only now: a child without the first needs no second
     return f"yes ({len(CALLS)} calls allowed)"
 
 

@@ -48,6 +48,7 @@ class Trap(NamedTuple):
 @pytest.fixture
 def trap(tmp_path: Path) -> Iterator[Trap]:
     """Everyone may write into the folder and read the secret: only the sandbox keeps a program from it."""
+    assert [path for path in TRACES if path.exists()] == [], "left by an earlier run without isolation: remove them"
     folder = tmp_path / "scratch"
     folder.mkdir()
     (folder / "token").write_text(SECRET)

@@ -46,7 +46,11 @@ UNSHARE, LANDLOCK = (272, 444) if kernel.os.uname().machine == "x86_64" else (97
 
 def refusing(refuse: list[int], isolation: str) -> dict[str, Any]:
     order = json.dumps({"refuse": refuse, "isolation": isolation})
-    run = subprocess.run([sys.executable, "-c", REFUSING, str(ROOT), order], check=True, capture_output=True, text=True)
+    command = [sys.executable, "-c", REFUSING, str(ROOT), order]
+    run = subprocess.run(command, check=False, capture_output=True, text=True)
+    if "seccomp filter refused" in run.stderr:
+        pytest.skip("without seccomp nothing can be refused to a process here")
+    assert run.returncode == 0, run.stderr[-3000:]
     return dict(json.loads(run.stdout))
 
 

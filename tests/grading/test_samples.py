@@ -182,7 +182,7 @@ def test_mbpp_tests_bring_the_modules_that_they_use() -> None:
     assert mbpp_tests(record).splitlines() == ["import math", "import sys", *record["test_list"]]
 
 
-def test_bigcodebench_s_unittests_run_on_real_objects() -> None:
+def test_bigcodebench_s_unittests_run_on_real_objects(tmp_path: Path) -> None:
     """unittest cases see the program's own objects; ending early, failing and touching the machine do not pass."""
     record = {
         "entry_point": "task_func",
@@ -196,14 +196,16 @@ def test_bigcodebench_s_unittests_run_on_real_objects() -> None:
         good.replace("Box(n)", "Bax(n)"): "error",
         "import sys\nsys.exit(0)": "error",
         "import os\nos._exit(0)": "error",
-        good + "\nopen('/tmp/selfboot-pwned', 'w')": "blocked",
+        good + f"\nopen({str(tmp_path / 'made')!r}, 'w')": "blocked",
         good + "\nwhile True: pass": "timeout",
         "def f(: pass": "error",
     }
     with CodeGrader(workers=1) as grader:
         jobs = [bigcodebench_job(record, program, timeout_s=2.0) for program in programs]
         outcomes = grader.grade_unittests(jobs)
-        assert [outcome.status for outcome in outcomes] == list(programs.values())
+        limited = grader.manifest["isolation"] == "rlimits"  # which keeps nothing from being written
+        wanted = ["passed" if limited and status == "blocked" else status for status in programs.values()]
+        assert [outcome.status for outcome in outcomes] == wanted
         assert grader.grade_unittests([CodeJob(good, "task_func", "x = 1")])[0].detail == "AssertionError: no test ran"
         assert list(Path(grader.pools["unittest"].workers[0].scratch).iterdir()) == []
 
