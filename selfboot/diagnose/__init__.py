@@ -1,0 +1,1 @@
+"""Does the recipe work on MY model? ``selfboot diagnose MODEL`` and ``selfboot bootstrap MODEL``."""
