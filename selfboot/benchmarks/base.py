@@ -75,7 +75,7 @@ def load_benchmark(name: str) -> Benchmark:
 
     Raises DataError for an unknown name or damaged data, UnavailableError where a data set is not on this machine.
     """
-    found = _load(name)
+    found = load_any(name)
     if not isinstance(found, Benchmark):
         raise DataError(f"benchmark {name!r} asks for answers, not for programs; evaluate it with `evaluate_answers`")
     return found
@@ -83,13 +83,14 @@ def load_benchmark(name: str) -> Benchmark:
 
 def load_answers(name: str) -> AnswerBenchmark:
     """The answer benchmark called ``name``; names and errors as for ``load_benchmark``."""
-    found = _load(name)
+    found = load_any(name)
     if not isinstance(found, AnswerBenchmark):
         raise DataError(f"benchmark {name!r} asks for programs, not for answers; evaluate it with `evaluate`")
     return found
 
 
-def _load(name: str) -> Benchmark | AnswerBenchmark:
+def load_any(name: str) -> Benchmark | AnswerBenchmark:
+    """The benchmark called ``name``, of either kind; names and errors as for ``load_benchmark``."""
     whole, _, first = name.partition(":")
     if whole not in _LOADERS:
         raise DataError(f"unknown benchmark {name!r}; known: {', '.join(sorted(_LOADERS))}")

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from selfboot import doctor
 from selfboot.cli import main, parser
+from selfboot.cli_mine import METHODS, make_miner
+from selfboot.errors import DataError
+
+COMMANDS = parser()._subparsers._group_actions[0].choices  # type: ignore[union-attr]
 
 
 def test_claims_lists_the_registry(capsys: pytest.CaptureFixture[str]) -> None:
@@ -16,12 +23,14 @@ def test_claims_lists_the_registry(capsys: pytest.CaptureFixture[str]) -> None:
     assert "§3.6" in out
 
 
-@pytest.mark.parametrize("command", ["mine", "train", "evaluate", "calibrate"])
+@pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_help_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stop:
-        main([command, "--help"])
-    assert stop.value.code == 0
-    assert f"selfboot {command}" in capsys.readouterr().out
+    try:
+        code = main([command, "--help"])
+    except SystemExit as stop:
+        code = int(stop.code or 0)
+    assert code == 0
+    assert f"selfboot {command} " in capsys.readouterr().out.split("usage:")[-1].partition("\n\n")[2]
 
 
 @pytest.mark.parametrize(
@@ -31,6 +40,8 @@ def test_help_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -
         (["evaluate", "organism-0", "bigbench"], "unknown benchmark 'bigbench'"),
         (["train", "organism-0", "nowhere.jsonl", "--out", "a"], "nowhere.jsonl: no such file"),
         (["calibrate", "organism-0", "--only", "nonsense"], "unknown measure 'nonsense'"),
+        (["mine", "organism-0", "--out", "p.jsonl", "--set", "steps"], "--set steps: write it as NAME=VALUE"),
+        (["report", "--out", "r"], "no results to report"),
     ],
 )
 def test_errors_are_one_line(
@@ -43,5 +54,63 @@ def test_errors_are_one_line(
 
 
 def test_every_command_runs_something() -> None:
-    choices = parser()._subparsers._group_actions[0].choices  # type: ignore[union-attr]
-    assert all(sub.get_default("run") for sub in choices.values())  # type: ignore[union-attr]
+    wanted = "audit calibrate claims doctor evaluate fetch grade mine plan report run train"
+    assert sorted(COMMANDS) == wanted.split()  # type: ignore[arg-type]
+    assert all(sub.get_default("run") for sub in COMMANDS.values())  # type: ignore[union-attr]
+
+
+SMALL = {"recursive": {"size": "100"}}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_makes_a_miner(method: str) -> None:
+    miner = make_miner(method, given={"target": "3", **SMALL.get(method, {})})
+    assert miner.target == 3
+    assert miner.steps > 0
+
+
+def test_settings_have_the_types_of_the_miner_s_own() -> None:
+    miner = make_miner("bootstrap", given={"shuffle_tests": "true", "attempts": "2"})
+    assert (miner.shuffle_tests, miner.attempts, miner.target) == (True, 2, 40)
+    for given, words in (
+        ({"attempts": "two"}, "a whole number"),
+        ({"repairs": "maybe"}, "true or false"),
+        ({"temper": "1"}, "no such setting; it has: attempts, "),
+    ):
+        with pytest.raises(DataError, match=words):
+            make_miner("bootstrap", given=given)
+    with pytest.raises(DataError, match="invents its own problems"):
+        make_miner("bootstrap", "miniseeds")
+
+
+def test_run_hands_its_options_to_pytest(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    words = ["-k", "stop_strings", "--scale", "mini", "--collect-only", "-q", "--store", str(tmp_path)]
+    assert main(["run", *words]) == 0
+    out = capfd.readouterr().out
+    assert "test_wrong_stop_strings_make_the_base_model_look_worse[mini]" in out
+    assert "[paper]" not in out
+
+
+def test_doctor_names_what_is_missing_and_the_remedy(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SELFBOOT_DATA", str(tmp_path))
+    code = main(["doctor", "--json", "--store", str(tmp_path / "store")])
+    found = json.loads(capsys.readouterr().out)
+    checks = {check["name"]: check for check in found["checks"]}
+    assert code == (0 if found["mini"] else 1)
+    assert {"Python", "packages", "organism-0", "isolation of programs", "memory", "disk", "GPUs"} <= set(checks)
+    assert not checks["data sets"]["ok"]
+    assert "selfboot fetch" in checks["data sets"]["remedy"]
+    assert all(check["remedy"] for check in found["checks"] if not check["ok"])
+
+
+def test_a_check_that_breaks_is_a_check_that_failed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def _broken(store: Path) -> Iterator[doctor.Check]:
+        yield doctor.Check("first", "mini", True, "there")
+        raise DataError("the second is damaged: restore it")
+
+    monkeypatch.setattr(doctor, "LOOKS", (_broken,))
+    found = doctor.checks(tmp_path)
+    assert [(check.ok, check.remedy) for check in found] == [(True, ""), (False, "the second is damaged: restore it")]
+    assert not doctor.mini_can_run(found)

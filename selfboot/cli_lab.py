@@ -1,0 +1,151 @@
+"""`selfboot train`, `selfboot evaluate`, and what all commands with a Lab share: options, progress bar, Lab."""
+
+from __future__ import annotations
+
+import argparse
+import atexit
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from selfboot.errors import SelfbootError
+from selfboot.paths import ROOT
+
+if TYPE_CHECKING:
+    from selfboot.lab import Adapter, Lab
+
+RAW = argparse.RawDescriptionHelpFormatter
+
+TRAIN = """\
+examples:
+  selfboot train organism-0 pairs.jsonl --out adapter/
+  selfboot train organism-0 pairs.jsonl --count 10 --seed 13 --out adapter-10/
+  selfboot train qwen2.5-7b data/released/pairs_7b_40.jsonl --recipe paper-rank16 --device cuda --out adapter/
+"""
+EVALUATE = """\
+examples:
+  selfboot evaluate organism-0 minieval
+  selfboot evaluate organism-0 minieval:20 --adapter adapter/ --seed 7
+  selfboot evaluate organism-0 minieval --temperature 0.8 --n 8
+  selfboot evaluate organism-0 minimath
+
+NAME:20 is a benchmark's first 20 tasks. Benchmarks of answers take the formats gsm8k and math, those of programs the
+others.
+"""
+
+
+class RichProgress:
+    """A live bar on standard error."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress as Bars
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        self.bars = Bars(*columns, console=Console(stderr=True), transient=True)
+        self.task = self.bars.add_task("")
+        atexit.register(self.bars.stop)
+        self.bars.start()
+
+    def update(self, what: str, done: int, total: int) -> None:
+        self.bars.update(self.task, description=what, completed=done, total=total)
+
+
+def default_store() -> Path:
+    """SELFBOOT_STORE, else .selfboot/store of the checkout."""
+    return Path(os.environ.get("SELFBOOT_STORE") or ROOT / ".selfboot" / "store")
+
+
+def shared_options() -> argparse.ArgumentParser:
+    """The options of every command that holds a Lab, as a parent parser."""
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--store", type=Path, default=default_store(), help="run store (default: %(default)s)")
+    shared.add_argument("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
+    shared.add_argument(
+        "--weights", choices=["trained", "random"], default="trained", help="random: the untrained twin"
+    )
+    shared.add_argument("--seed", type=int, default=7, help="default: %(default)s")
+    return shared
+
+
+def open_lab(args: argparse.Namespace) -> Lab:
+    """The Lab that the shared options ask for."""
+    from selfboot.lab import Lab
+    from selfboot.store import RunStore
+
+    return Lab(RunStore(args.store), device=args.device, weights=args.weights, progress=RichProgress())
+
+
+def given_adapter(folder: Path | None) -> Adapter | None:
+    """An adapter in a folder of the user's. Raises SelfbootError when there is none."""
+    from selfboot.lab import Adapter
+    from selfboot.store import Artifact, file_sha256
+
+    if folder is None:
+        return None
+    weights = folder / "adapter_model.safetensors"
+    if not weights.is_file():
+        raise SelfbootError(f"no adapter in {folder}: {weights.name} is missing; train one first")
+    return Adapter(Artifact("adapter", "given", folder, {}, True), file_sha256(weights))
+
+
+def add_parser(commands: Any) -> None:
+    """Add both commands to argparse's sub-commands."""
+    shared = [shared_options()]
+    train = commands.add_parser(
+        "train", parents=shared, help="train a LoRA adapter on pairs", epilog=TRAIN, formatter_class=RAW
+    )
+    train.add_argument("model", help="a model of data/models.toml")
+    train.add_argument("pairs", type=Path, help="pairs or solved problems (JSON Lines)")
+    train.add_argument("--out", type=Path, required=True, help="folder for the adapter (peft's format)")
+    train.add_argument("--recipe", default="mini", help="a recipe of data/recipes.toml (default: %(default)s)")
+    train.add_argument("--count", type=int, default=None, help="use only the first so many items")
+    train.set_defaults(run=run_train)
+
+    evaluate = commands.add_parser(
+        "evaluate", parents=shared, help="score a model on a benchmark", epilog=EVALUATE, formatter_class=RAW
+    )
+    evaluate.add_argument("model", help="a model of data/models.toml")
+    evaluate.add_argument("benchmark", help="minieval, minieval-dev, minieval-plus, minimath, humaneval, …")
+    evaluate.add_argument("--adapter", type=Path, default=None, help="an adapter folder")
+    evaluate.add_argument("--format", default="", help="default: chat; for answers, the benchmark's own")
+    evaluate.add_argument("--temperature", type=float, default=0.0, help="0: greedy (default)")
+    evaluate.add_argument("--n", type=int, default=1, help="completions a task (default: %(default)s)")
+    evaluate.set_defaults(run=run_evaluate)
+
+
+def run_train(args: argparse.Namespace) -> int:
+    """Train and copy the adapter to where it is wanted."""
+    from selfboot.pairs import read_items
+
+    items = read_items(args.pairs)
+    with open_lab(args) as lab:
+        adapter = lab.train(args.model, items[: args.count], args.recipe, args.seed)
+    shutil.copytree(adapter.path, args.out, dirs_exist_ok=True)
+    print(f"adapter {adapter.sha256[:16]} -> {args.out} ({adapter.artifact.seconds:.0f} s)")
+    return 0
+
+
+def run_evaluate(args: argparse.Namespace) -> int:
+    """Sample, grade and print the score."""
+    from selfboot.benchmarks.base import AnswerBenchmark, load_any
+    from selfboot.records import Sampling
+
+    adapter, sampling = given_adapter(args.adapter), Sampling(temperature=args.temperature, n=args.n)
+    with open_lab(args) as lab:
+        if isinstance(load_any(args.benchmark), AnswerBenchmark):
+            score: Any = lab.evaluate_answers(
+                args.model, args.benchmark, adapter=adapter, format=args.format, sampling=sampling, seed=args.seed
+            )
+        else:
+            form = args.format or "chat"
+            score = lab.evaluate(
+                args.model, args.benchmark, adapter=adapter, format=form, sampling=sampling, seed=args.seed
+            )
+    mark = "" if args.weights == "trained" else f" ({args.weights} weights: no result of {args.model})"
+    print(f"{args.benchmark}: {score.solved} of {len(score.tasks)} (first completion of each task){mark}")
+    if args.n > 1:
+        print(f"solved by at least one of {args.n}: {sum(score.oracle)}")
+    return 0

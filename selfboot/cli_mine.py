@@ -1,0 +1,167 @@
+"""`selfboot mine`: get training items out of a model, by any of the paper's methods, or make a control's pairs."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from selfboot.cli_lab import RAW, given_adapter, open_lab, shared_options
+from selfboot.errors import DataError
+
+EXAMPLES = """\
+examples:
+  selfboot mine organism-0 --out pairs.jsonl
+  selfboot mine organism-0 --method seeded --seeds miniseeds:100 --out pairs.jsonl
+  selfboot mine organism-0 --method recursive --set size=100 --out pairs.jsonl
+  selfboot mine organism-0 --method curriculum-math --recipe mini --out solutions.jsonl
+  selfboot mine organism-0 --set shuffle_tests=true --out none.jsonl
+  selfboot mine organism-0 --method control-house --target 21 --seed 42 --out control.jsonl
+
+How the items came about goes beside them, to OUT.provenance.json (OUT without its ending). A killed run goes on where
+it was when the same command is given again.
+"""
+
+
+@dataclass(frozen=True)
+class Method:
+    """A miner's class in ``selfboot.mining``, the benchmark it takes seeds from ("": it invents its problems), and
+    settings other than its own defaults. ``trains``: the model is trained in between, which takes a recipe."""
+
+    miner: str
+    seeds: str = ""
+    trains: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+METHODS = {
+    "bootstrap": Method("bootstrap.BootstrapMiner", settings={"target": 40}),
+    "multi-pair": Method("multi_pair.MultiPairMiner"),
+    "curriculum-code": Method("curriculum.CodeCurriculum", trains=True),
+    "curriculum-math": Method("curriculum.MathCurriculum", trains=True),
+    "vanilla-math": Method("vanilla_math.VanillaMathMiner", trains=True),
+    "seeded": Method("seeded.SeededMiner", seeds="miniseeds"),
+    "recursive": Method("recursive.RecursiveMiner", seeds="miniseeds", trains=True),
+    "diversity": Method("diversity.DiversityMiner", seeds="miniseeds"),
+    "star": Method("star.StarMiner", seeds="minimath-train:300"),
+    "math-seeded": Method("math_seeded.MathSeededMiner", seeds="minimath-train"),
+    "self-correction": Method("self_correction.SelfCorrectionMiner", seeds="minimath-train"),
+}
+CONTROLS = ("control-own", "control-house")
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to argparse's sub-commands."""
+    mine = commands.add_parser(
+        "mine",
+        parents=[shared_options()],
+        help="mine training items from a model",
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=RAW,
+    )
+    mine.add_argument("model", help="a model of data/models.toml")
+    mine.add_argument("--out", type=Path, required=True, help="where the items go (JSON Lines)")
+    mine.add_argument("--method", choices=[*METHODS, *CONTROLS], default="bootstrap", metavar="NAME",
+                      help=f"{', '.join(METHODS)}; {' or '.join(CONTROLS)}: corrupted solutions of other authors, no "
+                      "model at work (default: %(default)s)")  # fmt: skip
+    mine.add_argument("--target", type=int, default=None, help="end when so many items are there (bootstrap: 40)")
+    mine.add_argument("--steps", "--iterations", type=int, default=None, help="at most so many rounds or batches")
+    mine.add_argument("--seeds", default="", metavar="NAME",
+                      help="the benchmark that problems are taken from (default: the organism's own); for a control, a "
+                      "file of tasks with solutions (default: data/minieval/seeds.jsonl)")  # fmt: skip
+    mine.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="any other setting of the miner")
+    mine.add_argument("--recipe", default="", help="for methods that train in between (default: mini)")
+    mine.add_argument("--adapter", type=Path, default=None, help="mine from the model with this adapter")
+    mine.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Mine; write the items and their provenance."""
+    if args.method in CONTROLS:
+        return _control(args)
+    method = METHODS[args.method]
+    miner = make_miner(args.method, args.seeds, given_settings(args))
+    recipe = args.recipe or ("mini" if method.trains else "")
+    with open_lab(args) as lab:
+        mined = lab.mine(args.model, miner, args.seed, adapter=given_adapter(args.adapter), recipe=recipe)
+    shutil.copyfile(mined.path, args.out)
+    provenance = _provenance(args.out, mined.artifact.manifest)
+    print(f"{len(mined.items)} items -> {args.out} (artifact {mined.artifact.id}, {mined.artifact.seconds:.0f} s)")
+    print(f"how they came about -> {provenance}")
+    return 0
+
+
+def given_settings(args: argparse.Namespace) -> dict[str, str]:
+    """--target, --steps and every --set NAME=VALUE, as text. Raises DataError for one without a value."""
+    given = {name: str(value) for name in ("target", "steps") if (value := getattr(args, name)) is not None}
+    for word in args.set:
+        name, equals, value = word.partition("=")
+        if not equals:
+            raise DataError(f"--set {word}: write it as NAME=VALUE, such as attempts=8")
+        given[name] = value
+    return given
+
+
+def make_miner(name: str, seeds: str = "", given: Mapping[str, str] | None = None) -> Any:
+    """The miner of a method, with ``given`` settings as text. Raises DataError for what it does not have or take."""
+    from selfboot.benchmarks.base import load_any
+
+    method = METHODS[name]
+    module, _, cls = method.miner.partition(".")
+    miner = getattr(importlib.import_module(f"selfboot.mining.{module}"), cls)
+    values = {**method.settings, **_typed(name, miner, given or {})}
+    if seeds and not method.seeds:
+        raise DataError(f"--seeds {seeds}: {name} invents its own problems; leave it out")
+    return miner(load_any(seeds or method.seeds), **values) if method.seeds else miner(**values)
+
+
+def _typed(name: str, miner: Any, given: Mapping[str, str]) -> dict[str, Any]:
+    """Settings with the types of the miner's defaults: whole numbers, numbers, true or false, text."""
+    known = {f.name: f.default for f in fields(miner) if isinstance(f.default, int | float | str | None)}
+    if unknown := sorted(set(given) - set(known)):
+        raise DataError(f"--set {unknown[0]}: {name} has no such setting; it has: {', '.join(sorted(known))}")
+    return {key: _value(key, text, known[key]) for key, text in given.items()}
+
+
+def _value(name: str, text: str, default: Any) -> Any:
+    kind = int if default is None else type(default)  # None stands for "no limit" of a count
+    try:
+        return {"true": True, "false": False}[text.lower()] if kind is bool else kind(text)
+    except (KeyError, ValueError):
+        wanted = {int: "a whole number", float: "a number", bool: "true or false"}[kind]
+        raise DataError(f"--set {name}={text}: it takes {wanted}") from None
+
+
+def _control(args: argparse.Namespace) -> int:
+    from selfboot.lab import machine
+    from selfboot.mining.corruption import CorruptionControl, read_seeds
+    from selfboot.pairs import write_pairs
+    from selfboot.paths import DATA
+    from selfboot.store import code_hash, file_sha256
+
+    path = Path(args.seeds) if args.seeds else DATA / "minieval" / "seeds.jsonl"
+    control = CorruptionControl(args.target or 21, args.seed, args.method.removeprefix("control-"))
+    with open_lab(args) as lab:
+        pairs = control.pairs(read_seeds(path), lab.grader)
+        made = {"grader": lab.grader.manifest, "machine": machine(), "code": code_hash("selfboot.mining.corruption")}
+    write_pairs(args.out, pairs)
+    seeds = {"file": path.name, "sha256": file_sha256(path)}
+    settings = {"style": control.style, "count": control.count, "seed": control.seed}
+    _provenance(args.out, {"kind": "pairs", "method": args.method, **settings, "seeds": seeds, **made})
+    print(f"{len(pairs)} control pairs -> {args.out}")
+    return 0
+
+
+def _provenance(out: Path, manifest: Mapping[str, Any]) -> Path:
+    """Write how the items came about beside them."""
+    from selfboot.store import write_atomic
+
+    path = out.with_suffix(".provenance.json")
+    write_atomic(path, json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+    return path
