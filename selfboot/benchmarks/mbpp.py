@@ -1,7 +1,7 @@
 """MBPP sanitized (427 tasks): ``mbpp`` is the test split, ``mbpp-train`` the one to mine from (§3.9).
 
-Splits go by task id, as the authors made them. The file is the fetched one, or the authors' ``sanitized-mbpp.json`` that
-SELFBOOT_MBPP names; both must hold the pinned rows.
+Splits go by task id, as the authors made them. The file is the fetched one, or the authors' ``sanitized-mbpp.json``
+that SELFBOOT_MBPP names; both must hold the pinned rows.
 """
 
 from __future__ import annotations
