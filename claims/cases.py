@@ -4,26 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
 from selfboot.analysis.verdict import combine
 from selfboot.claims import Claim, Scale, Settings, registry
-from selfboot.judge import Judge, Judgement
-from selfboot.pairs import read_pairs
-from selfboot.paths import DATA
+from selfboot.judge import Judge, Judgement, second_strike
+from selfboot.lab import Lab
+from selfboot.pairs import pairs_at_hand
+from selfboot.protocols.base import Evident, Run, run_protocol
 from selfboot.records import Pair
 from selfboot.results import Evidence, Result
-from selfboot.store import Artifact
 
-
-class Evident(Protocol):
-    """Anything the Lab gives back: it rests on an artifact."""
-
-    @property
-    def artifact(self) -> Artifact: ...
+More = Callable[[list[Run]], dict[str, Judgement]]
+FRESH = 1_000_000  # what the seeds of a second strike are apart from the first ones
 
 
 @dataclass
@@ -49,10 +44,34 @@ class Case:
     def judge(self) -> Judge:
         return Judge(self.claim, self.scale, self.settings)
 
-    def pairs(self, name: str | None = None) -> list[Pair]:
+    def runs(self, lab: Lab, fresh: int = 0) -> list[Run]:
+        """One run of the claim's protocol for each seed of this case; ``fresh``: other seeds, the so-many-th set."""
+        seeds = (self.seed,) if self.seed else self.settings.seeds or (0,)
+        return [run_protocol(lab, self.settings, seed + FRESH * fresh) for seed in seeds]
+
+    def check(self, lab: Lab, more: More | None = None) -> list[Run]:
+        """Run, judge every figure, the contrast and what ``more`` makes of the runs, and ``expect`` them; what lies
+        outside its band is tried again once, with fresh seeds."""
+        runs = self.runs(lab)
+        parts = {**(more(runs) if more else {}), **self.judge.parts(runs)}
+        if any(part.wants_second_strike for part in parts.values()):
+            again = self.runs(lab, fresh=1)
+            parts = second_strike(parts, {**(more(again) if more else {}), **self.judge.parts(again)})
+        self.expect(parts, self.evidence(runs))
+        return runs
+
+    def evidence(self, runs: list[Run]) -> dict[str, Evident]:
+        """Everything that the runs rest on, by what it is and, where it has one, its seed."""
+        seeds = (self.seed,) if self.seed else self.settings.seeds or (0,)
+        found: dict[str, Evident] = {}
+        for seed, run in zip(seeds, runs, strict=True):
+            for label, one in run.evidence.items():
+                found[label if label in run.greedy or not seed else f"{label}, seed {seed}"] = one
+        return found
+
+    def pairs(self) -> list[Pair]:
         """The pairs at hand for this case, as many as its ``count``."""
-        pairs = read_pairs(pairs_path(self.settings, name))
-        return pairs[: self.settings.count or len(pairs)]
+        return pairs_at_hand(self.model, self.settings.pairs)[: self.settings.count or None]
 
     def expect(self, parts: Mapping[str, Judgement], evidence: Mapping[str, Evident]) -> None:
         """Report the parts' judgements as one result; fail the test when any of them is "not reproduced".
@@ -91,20 +110,16 @@ class Case:
         )
 
 
-def pairs_path(settings: Settings, name: str | None = None) -> Path:
-    """Where a named pair file lies: a model's own, one that serves every model, or a released one."""
-    name = name or settings.pairs
-    own, shared = DATA / "pairs" / settings.model / f"{name}.jsonl", DATA / "pairs" / f"{name}.jsonl"
-    return next((path for path in (own, shared) if path.exists()), DATA / "released" / f"{name}.jsonl")
-
-
-def cases(claim_id: str, *, by_seed: bool = False) -> Callable[[Any], Any]:
-    """Parametrise a test over the scales of a claim (``by_seed``: and its seeds), marked with the claim's tier."""
-    claim = registry()[claim_id]
-    params = [pytest.param(case, id=case.id, marks=[*_marks(case)]) for case in _expand(claim, by_seed=by_seed)]
+def cases(*claim_ids: str, by_seed: bool = False) -> Callable[[Any], Any]:
+    """Parametrise a test over the scales of claims (``by_seed``: and their seeds), marked with the claims' tiers."""
+    params = [
+        pytest.param(case, id=case.id if len(claim_ids) == 1 else f"{name}-{case.id}", marks=[*_marks(case)])
+        for name in claim_ids
+        for case in _expand(registry()[name], by_seed=by_seed)
+    ]
 
     def decorate(test: Any) -> Any:
-        return pytest.mark.claim(claim_id)(pytest.mark.parametrize("case", params)(test))
+        return pytest.mark.parametrize("case", params)(test)
 
     return decorate
 
@@ -116,6 +131,7 @@ def _expand(claim: Claim, *, by_seed: bool) -> Iterator[Case]:
 
 
 def _marks(case: Case) -> Iterator[pytest.MarkDecorator]:
+    yield pytest.mark.claim(case.claim.id)
     yield getattr(pytest.mark, case.claim.tier)
     yield getattr(pytest.mark, case.scale)
     if case.scale == "paper":

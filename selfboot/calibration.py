@@ -14,43 +14,52 @@ from typing import Any
 
 from selfboot.analysis.bands import Band, baseline_band, calibrated_band
 from selfboot.errors import DataError
+from selfboot.lab import MINING_CODE, SAMPLING_CODE, TRAINING_CODE
 from selfboot.paths import DATA
 
 CODE = (
-    "selfboot.sampling.transformers",
-    "selfboot.training.lora",
-    "selfboot.formats.chat",
-    "selfboot.formats.raw",
-    "selfboot.formats.repair",
-    "selfboot.mining.bootstrap",
-    "selfboot.mining.corruption",
+    *SAMPLING_CODE,
+    *TRAINING_CODE,
+    *MINING_CODE,
+    *(
+        f"selfboot.mining.{name}"
+        for name in ("bootstrap", "multi_pair", "curriculum", "vanilla_math", "seeded", "recursive")
+    ),
+    *(f"selfboot.mining.{name}" for name in ("diversity", "star", "math_seeded", "self_correction")),
+    *(f"selfboot.protocols.{name}" for name in ("training", "sampling", "synergy", "mining", "boundary")),
 )
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """The figures of one model: ``measures[name]`` maps a seed (as text) to tasks solved of ``n``."""
+    """The figures of one model: ``measures["claim/figure"]`` maps a seed (as text) to its value, in tasks or items."""
 
     model: str
-    n: int
     measures: dict[str, dict[str, float]]
     provenance: dict[str, Any]
 
     def values(self, measure: str) -> list[float]:
         """The figures of one measure, in seed order."""
         if measure not in self.measures:
+            claim = measure.split("/")[0]
             raise DataError(
-                f"{path_of(self.model)}: no measure {measure!r}; run `selfboot calibrate {self.model} --only {measure}`"
+                f"{path_of(self.model)}: no measure {measure!r}; run `selfboot calibrate {self.model} --only {claim}`"
             )
         return [value for _, value in sorted(self.measures[measure].items(), key=lambda item: int(item[0]))]
 
-    def band(self, measure: str, fresh: int = 1) -> Band:
-        """99 % prediction interval for the mean of ``fresh`` seeds."""
-        return calibrated_band(self.values(measure), fresh, limits=(0, self.n))
+    def band(self, measure: str, fresh: int = 1, tasks: int | None = None) -> Band:
+        """99 % prediction interval for the mean of ``fresh`` seeds; ``tasks``: what a score cannot exceed."""
+        return calibrated_band(self.values(measure), fresh, limits=(0, tasks) if tasks else None)
 
-    def greedy_band(self, measure: str) -> Band:
+    def difference_band(self, before: str, after: str, fresh: int = 1) -> Band:
+        """The same for the difference of two figures of one seed; a greedy one is the same for every seed."""
+        first, last = self.values(before), self.values(after)
+        first = first * len(last) if len(first) == 1 else first
+        return calibrated_band([b - a for a, b in zip(first, last, strict=True)], fresh)
+
+    def greedy_band(self, measure: str, tasks: int) -> Band:
         """Band of a greedy score, which has no seed: the tasks that flipped across batch sizes decide its width."""
-        band = baseline_band(self.fixed(measure), self.fixed("flips"), self.n)
+        band = baseline_band(self.fixed(measure), self.fixed("flips"), tasks)
         return Band(band.lower, band.upper, "calibrated", band.note)
 
     def fixed(self, measure: str) -> float:
@@ -70,7 +79,7 @@ def calibration(model: str) -> Calibration:
     path = path_of(model)
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
-        return Calibration(model, table["n"], table["measures"], table["provenance"])
+        return Calibration(model, table["measures"], table["provenance"])
     except FileNotFoundError:
         raise DataError(f"{path}: {model} is not calibrated; run `selfboot calibrate {model}`") from None
     except (ValueError, KeyError) as error:

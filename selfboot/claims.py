@@ -29,7 +29,9 @@ class Settings:
 
     model: str
     benchmark: str
-    format: str = "chat"
+    protocol: str = "trained"  # a function of selfboot/protocols/, with these options
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    format: str = ""  # "": the benchmark's usual one
     pairs: str = ""  # which pairs are at hand (data/pairs/<model>/<name>.jsonl, or a released file)
     count: int = 0
     counts: tuple[int, ...] = ()
@@ -37,11 +39,13 @@ class Settings:
     recipe: str = ""
     seeds: tuple[int, ...] = ()
     wrong_stop: tuple[str, ...] = ()
-    measures: tuple[str, ...] = ()  # the calibrated figures that this claim is judged by (mini)
-    base: int | None = None  # published score of the base model
-    after: tuple[int, ...] = ()  # published scores after, one a seed (sweep: one a count)
+    contrast: tuple[str, ...] = ()  # the arms, before and after, whose difference is the claim's direction
+    shows: Direction | None = None  # mini: what the organism does, by its calibration; asserted by a paired test
+    published: Mapping[str, tuple[float, ...]] = field(default_factory=dict, hash=False)  # figures, one a seed, by name
+    margin: float = 0.0  # paper: tasks that "no difference" and "no clean lift" may be off
     minutes: float = 0.0  # expected wall-clock on the paper's hardware
     deviations: str = ""
+    finding: str = ""  # mini: where the organism differs from the paper, with figures and the explanation
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,7 @@ class ModelEntry:
     revision: str = ""
     sha256: str = ""
     stop_tokens: tuple[str, ...] = ()
+    dtype: str = ""
     gpu_gb: float = 0.0
     tensor_parallel: int = 1
     shape: Shape | None = None

@@ -11,8 +11,8 @@ from selfboot.cli_lab import RAW, RichProgress, shared_options
 EXAMPLES = """\
 examples:
   selfboot calibrate organism-0 --jobs 2                          hours on a CPU; what is measured is kept
-  selfboot calibrate organism-0 --only trained-40 --seeds 30
-  selfboot calibrate organism-0 --device cuda --jobs 8
+  selfboot calibrate organism-0 --only recipe-7b control --seeds 30
+  selfboot calibrate organism-0 organism-tidy --device cuda --jobs 12 --rows 1024
 """
 
 
@@ -26,20 +26,20 @@ def add_parser(commands: Any) -> None:
         epilog=EXAMPLES,
         formatter_class=RAW,
     )
-    calibrate.add_argument("model", help="a model of data/models.toml")
-    calibrate.add_argument("--seeds", type=int, default=20, help="seeds a measure (default: %(default)s)")
+    calibrate.add_argument("models", nargs="+", metavar="MODEL", help="models of data/models.toml")
+    calibrate.add_argument("--seeds", type=int, default=20, help="seeds a claim (default: %(default)s)")
     calibrate.add_argument("--jobs", type=int, default=1, help="processes side by side (default: %(default)s)")
-    calibrate.add_argument("--only", nargs="*", help="only these measures; the others are kept as they are")
+    calibrate.add_argument("--rows", type=int, default=0, help="the sampler's batch size (default: its own)")
+    calibrate.add_argument("--only", nargs="*", metavar="CLAIM", help="only these; the others are kept as they are")
     calibrate.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure and write data/calibration/MODEL.json."""
-    from selfboot.calibrate import calibrate
+    from selfboot.calibrate import How, calibrate
 
-    command = "selfboot " + shlex.join(args.words)
-    path = calibrate(
-        args.model, args.seeds, args.store, args.device, args.jobs, args.only or [], RichProgress(), command
-    )
-    print(f"calibration -> {path}")
+    command, how = "selfboot " + shlex.join(args.words), How(args.store, args.device, args.jobs, args.rows)
+    progress = RichProgress()
+    for model in args.models:
+        print(f"calibration -> {calibrate(model, args.seeds, how, args.only or [], progress, command)}")
     return 0

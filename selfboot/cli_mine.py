@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from selfboot.cli_lab import RAW, given_adapter, open_lab, shared_options
 from selfboot.errors import DataError
+from selfboot.mining.catalogue import METHODS, make_miner, miner_class
 
 EXAMPLES = """\
 examples:
@@ -28,30 +28,6 @@ it was when the same command is given again.
 """
 
 
-@dataclass(frozen=True)
-class Method:
-    """A miner's class in ``selfboot.mining``, the benchmark it takes seeds from ("": it invents its problems), and
-    settings other than its own defaults. ``trains``: the model is trained in between, which takes a recipe."""
-
-    miner: str
-    seeds: str = ""
-    trains: bool = False
-    settings: Mapping[str, Any] = field(default_factory=dict)
-
-
-METHODS = {
-    "bootstrap": Method("bootstrap.BootstrapMiner", settings={"target": 40}),
-    "multi-pair": Method("multi_pair.MultiPairMiner"),
-    "curriculum-code": Method("curriculum.CodeCurriculum", trains=True),
-    "curriculum-math": Method("curriculum.MathCurriculum", trains=True),
-    "vanilla-math": Method("vanilla_math.VanillaMathMiner", trains=True),
-    "seeded": Method("seeded.SeededMiner", seeds="miniseeds"),
-    "recursive": Method("recursive.RecursiveMiner", seeds="miniseeds", trains=True),
-    "diversity": Method("diversity.DiversityMiner", seeds="miniseeds"),
-    "star": Method("star.StarMiner", seeds="minimath-train:300"),
-    "math-seeded": Method("math_seeded.MathSeededMiner", seeds="minimath-train"),
-    "self-correction": Method("self_correction.SelfCorrectionMiner", seeds="minimath-train"),
-}
 CONTROLS = ("control-own", "control-house")
 
 
@@ -86,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     if args.method in CONTROLS:
         return _control(args)
     method = METHODS[args.method]
-    miner = make_miner(args.method, args.seeds, given_settings(args))
+    miner = make_miner(args.method, args.seeds, typed(args.method, given_settings(args)))
     recipe = args.recipe or ("mini" if method.trains else "")
     with open_lab(args) as lab:
         mined = lab.mine(args.model, miner, args.seed, adapter=given_adapter(args.adapter), recipe=recipe)
@@ -108,22 +84,9 @@ def given_settings(args: argparse.Namespace) -> dict[str, str]:
     return given
 
 
-def make_miner(name: str, seeds: str = "", given: Mapping[str, str] | None = None) -> Any:
-    """The miner of a method, with ``given`` settings as text. Raises DataError for what it does not have or take."""
-    from selfboot.benchmarks.base import load_any
-
-    method = METHODS[name]
-    module, _, cls = method.miner.partition(".")
-    miner = getattr(importlib.import_module(f"selfboot.mining.{module}"), cls)
-    values = {**method.settings, **_typed(name, miner, given or {})}
-    if seeds and not method.seeds:
-        raise DataError(f"--seeds {seeds}: {name} invents its own problems; leave it out")
-    return miner(load_any(seeds or method.seeds), **values) if method.seeds else miner(**values)
-
-
-def _typed(name: str, miner: Any, given: Mapping[str, str]) -> dict[str, Any]:
+def typed(name: str, given: Mapping[str, str]) -> dict[str, Any]:
     """Settings with the types of the miner's defaults: whole numbers, numbers, true or false, text."""
-    known = {f.name: f.default for f in fields(miner) if isinstance(f.default, int | float | str | None)}
+    known = {f.name: f.default for f in fields(miner_class(name)) if isinstance(f.default, int | float | str | None)}
     if unknown := sorted(set(given) - set(known)):
         raise DataError(f"--set {unknown[0]}: {name} has no such setting; it has: {', '.join(sorted(known))}")
     return {key: _value(key, text, known[key]) for key, text in given.items()}

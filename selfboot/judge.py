@@ -1,7 +1,9 @@
-"""From measured scores to a judgement: which band applies at which scale, and what the policy says of it.
+"""From measured runs to judgements: which band applies at which scale, and what the policy says of it.
 
-At paper scale bands come from published figures; at mini scale from the calibration of our own organism. Whether the
-measured DIRECTION agrees with the paper's is judged apart from the band and never enters the verdict at mini scale.
+At paper scale bands come from published figures; at mini scale from the calibration of our own organism: every figure
+must lie in its 99 % prediction interval, and the difference between the arms of the claim's ``contrast`` must go where
+the registry's ``shows`` says that it goes, by a paired test. Whether the measured DIRECTION agrees with the paper's is
+judged apart and never enters the verdict at mini scale.
 """
 
 from __future__ import annotations
@@ -12,16 +14,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from selfboot.analysis import verdict as policy
-from selfboot.analysis.bands import Band, baseline_band, seed_spread, training_band
-from selfboot.analysis.paired import paired_test
+from selfboot.analysis.bands import Band, baseline_band, oracle_band, seed_spread, training_band
+from selfboot.analysis.paired import PairedTest, paired_test
 from selfboot.analysis.verdict import Verdict
-from selfboot.calibration import calibration
-from selfboot.claims import Claim, Scale, Settings
+from selfboot.calibration import Calibration, calibration
+from selfboot.claims import Claim, Direction, Scale, Settings
 from selfboot.errors import DataError
+from selfboot.protocols.base import Run
 
-Flags = Sequence[bool]
 ALPHA = 0.05
 BASELINE_FLIPS = 6  # assumed at paper scale until measured there (bands.md)
+MARGIN = 8.0  # tasks; "no difference" at paper scale where the registry names no other margin
+SWEEP_RISE = 27.0  # bands.md
+SAMPLED = ("best-of-", "pass@", "oracle", "vote", "first")
 
 
 @dataclass(frozen=True)
@@ -31,70 +36,86 @@ class Judgement:
     verdict: Verdict
     measured: str
     band: str
-    direction: str
+    direction: str = ""
+
+    @property
+    def wants_second_strike(self) -> bool:
+        return self.verdict.wants_second_strike
 
 
 @dataclass(frozen=True)
 class Judge:
-    """Judges measurements of one claim at one scale."""
+    """Judges runs (one a seed) of one claim at one scale."""
 
     claim: Claim
     scale: Scale
     settings: Settings
 
-    def baseline(self, base: Flags, measure: str = "chat") -> Judgement:
-        """A greedy score of the untrained model."""
-        band = self._greedy_band(measure, len(base))
-        return self._judgement(policy.baseline(sum(base), band), f"{sum(base)}", band, "")
+    def parts(self, runs: Sequence[Run]) -> dict[str, Judgement]:
+        """Every figure that has a band, then the claim's contrast."""
+        parts = {name: self.figure(name, runs) for name in self.banded(runs[0])}
+        return parts | ({"contrast": self.contrast(runs)} if self.settings.contrast else {})
 
-    def lift(self, base: Flags, trained: Sequence[Flags], measure: str, point: int | None = None) -> Judgement:
-        """Scores after training (one list a seed): in the band, and significantly above the base model."""
-        band, claimed = self._trained_band(measure, len(trained), len(base), point), self._claimed(measure, point)
-        judged = policy.seeded_training([base], trained, band, claimed_lift=claimed)
-        return self._judgement(judged, _arrow(base, trained), band, self._direction([base], trained))
-
-    def trained_score(self, base: Flags, trained: Sequence[Flags], measure: str) -> Judgement:
-        """Scores after training where no particular direction is asserted: in the band."""
-        band = self._trained_band(measure, len(trained), len(base), None)
-        mean = float(np.mean([sum(flags) for flags in trained]))
-        judged = policy.baseline(mean, band)
-        return self._judgement(judged, _arrow(base, trained), band, self._direction([base], trained))
-
-    def no_change(self, base: Flags, trained: Sequence[Flags], measure: str, margin: float) -> Judgement:
-        """ "+0": equivalence at paper scale; at mini scale what the organism is calibrated to do."""
+    def banded(self, run: Run) -> list[str]:
+        """The figures that have a band at this scale: all of them at mini scale, the published ones at paper scale."""
         if self.scale == "mini":
-            return self.trained_score(base, trained, measure)
-        judged = policy.equivalence([base], trained, margin=margin)
-        band = Band(sum(base) - margin, sum(base) + margin, "stated")
-        return self._judgement(judged, _arrow(base, trained), band, self._direction([base], trained))
+            return list(run.figures)
+        judged = self.settings.contrast[-1:] if self.claim.kind in ("seeded_training", "difference") else ()
+        return [name for name in run.figures if name in self.settings.published and name not in judged]
 
-    def sweep(self, base: Flags, points: Mapping[int, Sequence[Flags]], measure: str) -> Judgement:
-        """Scores by number of pairs: every point in its band, the end-point rise, no reversal beyond noise."""
-        scores = {size: [float(sum(flags)) for flags in seeds] for size, seeds in points.items()}
-        sizes = sorted(points)
-        spread = seed_spread(self._known_spread(measure, sizes, scores), len(base))
-        parts = {"trend": policy.sweep(scores, spread=spread, rise=self._rise(measure, sizes, len(points[sizes[0]])))}
-        for i, size in enumerate(sizes):
-            band = self._trained_band(f"{measure}-{size}", len(points[size]), len(base), i)
-            parts[f"n={size}"] = policy.baseline(float(np.mean(scores[size])), band)
-        direction = self._direction(points[sizes[0]], points[sizes[-1]])
-        measured = " → ".join(f"{np.mean(scores[size]):.0f}" for size in sizes)
-        bands = " ".join(f"{size}:{_span(self._trained_band(f'{measure}-{size}', len(points[size]), len(base), i))}"
-                         for i, size in enumerate(sizes))  # fmt: skip
-        return Judgement(policy.combine(parts), measured, bands, direction)
+    def figure(self, name: str, runs: Sequence[Run]) -> Judgement:
+        """The mean of a figure over the runs' seeds, against its band."""
+        values = [run.figures[name] for run in runs]
+        band = self._band(name, runs)
+        verdict = policy.baseline(float(np.mean(values)), band)
+        if verdict.failed and name not in runs[0].greedy:
+            verdict = Verdict("direction only", verdict.reason, {**verdict.details, "second_strike": True})
+        return Judgement(verdict, _numbers(values if name not in runs[0].greedy else values[:1]), span(band))
 
-    def fall(self, right: Flags, wrong: Flags, measure: str) -> Judgement:
-        """A second greedy score that must lie significantly below the first (exact McNemar)."""
-        test = paired_test([right], [wrong])
+    def contrast(self, runs: Sequence[Run]) -> Judgement:
+        """The paired difference between the two arms of the claim's contrast."""
+        first, last = self.settings.contrast
+        before, after = [run.arms[first] for run in runs], [run.arms[last] for run in runs]
+        if first in runs[0].greedy:
+            before = before[:1]
+        test = paired_test(before, after)
+        measured = f"{_numbers([sum(b) for b in before])} → {_numbers([sum(a) for a in after])}"
         if self.scale == "mini":
-            band = self._greedy_band(measure, len(right))
-            judged = policy.difference([right], [wrong], published=-1.0, band=_shift(band, -sum(right)))
+            verdict = self._mini_direction(runs, test)
+            band = span(self._difference_band(runs))
         else:
-            band = Band(0, sum(right), "stated")
-            judged = Verdict(
-                "reproduced" if test.down <= ALPHA else "not reproduced", f"{test.difference:+.0f} (p={test.down:.2g})"
-            )
-        return self._judgement(judged, _arrow(right, [wrong]), band, self._direction([right], [wrong]))
+            verdict, band = self._paper_direction(before, after, len(runs))
+        return Judgement(verdict, measured, band, self._direction(test))
+
+    def synergy(self, runs: Sequence[Run], published: float) -> Judgement:
+        """Recipe with test-time sampling against test-time sampling alone, by seeds and tasks (§3.5)."""
+        from selfboot.analysis.synergy import FourArms
+
+        names = list(runs[0].arms)
+        arms = FourArms(*([run.arms[name] for run in runs] for name in names))
+        scores = [[float(sum(run.arms[name])) for run in runs] for name in names[2:]]
+        spread = seed_spread(scores, len(arms.raw[0]))
+        verdict = policy.synergy(arms, spread=spread, contrast="tts", published=published)
+        values = [run.figures["contrast"] for run in runs]
+        return Judgement(verdict, _numbers(values), f"{'>' if published > 0 else '<'} 0")
+
+    def sweep(self, runs: Sequence[Run]) -> Judgement:
+        """Scores by number of pairs: the end-point rise, and no reversal beyond noise (Figure 3)."""
+        points = {name: [float(sum(run.arms[name])) for run in runs] for name in runs[0].arms if name != "base"}
+        sizes = {int(name.split()[0]): scores for name, scores in points.items()}
+        spread = seed_spread(list(sizes.values()), len(runs[0].arms["base"]))
+        rise = self._difference_band(runs).lower if self.scale == "mini" else SWEEP_RISE
+        verdict = policy.sweep(sizes, spread=spread, rise=rise)
+        return Judgement(verdict, " → ".join(f"{np.mean(v):.0f}" for v in sizes.values()), f"rise ≥ {rise:.0f}")
+
+    def plateau(self, runs: Sequence[Run]) -> Judgement:
+        """Round 1 brings most of the lift (§3.10)."""
+        rounds = [name for name in runs[0].arms if name.startswith("round ")]
+        seeds = {name: [run.arms[name] for run in runs] for name in rounds}
+        spread = seed_spread([[float(sum(a)) for a in arms] for arms in seeds.values()], len(seeds[rounds[0]][0]))
+        verdict = policy.plateau([runs[0].arms["base"]], list(seeds.values()), spread=spread)
+        means = " → ".join(f"{np.mean([sum(a) for a in arms]):.0f}" for arms in seeds.values())
+        return Judgement(verdict, f"{sum(runs[0].arms['base'])} → {means}", "round 1 brings most")
 
     def same(self, first: Sequence[str], second: Sequence[str]) -> Judgement:
         """Two runs with one seed: identical token or weight hashes."""
@@ -106,58 +127,97 @@ class Judge:
 
     # Bands of this scale
 
-    def _greedy_band(self, measure: str, n: int) -> Band:
+    @property
+    def _known(self) -> Calibration:
+        return calibration(self.settings.model)
+
+    def _band(self, name: str, runs: Sequence[Run]) -> Band:
+        tasks = len(runs[0].arms[name]) if name in runs[0].arms else 0
         if self.scale == "mini":
-            return calibration(self.settings.model).greedy_band(measure)
-        if self.settings.base is None:
-            raise DataError(f"claim {self.claim.id}: no published base score in the registry to judge a baseline by")
-        return baseline_band(self.settings.base, BASELINE_FLIPS, n)
+            measure = f"{self.claim.id}/{name}"
+            if name in runs[0].greedy:
+                return self._known.greedy_band(measure, tasks)
+            return self._known.band(measure, len(runs), tasks or None)
+        published = self.settings.published[name]
+        if name in runs[0].greedy:
+            return baseline_band(published[0], BASELINE_FLIPS, tasks)
+        if any(name.startswith(word) or f" {word}" in name for word in SAMPLED):
+            return oracle_band(published[0], tasks or len(next(iter(runs[0].arms.values()))))
+        return training_band(published, tasks, len(runs))
 
-    def _trained_band(self, measure: str, fresh: int, n: int, point: int | None) -> Band:
-        if self.scale == "mini":
-            return calibration(self.settings.model).band(measure, fresh)
-        published = self.settings.after if point is None else (self.settings.after[point],)
-        return training_band(published, n, fresh)
+    def _difference_band(self, runs: Sequence[Run]) -> Band:
+        """Band of the contrast in tasks; between two greedy arms, where no seed varies, flips decide its width."""
+        first, last = (f"{self.claim.id}/{name}" for name in self.settings.contrast)
+        if self.settings.contrast[1] in runs[0].greedy:
+            gap = self._known.fixed(last) - self._known.fixed(first)
+            return baseline_band(gap, 2 * self._known.fixed("flips"), len(runs[0].arms[self.settings.contrast[1]]))
+        return self._known.difference_band(first, last, len(runs))
 
-    def _claimed(self, measure: str, point: int | None) -> float:
-        if self.scale == "mini":
-            known = calibration(self.settings.model)
-            return float(np.mean(known.values(measure))) - known.fixed("chat")
-        after = self.settings.after if point is None else (self.settings.after[point],)
-        return float(np.mean(after)) - float(self.settings.base or 0)
+    def _mini_direction(self, runs: Sequence[Run], test: PairedTest) -> Verdict:
+        """Does the difference go where the registry says that the organism goes?"""
+        shows, details = self.settings.shows, _test_details(test)
+        if shows is None:
+            raise DataError(f"data/claims.toml [{self.claim.id}.mini]: a contrast needs `shows` (up, down or none)")
+        if shows == "none":
+            band = self._difference_band(runs)
+            verdict = policy.baseline(test.difference, band)
+            again = {"second_strike": True} if verdict.failed else {}
+            status = "direction only" if verdict.failed else verdict.status
+            return Verdict(status, verdict.reason, {**details, **verdict.details, **again})
+        p = test.up if shows == "up" else test.down
+        text = f"{test.difference:+.1f} tasks, p = {p:.2g} one-sided"
+        return Verdict("reproduced" if p <= ALPHA else "not reproduced", text, details)
 
-    def _known_spread(self, measure: str, sizes: Sequence[int], scores: Mapping[int, list[float]]) -> list[list[float]]:
-        if self.scale == "mini":
-            return [calibration(self.settings.model).values(f"{measure}-{size}") for size in sizes]
-        return [list(values) for values in scores.values()]
-
-    def _rise(self, measure: str, sizes: Sequence[int], fresh: int) -> float:
-        """The end-point rise that is asked for: 27 tasks (bands.md), or what the calibration makes of it."""
-        if self.scale == "paper":
-            return 27.0
-        from selfboot.analysis.bands import calibrated_band
-
-        known = calibration(self.settings.model)
-        ends = zip(known.values(f"{measure}-{sizes[0]}"), known.values(f"{measure}-{sizes[-1]}"), strict=True)
-        return calibrated_band([last - first for first, last in ends], fresh).lower
-
-    def _direction(self, before: Sequence[Flags], after: Sequence[Flags]) -> str:
+    def _paper_direction(
+        self, before: Sequence[Sequence[bool]], after: Sequence[Sequence[bool]], fresh: int
+    ) -> tuple[Verdict, str]:
+        """The kind's policy against the published figures."""
+        settings, (first, last) = self.settings, self.settings.contrast
+        margin = settings.margin or MARGIN
+        if self.claim.kind == "equivalence":
+            middle = sum(before[0])
+            return policy.equivalence(before, after, margin=margin), f"{middle - margin:g}–{middle + margin:g}"
+        if self.claim.kind == "no_lift":
+            return policy.no_lift({self.claim.id: (before, after)}, margin=margin), f"lift < {margin:g}"
+        start, end = settings.published.get(first), settings.published.get(last)
+        if self.claim.kind == "difference" and start and end:
+            published = float(np.mean(end) - np.mean(start))
+            return policy.difference(before, after, published=published), f"{published:+.0f} and significant"
+        if self.claim.kind == "seeded_training" and start and end:
+            band = training_band(end, len(after[0]), fresh)
+            lift = float(np.mean(end) - np.mean(start))
+            return policy.seeded_training(before, after, band, claimed_lift=lift), span(band)
         test = paired_test(before, after)
-        ours = "up" if test.up <= ALPHA / 2 else "down" if test.down <= ALPHA / 2 else "none"
+        p = test.down if self.claim.expects == "down" else test.up
+        status: policy.VerdictStatus = "reproduced" if p <= ALPHA else "not reproduced"
+        return Verdict(
+            status, f"{test.difference:+.1f} tasks, p = {p:.2g} one-sided", _test_details(test)
+        ), "significant"
+
+    def _direction(self, test: PairedTest) -> str:
+        ours: Direction = "up" if test.up <= ALPHA / 2 else "down" if test.down <= ALPHA / 2 else "none"
         return "agrees" if ours == self.claim.expects else f"differs ({ours})"
 
-    def _judgement(self, verdict: Verdict, measured: str, band: Band, direction: str) -> Judgement:
-        return Judgement(verdict, measured, _span(band), direction)
+
+def second_strike(first: Mapping[str, Judgement], second: Mapping[str, Judgement]) -> dict[str, Judgement]:
+    """Parts after fresh seeds: outside twice is not reproduced, once is chance."""
+    return {name: _struck(part, second[name]) if part.wants_second_strike else part for name, part in first.items()}
 
 
-def _arrow(base: Flags, trained: Sequence[Flags]) -> str:
-    return f"{sum(base)} → {', '.join(str(sum(flags)) for flags in trained)}"
+def _struck(first: Judgement, second: Judgement) -> Judgement:
+    verdict = policy.second_strike(first.verdict, second.verdict)
+    return Judgement(verdict, f"{first.measured}; then {second.measured}", first.band, second.direction)
 
 
-def _span(band: Band) -> str:
+def span(band: Band) -> str:
+    """A band as text, in whole tasks."""
     low, high = band.whole
-    return f"{low}–{high}"
+    return f"{low}–{high}" if low >= 0 else f"{low:+d}…{high:+d}"
 
 
-def _shift(band: Band, by: float) -> Band:
-    return Band(band.lower + by, band.upper + by, band.source, band.note)
+def _numbers(values: Sequence[float]) -> str:
+    return ", ".join(f"{value:.4g}" for value in values)
+
+
+def _test_details(test: PairedTest) -> dict[str, policy.Detail]:
+    return {"difference": test.difference, "up": test.up, "down": test.down, "two_sided": test.two_sided}

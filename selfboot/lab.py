@@ -191,6 +191,7 @@ class Lab:
             tokenizer=entry.tokenizer,
             sha256=entry.sha256,
             stop_tokens=entry.stop_tokens,
+            dtype=entry.dtype,
         )
         return spec.random_twin() if self.weights == "random" else spec
 
@@ -451,6 +452,7 @@ class Lab:
                 "name": "transformers",
                 "device": self.device,
                 "rows": self.rows,
+                "dtype": self.spec(model).dtype,
                 **_versions("torch", "transformers"),
             },
         }

@@ -12,6 +12,7 @@ from typing import Any, get_args, get_type_hints
 
 from selfboot.benchmarks.base import read_jsonl
 from selfboot.errors import DataError
+from selfboot.paths import DATA
 from selfboot.records import Item, Pair, Solution
 from selfboot.store import digest, write_atomic
 
@@ -27,6 +28,17 @@ def read_pairs(path: Path, empty: bool = False) -> list[Pair]:
         if not isinstance(item, Pair):
             raise DataError(f"{path}: item {number} is a solved problem, not a pair; read it with `read_items`")
     return [item for item in items if isinstance(item, Pair)]
+
+
+def pairs_path(model: str, name: str) -> Path:
+    """Where a named pair file lies: a model's own, one that serves every model, or a released one."""
+    own, shared = DATA / "pairs" / model / f"{name}.jsonl", DATA / "pairs" / f"{name}.jsonl"
+    return next((path for path in (own, shared) if path.exists()), DATA / "released" / f"{name}.jsonl")
+
+
+def pairs_at_hand(model: str, name: str) -> list[Pair]:
+    """The pairs called ``name`` for a model. DataError when there is no such file."""
+    return read_pairs(pairs_path(model, name))
 
 
 def read_items(path: Path, empty: bool = False) -> list[Item]:

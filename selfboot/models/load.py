@@ -60,7 +60,7 @@ def load_model(
     Raises UnavailableError (source or device missing) or DataError (files bad).
     """
     target = torch_device(device)
-    dtype = dtype or default_dtype(target)
+    dtype = dtype or (getattr(torch, spec.dtype) if spec.dtype else default_dtype(target))
     model = _random(spec, dtype, download) if spec.weights == "random" else _trained(spec, dtype, download)
     if merge is None:
         merge = dtype == torch.float32 and not trainable

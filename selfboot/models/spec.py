@@ -1,6 +1,7 @@
 """Which model: a frozen record that says where weights and tokenizer come from, and the hash that names them.
 
-A source is a local folder (absolute, or relative to the working directory or the checkout) or a hub id. A hub id is
+A source is a local folder (absolute, or relative to the working directory or the checkout), a GGUF file, the package
+that brings one (``package:NAME``), or a hub id. A hub id is
 only looked up in the local Hugging Face cache; downloading has to be asked for (``download=True``).
 Not covered: remote code (``trust_remote_code``) and pickled weights, which are refused on purpose.
 """
@@ -41,6 +42,7 @@ class ModelSpec:
     ``source``: folder or hub id of config and weights. ``tokenizer``: likewise, empty: where the weights are.
     ``weights="random"``: the twin with the same config and tokenizer but weights initialised from ``random_seed``; on
     it every positive claim must fail. ``sha256``: what the weights must hash to (``weights_sha256``), empty: unchecked.
+    ``dtype``: "float32" wherever it runs; empty: float32 on the CPU, bfloat16 on a GPU.
     ``stop_tokens``: tokens that end a completion beside the tokenizer's eos, such as ``<|im_end|>``.
     """
 
@@ -52,6 +54,7 @@ class ModelSpec:
     random_seed: int = 0
     sha256: str = ""
     stop_tokens: tuple[str, ...] = ()
+    dtype: str = ""
 
     def random_twin(self, seed: int = 0) -> ModelSpec:
         """The same architecture and tokenizer with untrained weights."""
@@ -119,6 +122,10 @@ def _need(spec: ModelSpec, path: Path, what: str) -> None:
 
 
 def _folder(spec: ModelSpec, source: str, download: bool) -> Path:
+    if source.endswith(".gguf") or source.startswith("package:"):
+        from selfboot.models.gguf import folder_of
+
+        return folder_of(source)
     for base in (Path(), ROOT):
         if (base / source).is_dir():
             return (base / source).resolve()

@@ -1,0 +1,14 @@
+"""§3.5: the recipe and test-time sampling together, with enough pairs and with too few."""
+
+from __future__ import annotations
+
+from claims.cases import Case, cases
+from selfboot.lab import Lab
+
+
+@cases("synergy-14b", "synergy-3b")
+def test_recipe_and_sampling_together(lab: Lab, case: Case) -> None:
+    """Four arms on the same tasks; the contrast is paired by task. The paper's policy (by seeds) at its own scale."""
+    published = case.settings.published.get("contrast")
+    more = (lambda runs: {"synergy": case.judge.synergy(runs, published[0])}) if published else None
+    case.check(lab, more)

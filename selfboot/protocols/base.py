@@ -1,0 +1,111 @@
+"""What a protocol gives back, and how it is found by name."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from selfboot.benchmarks.base import AnswerBenchmark, load_any
+from selfboot.claims import Settings
+from selfboot.errors import DataError
+from selfboot.lab import GREEDY, Adapter, AnswerScore, Lab, Score
+from selfboot.records import Item, Sampling
+from selfboot.store import Artifact
+
+PROTOCOLS = {
+    "trained": "training",
+    "grid": "training",
+    "stop_strings": "sampling",
+    "draws": "sampling",
+    "vote": "sampling",
+    "synergy": "synergy",
+    "mined": "mining",
+    "rounds": "mining",
+    "yields": "mining",
+    "floor": "mining",
+    "boundary": "boundary",
+}
+
+
+class Evident(Protocol):
+    """Anything the Lab gives back: it rests on an artifact."""
+
+    @property
+    def artifact(self) -> Artifact: ...
+
+
+@dataclass(frozen=True)
+class Run:
+    """One seed's measurement.
+
+    ``arms``: outcome of every task, by arm; ``figures``: what is calibrated, in tasks or items; ``greedy``: figures
+    that have no seed; ``evidence``: scores, adapters and pairs by what they are.
+    """
+
+    arms: Mapping[str, Sequence[bool]]
+    figures: Mapping[str, float]
+    greedy: frozenset[str]
+    evidence: Mapping[str, Evident]
+
+
+@dataclass
+class Notes:
+    """Collects a Run."""
+
+    arms: dict[str, Sequence[bool]] = field(default_factory=dict)
+    figures: dict[str, float] = field(default_factory=dict)
+    greedy: set[str] = field(default_factory=set)
+    evidence: dict[str, Evident] = field(default_factory=dict)
+
+    def arm(
+        self, name: str, score: Score | AnswerScore, flags: Sequence[bool] | None = None, greedy: bool = False
+    ) -> None:
+        """An arm's outcomes (by default of each task's first completion); its figure is their number."""
+        self.arms[name] = score.flags if flags is None else flags
+        self.figures[name] = float(sum(self.arms[name]))
+        self.evidence.setdefault(name, score)
+        if greedy:
+            self.greedy.add(name)
+
+    def run(self) -> Run:
+        return Run(self.arms, self.figures, frozenset(self.greedy), self.evidence)
+
+
+def run_protocol(lab: Lab, settings: Settings, seed: int) -> Run:
+    """One seed of a claim's protocol. Raises DataError for an unknown protocol or option."""
+    name = settings.protocol
+    if name not in PROTOCOLS:
+        raise DataError(f"data/claims.toml: unknown protocol {name!r}; known: {', '.join(PROTOCOLS)}")
+    protocol: Callable[..., Run] = getattr(importlib.import_module(f"selfboot.protocols.{PROTOCOLS[name]}"), name)
+    known = [p.name for p in inspect.signature(protocol).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    if unknown := sorted(set(settings.options) - set(known)):
+        raise DataError(f"data/claims.toml: protocol {name} has no option {unknown[0]!r}; it has: {', '.join(known)}")
+    return protocol(lab, settings, seed, **settings.options)
+
+
+def evaluate(
+    lab: Lab,
+    model: str,
+    benchmark: str,
+    *,
+    adapter: Adapter | None = None,
+    format: str = "",
+    sampling: Sampling = GREEDY,
+    seed: int = 0,
+) -> Score | AnswerScore:
+    """A score on a benchmark of either kind, in its usual format if none is named (code: chat)."""
+    if isinstance(load_any(benchmark), AnswerBenchmark):
+        return lab.evaluate_answers(model, benchmark, adapter=adapter, format=format, sampling=sampling, seed=seed)
+    return lab.evaluate(model, benchmark, adapter=adapter, format=format or "chat", sampling=sampling, seed=seed)
+
+
+def trained_or_base(
+    lab: Lab, settings: Settings, items: Sequence[Item], seed: int, start_from: Adapter | None = None
+) -> Adapter | None:
+    """An adapter trained on ``items``; without items there is nothing to train on: the model as it was."""
+    if not items:
+        return start_from
+    return lab.train(settings.model, items, settings.recipe, seed, start_from=start_from)

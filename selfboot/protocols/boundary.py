@@ -1,0 +1,25 @@
+"""The boundary chart (§3.11, Figure 6): the same recipe on a row of models, each with pairs of its own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from selfboot.claims import Settings
+from selfboot.lab import Lab
+from selfboot.mining.catalogue import make_miner
+from selfboot.protocols.base import Notes, Run, evaluate, trained_or_base
+
+
+def boundary(lab: Lab, settings: Settings, seed: int, *, target: int = 40, steps: int = 8) -> Run:
+    """For each model of ``arms``: ``MODEL base``, ``MODEL trained`` and ``MODEL items``."""
+    notes = Notes()
+    for model in settings.arms:
+        own = replace(settings, model=model)
+        found = lab.mine(model, make_miner("bootstrap", "", {"target": target, "steps": steps}), seed)
+        adapter = trained_or_base(lab, own, found.items, seed)
+        notes.arm(f"{model} base", evaluate(lab, model, settings.benchmark, format=settings.format), greedy=True)
+        score = evaluate(lab, model, settings.benchmark, adapter=adapter, format=settings.format)
+        notes.arm(f"{model} trained", score)
+        notes.figures[f"{model} items"] = float(len(found.items))
+        notes.evidence[f"{model} pairs"] = found
+    return notes.run()

@@ -1,0 +1,82 @@
+"""Sampling alone, nothing is trained: stop strings (§2), best-of-N and pass@k (§3.3), majority vote (§3.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from selfboot.analysis.pass_at_k import pass_at_k
+from selfboot.analysis.vote import majority
+from selfboot.benchmarks.base import load_answers
+from selfboot.claims import Settings
+from selfboot.formats import answer_format
+from selfboot.grading.majority import vote_keys
+from selfboot.lab import AnswerScore, Lab, Score
+from selfboot.protocols.base import Notes, Run, evaluate
+from selfboot.records import Sampling
+
+
+def stop_strings(lab: Lab, settings: Settings, seed: int) -> Run:
+    """``right`` and ``wrong``: one draw's text, cut at the format's stop strings and at the claim's wrong ones."""
+    notes = Notes()
+    notes.arm("right", lab.evaluate(settings.model, settings.benchmark, format=settings.format), greedy=True)
+    wrong = lab.evaluate(settings.model, settings.benchmark, format=settings.format, stop=settings.wrong_stop)
+    notes.arm("wrong", wrong, greedy=True)
+    return notes.run()
+
+
+def draws(
+    lab: Lab,
+    settings: Settings,
+    seed: int,
+    *,
+    n: int = 8,
+    temperature: float = 0.7,
+    ks: Sequence[int] = (),
+    also: Sequence[str] = (),
+    tokens: int = 400,
+) -> Run:
+    """``greedy`` and ``best-of-n``; ``pass@k`` for each of ``ks`` (unbiased, in tasks) from the same draw.
+
+    On each of the benchmarks ``also`` likewise.
+    """
+    notes = Notes()
+    for benchmark in (settings.benchmark, *also):
+        tail = "" if benchmark == settings.benchmark else f", {benchmark}"
+        greedy = evaluate(lab, settings.model, benchmark, sampling=Sampling(tokens))
+        drawn = _draw(lab, settings, benchmark, Sampling(tokens, temperature=temperature, n=n), seed)
+        notes.arm(f"greedy{tail}", greedy, greedy=True)
+        notes.arm(f"best-of-{n}{tail}", drawn, drawn.oracle)
+        for k in ks:
+            notes.figures[f"pass@{k}{tail}"] = sum(pass_at_k(n, passes, k) for passes in drawn.passes)
+    return notes.run()
+
+
+def _draw(lab: Lab, settings: Settings, benchmark: str, sampling: Sampling, seed: int) -> Score | AnswerScore:
+    return evaluate(lab, settings.model, benchmark, sampling=sampling, seed=seed)
+
+
+def vote(
+    lab: Lab, settings: Settings, seed: int, *, n: int = 16, temperature: float = 0.7, also: Sequence[str] = ()
+) -> Run:
+    """``greedy``, ``first`` (one sample at T: what the paper shows as greedy), ``vote`` and ``oracle``."""
+    notes = Notes()
+    for benchmark in (settings.benchmark, *also):
+        tail = "" if benchmark == settings.benchmark else f", {benchmark}"
+        notes.arm(f"greedy{tail}", evaluate(lab, settings.model, benchmark), greedy=True)
+        drawn = lab.evaluate_answers(
+            settings.model, benchmark, sampling=Sampling(temperature=temperature, n=n), seed=seed
+        )
+        notes.arm(f"first{tail}", drawn)
+        notes.arm(f"vote{tail}", drawn, voted(drawn, benchmark))
+        notes.arm(f"oracle{tail}", drawn, drawn.oracle)
+    return notes.run()
+
+
+def voted(drawn: AnswerScore, benchmark: str) -> list[bool]:
+    """Per problem: is the answer that most of its completions give the right one? (no oracle looks at it)"""
+    form = answer_format(load_answers(benchmark).format)
+    flags = []
+    for row, outcomes in zip(drawn.samples.completions, drawn.outcomes, strict=True):
+        winner = majority(vote_keys([c.text for c in row], form.style, strict=form.strict)).index
+        flags.append(winner is not None and outcomes[winner].passed)
+    return flags
