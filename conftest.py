@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import getpass
+import importlib.util
 import os
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from selfboot.errors import SelfbootError
+from selfboot import gpu
+from selfboot.errors import DataError, SelfbootError
 from selfboot.paths import ROOT
 from selfboot.progress import ProgressFolder
 from selfboot.results import Result, from_json
 
 FRESH_ENV = "SELFBOOT_FRESH_SINCE"  # tells xdist's workers when the session began
-RESULT_PROPERTY = "selfboot.result"
+RESULT_PROPERTY, CASE_PROPERTY = "selfboot.result", "selfboot.case"
+DEVICES = pytest.StashKey[tuple[str, ...]]()  # the GPUs of this process
 OPTIONS: dict[str, dict[str, Any]] = {
     "scale": {
         "choices": ["mini", "paper", "auto"],
@@ -38,6 +44,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "help": "how strictly model-written programs are isolated (selfboot grade --help)",
     },
     "device": {"default": "cpu", "help": "where the organism runs: cpu or cuda"},
+    "report": {"type": Path, "default": None, "metavar": "DIR", "help": "write the report of this session into DIR"},
 }
 
 
@@ -50,13 +57,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     for mark in ("mini: the organism's scale", "paper: the paper's scale", "claim(id): the registry entry"):
         config.addinivalue_line("markers", mark)
+    config.stash[DEVICES] = gpu.confine(os.environ, gpu.device_count())
     if hasattr(config, "workerinput"):
         return
+    if config.getoption("--report"):
+        _report_can_be_written()
     if config.getoption("--fresh"):
         os.environ[FRESH_ENV] = repr(time.time())
     else:
         os.environ.pop(FRESH_ENV, None)
     config.pluginmanager.register(Table(config), "selfboot-table")
+
+
+def _report_can_be_written() -> None:
+    """Say what is missing now, not after hours of work."""
+    missing = [name for name in ("jinja2", "matplotlib") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise pytest.UsageError(f"--report needs {' and '.join(missing)}: pip install -e '.[report]'")
 
 
 def store_root(config: pytest.Config) -> Path:
@@ -137,22 +154,34 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(autouse=True)
-def _runnable(request: pytest.FixtureRequest) -> None:
-    """Skip a case that this machine cannot run, with what is missing and the remedy; choose the organism."""
-    case = _case(request.node)
+def _runnable(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Skip a case that this machine cannot run, with what is missing and the remedy; choose the organism; take turns
+    at a GPU."""
+    case, config = _case(request.node), request.config
     if case is None:
+        yield
         return
-    from dataclasses import replace
-
     from selfboot.availability import missing
 
-    case.weights = request.config.getoption("--weights")
-
+    case.weights = config.getoption("--weights")
     if case.scale == "mini":
-        case.settings = replace(case.settings, model=f"organism-{request.config.getoption('--organism')}")
-    reason = missing(case.settings, case.scale)
-    if reason:
+        case.settings = replace(case.settings, model=f"organism-{config.getoption('--organism')}")
+    if reason := missing(case.settings, case.scale, case.weights):
+        request.node.user_properties.append((CASE_PROPERTY, f"{case.claim.id}[{case.id}]"))
         pytest.skip(f"not run: {reason}")
+    with _turn(config, case.scale):
+        yield
+
+
+@contextmanager
+def _turn(config: pytest.Config, scale: str) -> Iterator[None]:
+    """Paper cases of several workers that share a GPU run one after the other."""
+    devices = config.stash[DEVICES]
+    if scale != "paper" or not devices:
+        yield
+        return
+    with gpu.exclusive(devices, Path(tempfile.gettempdir()) / f"selfboot-gpus-{getpass.getuser()}"):
+        yield
 
 
 class Table:
@@ -161,7 +190,7 @@ class Table:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.results: list[Result] = []
-        self.skipped: list[tuple[str, str]] = []
+        self.skipped: dict[str, str] = {}
         self.stop = threading.Event()
         self.thread: threading.Thread | None = None
 
@@ -179,16 +208,34 @@ class Table:
         if report.when == "call":
             self.results += [from_json(str(value)) for name, value in report.user_properties if name == RESULT_PROPERTY]
         if report.skipped and isinstance(report.longrepr, tuple) and "not run: " in report.longrepr[2]:
-            self.skipped.append((report.nodeid.split("::")[-1], report.longrepr[2].split("not run: ")[-1]))
+            name = dict(report.user_properties).get(CASE_PROPERTY, report.nodeid.split("::")[-1])
+            self.skipped[str(name)] = report.longrepr[2].split("not run: ")[-1]
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         self.stop.set()
         if self.thread is not None:
             self.thread.join(5)
-        if not self.results:
-            return
-        from selfboot.report.terminal import render
+        if self.results:
+            from selfboot.report.terminal import render
 
-        weights = self.config.getoption("--weights")
-        terminalreporter.section("claims" if weights == "trained" else f"claims, on {weights} weights: no reproduction")
-        terminalreporter.write(render(self.results))
+            weights = self.config.getoption("--weights")
+            rehearsal = f"claims, on {weights} weights: no reproduction"
+            terminalreporter.section("claims" if weights == "trained" else rehearsal)
+            terminalreporter.write(render(self.results))
+        self._write_report(terminalreporter)
+
+    def _write_report(self, terminalreporter: Any) -> None:
+        """The session's results as a report, where one was asked for."""
+        out = self.config.getoption("--report")
+        if out is None:
+            return
+        from selfboot.report.html import write_report
+        from selfboot.store import RunStore
+
+        try:
+            if not self.results:
+                raise DataError("no claim was judged in this session; `selfboot report` shows what the store holds")
+            path = write_report(self.results, RunStore(store_root(self.config)), out, self.skipped)
+            terminalreporter.write_line(f"report: {path}")
+        except SelfbootError as error:
+            terminalreporter.write_line(f"no report: {error}", red=True)
