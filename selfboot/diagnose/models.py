@@ -16,7 +16,7 @@ from selfboot.benchmarks.base import Benchmark
 from selfboot.claims import ModelEntry, models
 from selfboot.errors import DataError
 from selfboot.formats.base import code_format
-from selfboot.lab import GREEDY, Lab, Score
+from selfboot.lab import GREEDY, Adapter, Lab, Score
 from selfboot.mining.base import derive
 from selfboot.models.shape import CLASSES, Shape
 from selfboot.models.spec import HUB_ID, Located, ModelSpec, locate
@@ -121,13 +121,19 @@ class OpenLab(Lab):
         return spec.random_twin() if self.weights == "random" else spec
 
     def score(
-        self, model: str, bench: Benchmark, format: str = "chat", sampling: Sampling = GREEDY, seed: int = 0
+        self,
+        model: str,
+        bench: Benchmark,
+        format: str = "chat",
+        sampling: Sampling = GREEDY,
+        seed: int = 0,
+        adapter: Adapter | None = None,
     ) -> Score:
         """``evaluate`` on a benchmark at hand; a whole one has the very artifacts of ``evaluate``."""
         form = code_format(format)
         prompts = [form.prompt(task, self.chat(model)) for task in bench.tasks]
         seeds = [derive(seed, task.task_id) for task in bench.tasks]
         drawn = replace(sampling, stop=form.stop)
-        samples = self.sample(model, prompts, drawn, seeds, what=f"{bench.name}, {format}")
+        samples = self.sample(model, prompts, drawn, seeds, adapter, what=f"{bench.name}, {format}")
         rows = zip(bench.tasks, samples.completions, strict=True)
         return self._grade(bench, samples, [[form.program(task, c.text) for c in row] for task, row in rows])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -19,6 +19,7 @@ from selfboot.spread.graph import Unit
 from selfboot.spread.work import Site, do
 
 RETRIES = 3
+Work = Callable[[Unit, Site], float]
 Finished = tuple[Unit, float | Exception]  # seconds, or why it failed for good
 
 
@@ -36,10 +37,10 @@ class Pool(Protocol):
 
 
 class Processes:
-    """``count`` processes of this machine."""
+    """``count`` processes of this machine, each doing ``work``."""
 
-    def __init__(self, site: Site, count: int) -> None:
-        self.site, self.count = site, count
+    def __init__(self, site: Site, count: int, work: Work = do) -> None:
+        self.site, self.count, self.work = site, count, work
         self.retried = 0
         self.running: dict[Future[float], Unit] = {}
         self.tries: dict[str, int] = {}
@@ -50,7 +51,7 @@ class Processes:
 
     def submit(self, unit: Unit) -> None:
         """Queue a unit."""
-        self.running[self.pool.submit(do, unit, self.site)] = unit
+        self.running[self.pool.submit(self.work, unit, self.site)] = unit
 
     def finished(self) -> Iterator[Finished]:
         """At least one unit that came to an end, unless a lost process set all back."""

@@ -1,0 +1,93 @@
+"""Small jobs on a real organism, workers for tests of pools, and what to compare stores by."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from selfboot.claims import Settings
+from selfboot.spread.graph import Job, Unit
+from selfboot.spread.pools import Finished
+from selfboot.spread.work import Site, do
+
+ARTIFACTS = ("samples", "score", "answer-score", "pairs", "adapter")
+
+
+def small_jobs(seeds: tuple[int, ...] = (7, 13), tasks: int = 4, count: int = 2) -> list[Job]:
+    """A run for each seed: few pairs, few tasks; the baseline is the same."""
+    settings = Settings(
+        "organism-0",
+        f"minieval-dev:{tasks}",
+        protocol="trained",
+        pairs="control-own",
+        count=count,
+        recipe="mini",
+        seeds=seeds,
+    )
+    return [Job("small", settings, seed) for seed in seeds]
+
+
+class Here:
+    """A pool that does everything at once, in this very process; ``done``: in which order."""
+
+    def __init__(self, site: Site, fail: str = "", lie: bool = False) -> None:
+        self.site, self.fail, self.lie = site, fail, lie
+        self.queue: list[Unit] = []
+        self.done: list[Unit] = []
+        self.retried = 0
+
+    def submit(self, unit: Unit) -> None:
+        self.queue.append(unit)
+
+    def finished(self) -> Iterator[Finished]:
+        unit = self.queue.pop(0)
+        self.done.append(unit)
+        if unit.verb == self.fail:
+            yield unit, RuntimeError("no luck")
+        else:
+            yield unit, 0.0 if self.lie else do(unit, self.site)
+
+    def close(self) -> None:
+        pass
+
+
+def die_once(unit: Unit, site: Site) -> float:
+    """A worker that kills its own process the first time."""
+    note = site.root / f"died-{unit.address}"
+    if not note.exists():
+        note.write_text("")
+        os.kill(os.getpid(), signal.SIGKILL)
+    return 1.0
+
+
+def die_always(unit: Unit, site: Site) -> float:
+    """A worker that never gets anywhere."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    return 1.0
+
+
+def addresses(root: Path) -> set[str]:
+    """Every artifact of a store."""
+    return {f"{kind}/{path.name}" for kind in ARTIFACTS if (root / kind).is_dir() for path in (root / kind).iterdir()}
+
+
+def contents(root: Path) -> dict[str, dict[str, str]]:
+    """The hashes of the files of every artifact that do not hold times: what must not depend on who made it."""
+    timed = ("training.json", "outcomes.jsonl")
+    found = {}
+    for name in sorted(addresses(root)):
+        manifest = json.loads((root / name / "manifest.json").read_text())
+        found[name] = {file: sha for file, sha in manifest["files"].items() if file not in timed}
+    return found
+
+
+def wait_for(pattern: str, root: Path, seconds: float = 120) -> None:
+    """Until something of the pattern is in the folder."""
+    until = time.monotonic() + seconds
+    while not list(root.glob(pattern)):
+        assert time.monotonic() < until, f"no {pattern} in {root} after {seconds} s"
+        time.sleep(0.05)
