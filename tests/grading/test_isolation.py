@@ -55,6 +55,7 @@ def refusing(refuse: list[int], isolation: str) -> dict[str, Any]:
 
 
 def test_without_namespaces_auto_takes_the_kernel_s_other_means_and_says_so() -> None:
+    level("kernel").close()
     got = refusing([UNSHARE], "auto")
     assert got["passed"]
     assert got["manifest"]["isolation"] == "kernel"
@@ -63,6 +64,7 @@ def test_without_namespaces_auto_takes_the_kernel_s_other_means_and_says_so() ->
 
 
 def test_asking_for_namespaces_where_there_are_none_is_an_error_that_names_them() -> None:
+    level("kernel").close()
     got = refusing([UNSHARE], "namespaces")
     assert "namespaces: no (Operation not permitted)" in got["error"]
     assert "'kernel'" in got["error"]
