@@ -28,6 +28,10 @@ kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
 lines = [(kernel.LOAD, 0, 0, 0)]
 for number in order["refuse"]:
     lines += [(kernel.JUMP_EQUAL, 0, 1, number), (kernel.RETURN, 0, 0, kernel.EPERM)]
+if order["no_filters"]:  # prctl(PR_SET_SECCOMP) fails from here on
+    lines += [(kernel.JUMP_EQUAL, 0, 3, kernel.ZYGOTE_CALLS["prctl"][os.uname().machine != "x86_64"])]
+    lines += [(kernel.LOAD, 0, 0, 16), (kernel.JUMP_EQUAL, 0, 1, kernel.PR_SET_SECCOMP)]
+    lines += [(kernel.RETURN, 0, 0, kernel.EPERM)]
 kernel.Filter([*lines, (kernel.RETURN, 0, 0, kernel.ALLOW)]).install()
 from selfboot.grading.code import CodeGrader
 from selfboot.records import CodeJob
@@ -44,8 +48,8 @@ print(json.dumps({**answer, "warnings": [str(w.message) for w in caught]}))
 UNSHARE, LANDLOCK = (272, 444) if kernel.os.uname().machine == "x86_64" else (97, 444)
 
 
-def refusing(refuse: list[int], isolation: str) -> dict[str, Any]:
-    order = json.dumps({"refuse": refuse, "isolation": isolation})
+def refusing(refuse: list[int], isolation: str, no_filters: bool = False) -> dict[str, Any]:
+    order = json.dumps({"refuse": refuse, "isolation": isolation, "no_filters": no_filters})
     command = [sys.executable, "-c", REFUSING, str(ROOT), order]
     run = subprocess.run(command, check=False, capture_output=True, text=True)
     if "seccomp filter refused" in run.stderr:
@@ -77,6 +81,14 @@ def test_without_landlock_auto_warns_and_a_named_level_is_refused() -> None:
     assert got["manifest"]["seccomp"].startswith("yes")
     assert "not isolated" in got["warnings"][0]
     assert "landlock: no (Operation not permitted)" in refusing([LANDLOCK], "kernel")["error"]
+
+
+def test_without_seccomp_auto_warns_and_programs_are_still_judged() -> None:
+    got = refusing([], "auto", no_filters=True)
+    assert got["passed"]
+    assert got["manifest"]["isolation"] == "rlimits"
+    assert got["manifest"]["seccomp"] == "no (Operation not permitted)"
+    assert "not isolated" in got["warnings"][0]
 
 
 def level(name: str) -> CodeGrader:
