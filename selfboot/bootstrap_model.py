@@ -159,9 +159,9 @@ def _done(
     test = paired_test([before.flags], [after.flags]) if after else None
     hashes = {"model": fingerprint(lab.spec(model)), "items": pairs_sha256(items)}
     hashes |= {"benchmark": bench.sha256, "adapter": adapter.sha256 if adapter else ""}
-    parts: dict[str, Score | Mined] = {"score before": before, "mining": mined} | (
-        {"score after": after} if after else {}
-    )
+    parts: dict[str, Score | Mined] = {"score before": before, "mining": mined}
+    if after:
+        parts["score after"] = after
     seconds = {label: one.artifact.seconds for label, one in parts.items()}
     seconds |= {"training": adapter.artifact.seconds} if adapter else {}
     return Done(
@@ -229,8 +229,8 @@ tags: [lora, self-improvement, selfboot]
 {verdict}: {before} → {after} of {n} tasks of {benchmark}{part} (greedy, chat format{p}).
 
 A LoRA adapter made by `selfboot bootstrap` {version}: the model invented problems with tests, attempted them, and its
-own failures and successes became {items} training items ({method}; {dropped} more were left out by the audit). No answer
-of another model or person is among them{seeds}. The items are in `pairs.jsonl`.
+own failures and successes became {items} training items ({method}; {dropped} more were left out by the audit). No
+answer of another model or person is among them{seeds}. The items are in `pairs.jsonl`.
 
 | | |
 |---|---|

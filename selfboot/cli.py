@@ -9,7 +9,10 @@ selfboot audit pairs.jsonl --benchmark minieval
 selfboot train organism-0 pairs.jsonl --seed 7 --out adapter/
 selfboot evaluate organism-0 minieval --adapter adapter/
 selfboot grade samples.jsonl --benchmark humaneval
+selfboot diagnose MODEL                       should the recipe work on this model, and why?
+selfboot bootstrap MODEL --out adapter/       the whole recipe on it
 selfboot plan -m fastpath                     what the paper's scale would cost
+selfboot spread -m fullpath --ray auto        make what claims need on many machines
 selfboot fetch --list                         public data sets and models
 
 completion in bash, with the package argcomplete: eval "$(register-python-argcomplete selfboot)"
@@ -27,7 +30,9 @@ from typing import Any
 from selfboot import (
     __version__,
     cli_audit,
+    cli_bootstrap,
     cli_calibrate,
+    cli_diagnose,
     cli_doctor,
     cli_fetch,
     cli_grade,
@@ -36,6 +41,7 @@ from selfboot import (
     cli_plan,
     cli_report,
     cli_run,
+    cli_spread,
 )
 from selfboot.errors import SelfbootError
 
@@ -54,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
     _add_claims(commands)
     for module in (cli_run, cli_report, cli_mine, cli_audit, cli_lab, cli_grade, cli_calibrate):
         module.add_parser(commands)
-    for module in (cli_plan, cli_fetch, cli_doctor):
+    for module in (cli_diagnose, cli_bootstrap, cli_spread, cli_plan, cli_fetch, cli_doctor):
         module.add_parser(commands)
     return top
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from selfboot.cli_spread import before_pytest
 from selfboot.paths import ROOT
 
 EXAMPLES = """\
@@ -16,6 +17,7 @@ examples:
   selfboot run -m fastpath --scale mini -n 2 --report out/
   selfboot run -k recipe-7b --scale paper --weights random
   selfboot run --collect-only -q                     what would run
+  selfboot run -m fullpath --ray auto                make what they need on a Ray cluster first (selfboot spread)
 
 Every option goes to pytest as it is; `pytest claims --help` lists them ("selfboot" is the suite's own group).
 exit code: pytest's (0: no claim failed, 1: some did, 5: none selected)
@@ -42,7 +44,7 @@ def run_claims(args: argparse.Namespace) -> int:
     if {"-h", "--help"} & set(args.options):
         args.show_help()
         return 0
-    return subprocess.run(command(args.options), check=False).returncode
+    return subprocess.run(command(before_pytest(args.options)), check=False).returncode
 
 
 def command(options: Sequence[str]) -> list[str]:
