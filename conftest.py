@@ -25,6 +25,7 @@ from selfboot.results import Result, from_json
 FRESH_ENV = "SELFBOOT_FRESH_SINCE"  # tells xdist's workers when the session began
 RESULT_PROPERTY, CASE_PROPERTY = "selfboot.result", "selfboot.case"
 DEVICES = pytest.StashKey[tuple[str, ...]]()  # the GPUs of this process
+SHARED = pytest.StashKey[bool]()  # does another worker have one of them too?
 OPTIONS: dict[str, dict[str, Any]] = {
     "scale": {
         "choices": ["mini", "paper", "auto"],
@@ -43,6 +44,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "default": "auto",
         "help": "how strictly model-written programs are isolated (selfboot grade --help)",
     },
+    "engine": {
+        "choices": ["auto", "transformers", "vllm"],
+        "default": "auto",
+        "help": "what draws completions; auto: vLLM for the paper's models where an interpreter has it",
+    },
     "device": {"default": "cpu", "help": "where the organism runs: cpu or cuda"},
     "report": {"type": Path, "default": None, "metavar": "DIR", "help": "write the report of this session into DIR"},
 }
@@ -57,7 +63,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     for mark in ("mini: the organism's scale", "paper: the paper's scale", "claim(id): the registry entry"):
         config.addinivalue_line("markers", mark)
-    config.stash[DEVICES] = gpu.confine(os.environ, gpu.device_count())
+    count = gpu.device_count()
+    config.stash[SHARED] = gpu.shared(os.environ, count)
+    config.stash[DEVICES] = gpu.confine(os.environ, count)
     if hasattr(config, "workerinput"):
         return
     if config.getoption("--report"):
@@ -91,6 +99,7 @@ def make_lab(config: pytest.Config, root: Path) -> Any:
     return Lab(
         RunStore(root, float(since) if since else None),
         device=config.getoption("--device"),
+        engine=config.getoption("--engine"),
         weights=config.getoption("--weights"),
         isolation=config.getoption("--isolation"),
         graders=max(1, (os.cpu_count() or 1) // share),
@@ -171,6 +180,8 @@ def _runnable(request: pytest.FixtureRequest) -> Iterator[None]:
         pytest.skip(f"not run: {reason}")
     with _turn(config, case.scale):
         yield
+        if config.stash[SHARED] and "lab" in request.fixturenames:
+            request.getfixturevalue("lab").engines.close()  # the next worker's case needs the memory
 
 
 @contextmanager

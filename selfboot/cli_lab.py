@@ -63,6 +63,8 @@ def shared_options() -> argparse.ArgumentParser:
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--store", type=Path, default=default_store(), help="run store (default: %(default)s)")
     shared.add_argument("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
+    shared.add_argument("--engine", choices=["auto", "transformers", "vllm"], default="auto",
+                        help="what draws completions (auto: vLLM for the paper's models where it is)")  # fmt: skip
     shared.add_argument(
         "--weights", choices=["trained", "random"], default="trained", help="random: the untrained twin"
     )
@@ -75,7 +77,9 @@ def open_lab(args: argparse.Namespace) -> Lab:
     from selfboot.lab import Lab
     from selfboot.store import RunStore
 
-    return Lab(RunStore(args.store), device=args.device, weights=args.weights, progress=RichProgress())
+    return Lab(
+        RunStore(args.store), device=args.device, engine=args.engine, weights=args.weights, progress=RichProgress()
+    )
 
 
 def given_adapter(folder: Path | None) -> Adapter | None:

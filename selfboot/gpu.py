@@ -55,6 +55,12 @@ def worker_devices(environment: Mapping[str, str], count: int) -> tuple[str, ...
     return share(devices, int(name.removeprefix("gw")), workers)
 
 
+def shared(environment: Mapping[str, str], count: int) -> bool:
+    """Are there more workers than devices, so that some share one? To be asked before ``confine``."""
+    devices = visible(environment, count)
+    return bool(devices) and int(environment.get(WORKERS) or 1) > len(devices)
+
+
 def confine(environment: MutableMapping[str, str], count: int) -> tuple[str, ...]:
     """Set CUDA_VISIBLE_DEVICES to this process's devices and return them. Before anything starts CUDA, and only once.
 

@@ -9,7 +9,6 @@
 
 Each result is an artifact of the run store, keyed by everything that determines it: hashes of model, adapter, prompts,
 pairs and tests, settings, seed, engine and library versions, and the logic of our own code. Asked again, it is read.
-Not covered yet: vLLM as the engine.
 """
 
 from __future__ import annotations
@@ -24,13 +23,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from selfboot.benchmarks.base import AnswerBenchmark, Benchmark, load_answers, load_benchmark
-from selfboot.claims import model_entry, recipes
-from selfboot.errors import DataError
+from selfboot.claims import ModelEntry, model_entry, recipes
+from selfboot.engines import CODE, Choice, Engines, Subject
+from selfboot.errors import DataError, UnavailableError
 from selfboot.formats import AnswerFormat, Chat, answer_format, code_format
 from selfboot.formats.repair import pair_format
 from selfboot.formats.traces import solution_example
 from selfboot.mining.base import Miner, MiningContext, Record, Stages, derive, describe, run_miner
-from selfboot.models import ModelSpec
+from selfboot.models.shape import rehearsal_spec
+from selfboot.models.spec import ModelSpec, locate
 from selfboot.pairs import write_pairs
 from selfboot.progress import Progress, Silent, counter
 from selfboot.records import CodeJob, Completion, Item, Outcome, Pair, Sampling
@@ -42,8 +43,9 @@ if TYPE_CHECKING:
     from selfboot.grading.code import CodeGrader
 
 GREEDY = Sampling()
-SAMPLING_CODE = ("selfboot.sampling.transformers", "selfboot.sampling.draw", "selfboot.sampling.stops")
+SAMPLING_CODE = CODE["transformers"]
 GRADING_CODE = ("selfboot.grading.code",)
+UNITTEST_SECONDS = 20.0  # what a task graded by unittests may take (protocols of BigCodeBench)
 MINING_CODE = (
     *(f"selfboot.formats.{name}" for name in ("base", "chat", "raw", "mbpp", "lens", "gsm8k", "math")),
     *(f"selfboot.formats.{name}" for name in ("problems", "word_problems", "arithmetic", "repair", "traces")),
@@ -154,11 +156,12 @@ class Adapter:
 
 
 class Lab:
-    """A store, a device and a grader.
+    """A store, engines and a grader.
 
     ``weights="random"`` puts the random twin in every model's place: the proof that positive claims can fail.
-    ``isolation`` is the grader's level, ``graders`` its processes, ``rows`` the sampler's batch size (None: default).
-    Models and the grader's workers start when first needed; ``close`` ends them.
+    ``engine`` draws completions (engines.py), on ``device`` what is not of the paper's scale. ``isolation`` is the
+    grader's level, ``graders`` its processes, ``rows`` the transformers sampler's batch size (None: default).
+    Models, engines and the grader's workers start when first needed; ``close`` ends them.
     """
 
     def __init__(
@@ -166,34 +169,54 @@ class Lab:
         store: RunStore,
         *,
         device: str = "cpu",
+        engine: Choice = "auto",
         weights: str = "trained",
         isolation: str = "auto",
         graders: int | None = None,
         rows: int | None = None,
         progress: Progress | None = None,
     ) -> None:
-        self.store, self.device, self.weights, self.isolation = store, device, weights, isolation
-        self.graders, self.rows = graders, rows
+        self.store, self.weights, self.isolation, self.graders = store, weights, isolation, graders
+        self.engines = Engines(engine, device, rows)
         self.progress: Progress = progress or Silent()
         self._grader: CodeGrader | None = None
         self._answers: AnswerGrader | None = None
-        self._samplers: dict[str, Sampler] = {}
+        self._specs: dict[str, ModelSpec] = {}
 
     # What things are
 
     def spec(self, model: str) -> ModelSpec:
         """The model called ``model`` in data/models.toml, as this lab runs it."""
-        entry = model_entry(model)
-        spec = ModelSpec(
-            entry.name,
-            entry.source,
-            revision=entry.revision,
-            tokenizer=entry.tokenizer,
-            sha256=entry.sha256,
-            stop_tokens=entry.stop_tokens,
-            dtype=entry.dtype,
-        )
-        return spec.random_twin() if self.weights == "random" else spec
+        if model not in self._specs:
+            entry = model_entry(model)
+            spec = ModelSpec(
+                entry.name,
+                entry.source,
+                revision=entry.revision,
+                tokenizer=entry.tokenizer,
+                sha256=entry.sha256,
+                stop_tokens=entry.stop_tokens,
+                dtype=entry.dtype,
+            )
+            self._specs[model] = self._random(entry, spec) if self.weights == "random" else spec
+        return self._specs[model]
+
+    def _random(self, entry: ModelEntry, spec: ModelSpec) -> ModelSpec:
+        """The model's random twin; where nothing of the model is here, from its shape and the organism's tokenizer."""
+        try:
+            locate(spec.random_twin())
+            return spec.random_twin()
+        except UnavailableError:
+            if entry.shape is None:
+                raise
+        own = model_entry("organism-0")
+        folder = self.store.root / "rehearsal"
+        return rehearsal_spec(entry.name, entry.shape, own.tokenizer, own.stop_tokens, folder)
+
+    def _subject(self, model: str, adapter: Adapter | None) -> Subject:
+        spec = self.spec(model)
+        given = (adapter.path, adapter.sha256) if adapter else None
+        return Subject(model_entry(model), spec, lambda: _tokenizer(spec), given)
 
     def chat(self, model: str) -> Chat:
         """The model's own chat template."""
@@ -237,7 +260,7 @@ class Lab:
             "prompts": digest(list(prompts)),
             "sampling": sampling,
             "seeds": digest(seeds) if sampling.temperature > 0 else None,
-            "code": code_hash(*SAMPLING_CODE),
+            "code": code_hash(*self.engines.code(model_entry(model))),
         }
 
         def build(out: Path, work: Path) -> Mapping[str, Any]:
@@ -247,7 +270,7 @@ class Lab:
             rows = [[asdict(c) for c in row] for row in completions]
             _write_rows(out / "completions.jsonl", rows)
             _write_rows(out / "prompts.jsonl", prompts)  # for the report: what exactly was asked
-            return {"model": model, "engine": sampler.engine, "machine": machine()}
+            return {"model": model, "weights": self.weights, "engine": sampler.engine, "machine": machine()}
 
         artifact = self.store.get("samples", key, build)
         rows = _read_rows(artifact.path / "completions.jsonl")
@@ -259,13 +282,14 @@ class Lab:
         benchmark: str,
         *,
         adapter: Adapter | None = None,
-        format: str = "chat",
+        format: str = "",
         stop: tuple[str, ...] | None = None,
         sampling: Sampling = GREEDY,
         seed: int = 0,
     ) -> Score:
-        """The model's score on a code benchmark: every completion of every task, graded."""
-        bench, form = load_benchmark(benchmark), code_format(format, stop)
+        """The model's score on a code benchmark, in its usual format if none is named: every completion, graded."""
+        bench = load_benchmark(benchmark)
+        form = code_format(format or bench.format, stop)
         prompts = [form.prompt(task, self.chat(model)) for task in bench.tasks]
         drawn = replace(sampling, stop=form.stop)
         seeds = [derive(seed, task.task_id) for task in bench.tasks]
@@ -306,7 +330,9 @@ class Lab:
             "seed": seed,
             "prompts": file_sha256(_prompts_file()),
             "training": self._training_key(recipe) if recipe else None,
-            "code": code_hash(*SAMPLING_CODE, *MINING_CODE, *GRADING_CODE, *ANSWER_CODE, *_modules(miner)),
+            "code": code_hash(
+                *self.engines.code(model_entry(model)), *MINING_CODE, *GRADING_CODE, *ANSWER_CODE, *_modules(miner)
+            ),
         }
 
         def build(out: Path, work: Path) -> Mapping[str, Any]:
@@ -324,6 +350,7 @@ class Lab:
             _write_rows(out / "records.jsonl", records)
             return {
                 "model": model,
+                "weights": self.weights,
                 "items": len(miner.items(records)),
                 "steps": len(records),
                 "engine": sampler.engine,
@@ -349,25 +376,26 @@ class Lab:
         form, chat, eos = pair_format(settings.pop("pair_format")), self.chat(model), _tokenizer(spec).eos_token
         examples = [form(i, chat, eos) if isinstance(i, Pair) else solution_example(i, chat) for i in items]
         key = {
-            **self._model_key(model, start_from),
+            **self._model_key(model, start_from, training=True),
             **self._training_key(recipe),
             "examples": digest([[e.prompt, e.target] for e in examples]),
             "seed": seed,
         }
 
         def build(out: Path, work: Path) -> Mapping[str, Any]:
+            self.engines.make_room()
             info = train_adapter(
                 spec,
                 examples,
                 Recipe(**settings),
                 seed,
                 out,
-                device=self.device,
+                device=self.engines.device_of(model_entry(model)),
                 checkpoint_dir=work / "checkpoints",
                 on_step=lambda done, total: self.progress.update(f"training on {len(items)} items", done, total),
                 start_from=start_from.path if start_from else None,
             )
-            return {"model": model, "machine": machine(), "training": info.manifest()}
+            return {"model": model, "weights": self.weights, "machine": machine(), "training": info.manifest()}
 
         artifact = self.store.get("adapter", key, build)
         return Adapter(artifact, artifact.manifest["files"]["adapter_model.safetensors"])
@@ -387,16 +415,19 @@ class Lab:
         key = {"benchmark": bench.sha256, "programs": digest(programs), "code": code_hash(*GRADING_CODE)}
 
         def build(out: Path, work: Path) -> Mapping[str, Any]:
+            limit = UNITTEST_SECONDS if bench.unittest else None
             jobs = [
-                CodeJob(program, task.entry_point, bench.tests(task))
+                CodeJob(program, task.entry_point, bench.tests(task), timeout_s=limit)
                 for task, row in zip(bench.tasks, programs, strict=True)
                 for program in row
             ]
-            outcomes = iter(self.grader.grade(jobs, counter(self.progress, f"grading {bench.name}", len(jobs))))
+            grade = self.grader.grade_unittests if bench.unittest else self.grader.grade
+            outcomes = iter(grade(jobs, counter(self.progress, f"grading {bench.name}", len(jobs))))
             _write_rows(out / "outcomes.jsonl", [[asdict(next(outcomes)) for _ in row] for row in programs])
             _write_rows(out / "programs.jsonl", programs)  # for the report: what exactly was graded
             return {
                 "benchmark": bench.name,
+                "weights": self.weights,
                 "samples": samples.artifact.id,
                 "grader": self.grader.manifest,
                 "machine": machine(),
@@ -421,7 +452,8 @@ class Lab:
             pairs = [(text, task.answer) for task, row in zip(bench.tasks, texts, strict=True) for text in row]
             outcomes = iter(self.answers.grade(pairs, form.style))
             _write_rows(out / "outcomes.jsonl", [[asdict(next(outcomes)) for _ in row] for row in texts])
-            return {"benchmark": bench.name, "samples": samples.artifact.id, "style": form.style, "machine": machine()}
+            marks = {"benchmark": bench.name, "weights": self.weights, "style": form.style}
+            return {**marks, "samples": samples.artifact.id, "machine": machine()}
 
         from selfboot.grading.answers import AnswerOutcome
 
@@ -442,32 +474,17 @@ class Lab:
             "code": code_hash(*TRAINING_CODE),
         }
 
-    def _model_key(self, model: str, adapter: Adapter | None) -> dict[str, Any]:
+    def _model_key(self, model: str, adapter: Adapter | None, training: bool = False) -> dict[str, Any]:
         from selfboot.models.spec import fingerprint
 
         return {
             "model": fingerprint(self.spec(model)),
             "adapter": adapter.sha256 if adapter else None,
-            "engine": {
-                "name": "transformers",
-                "device": self.device,
-                "rows": self.rows,
-                "dtype": self.spec(model).dtype,
-                **_versions("torch", "transformers"),
-            },
+            "engine": self.engines.key(self._subject(model, adapter), training),
         }
 
     def _sampler(self, model: str, adapter: Adapter | None) -> Sampler:
-        from selfboot.models.load import load_model, stop_token_ids
-        from selfboot.sampling.transformers import TransformersSampler
-
-        name = f"{model}/{adapter.sha256 if adapter else 'base'}"
-        if name not in self._samplers:
-            self._samplers = {n: s for n, s in self._samplers.items() if n.endswith("/base")}  # one adapter at a time
-            spec, tokenizer = self.spec(model), _tokenizer(self.spec(model))
-            loaded = load_model(spec, self.device, adapter=adapter.path if adapter else None)
-            self._samplers[name] = TransformersSampler(loaded, tokenizer, stop_token_ids(spec, tokenizer), self.rows)
-        return self._samplers[name]
+        return self.engines.sampler(self._subject(model, adapter))
 
     def _recipe(self, name: str) -> dict[str, Any]:
         if name not in recipes():
@@ -475,12 +492,12 @@ class Lab:
         return recipes()[name]
 
     def close(self) -> None:
-        """End the graders' workers and drop the models."""
+        """End the graders' workers and the engines, and drop the models."""
         for grader in (self._grader, self._answers):
             if grader is not None:
                 grader.__exit__(None, None, None)
         self._grader = self._answers = None
-        self._samplers.clear()
+        self.engines.close()
 
     def __enter__(self) -> Lab:
         return self

@@ -18,11 +18,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A benchmark of programming tasks. ``tests(task)`` is the source that judges a program for it."""
+    """A benchmark of programming tasks. ``tests(task)`` is the source that judges a program for it.
+
+    ``format`` is the code format it is usually put in. ``unittest``: the tests are unittest cases that need the
+    program's real objects (``CodeGrader.grade_unittests``).
+    """
 
     name: str
     tasks: tuple[CodeTask, ...]
     plus: bool = False  # judge with the extra hidden tests as well
+    format: str = "chat"
+    unittest: bool = False
     sha256: str = field(init=False)
 
     def __post_init__(self) -> None:

@@ -1,6 +1,6 @@
 """BigCodeBench-Hard v0.1.4: 148 tasks that need libraries (§3.10), in the instruct form.
 
-Its tests are unittest cases that need the program's real objects: grade them with ``CodeGrader.grade_unittests``
+Its tests are unittest cases that need the program's real objects: grade them by ``CodeGrader.grade_unittests``
 (weaker isolation, and the libraries of the tasks must be installed; ``libraries`` lists them).
 """
 
@@ -18,7 +18,8 @@ KIND = "bigcodebench"
 
 def load(name: str) -> Benchmark:
     """The tasks; ``prompt`` is the instruction, ``canonical`` a whole program (imports, header and body)."""
-    return Benchmark(name, tuple(task(row) for row in read_source("bigcodebench-hard")))
+    tasks = tuple(task(row) for row in read_source("bigcodebench-hard"))
+    return Benchmark(name, tasks, format="bcb", unittest=True)
 
 
 def task(row: dict[str, Any]) -> CodeTask:

@@ -93,13 +93,18 @@ def chat_example(messages: Sequence[Message], reply: str, chat: Chat) -> Example
 
 
 _FORMATS = {
+    "bcb": "selfboot.formats.bcb",
     "chat": "selfboot.formats.chat",
     "chat-tolerant": "selfboot.formats.tolerant",
     "mbpp": "selfboot.formats.mbpp",
     "raw": "selfboot.formats.raw",
     "raw-tolerant": "selfboot.formats.raw_tolerant",
 }
-_ANSWER_FORMATS = {"gsm8k": "selfboot.formats.gsm8k", "math": "selfboot.formats.math"}
+_ANSWER_FORMATS = {
+    "aime": "selfboot.formats.aime",
+    "gsm8k": "selfboot.formats.gsm8k",
+    "math": "selfboot.formats.math",
+}
 
 
 def code_format(name: str, stop: tuple[str, ...] | None = None) -> CodeFormat:

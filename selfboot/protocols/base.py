@@ -96,10 +96,10 @@ def evaluate(
     sampling: Sampling = GREEDY,
     seed: int = 0,
 ) -> Score | AnswerScore:
-    """A score on a benchmark of either kind, in its usual format if none is named (code: chat)."""
+    """A score on a benchmark of either kind, in its usual format if none is named."""
     if isinstance(load_any(benchmark), AnswerBenchmark):
         return lab.evaluate_answers(model, benchmark, adapter=adapter, format=format, sampling=sampling, seed=seed)
-    return lab.evaluate(model, benchmark, adapter=adapter, format=format or "chat", sampling=sampling, seed=seed)
+    return lab.evaluate(model, benchmark, adapter=adapter, format=format, sampling=sampling, seed=seed)
 
 
 def trained_or_base(

@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from selfboot.calibration import path_of
 from selfboot.paths import ROOT
 from selfboot.results import Result, load
+
+calibrated = pytest.mark.skipif(not path_of("organism-0").exists(), reason="organism-0 is not calibrated")
 
 
 @pytest.fixture(scope="module")
@@ -23,12 +26,14 @@ def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Result], s
     return load(store / "results"), done.stdout, store / "report"
 
 
+@calibrated
 @pytest.mark.slow
 def test_a_positive_claim_fails_on_random_weights(rehearsal: tuple[list[Result], str, Path]) -> None:
     results, output, _ = rehearsal
     assert {result.claim: result.verdict for result in results} == {"recipe-7b": "not reproduced"}, output[-3000:]
 
 
+@calibrated
 @pytest.mark.slow
 def test_a_rehearsal_is_marked_as_one(rehearsal: tuple[list[Result], str, Path]) -> None:
     results, output, report = rehearsal

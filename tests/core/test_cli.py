@@ -10,8 +10,9 @@ import pytest
 
 from selfboot import doctor
 from selfboot.cli import main, parser
-from selfboot.cli_mine import METHODS, make_miner
+from selfboot.cli_mine import typed
 from selfboot.errors import DataError
+from selfboot.mining.catalogue import METHODS, make_miner
 
 COMMANDS = parser()._subparsers._group_actions[0].choices  # type: ignore[union-attr]
 
@@ -39,7 +40,7 @@ def test_help_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -
         (["evaluate", "gpt-9", "minieval"], "unknown model 'gpt-9'"),
         (["evaluate", "organism-0", "bigbench"], "unknown benchmark 'bigbench'"),
         (["train", "organism-0", "nowhere.jsonl", "--out", "a"], "nowhere.jsonl: no such file"),
-        (["calibrate", "organism-0", "--only", "nonsense"], "unknown measure 'nonsense'"),
+        (["calibrate", "organism-0", "--only", "nonsense"], "'nonsense' does not measure organism-0"),
         (["mine", "organism-0", "--out", "p.jsonl", "--set", "steps"], "--set steps: write it as NAME=VALUE"),
         (["report", "--out", "r"], "no results to report"),
     ],
@@ -54,7 +55,7 @@ def test_errors_are_one_line(
 
 
 def test_every_command_runs_something() -> None:
-    wanted = "audit calibrate claims doctor evaluate fetch grade mine plan report run train"
+    wanted = "audit bootstrap calibrate claims diagnose doctor evaluate fetch grade mine plan report run spread train"
     assert sorted(COMMANDS) == wanted.split()  # type: ignore[arg-type]
     assert all(sub.get_default("run") for sub in COMMANDS.values())  # type: ignore[union-attr]
 
@@ -64,21 +65,22 @@ SMALL = {"recursive": {"size": "100"}}
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_makes_a_miner(method: str) -> None:
-    miner = make_miner(method, given={"target": "3", **SMALL.get(method, {})})
+    miner = make_miner(method, settings=typed(method, {"target": "3", **SMALL.get(method, {})}))
     assert miner.target == 3
     assert miner.steps > 0
 
 
 def test_settings_have_the_types_of_the_miner_s_own() -> None:
-    miner = make_miner("bootstrap", given={"shuffle_tests": "true", "attempts": "2"})
-    assert (miner.shuffle_tests, miner.attempts, miner.target) == (True, 2, 40)
-    for given, words in (
+    given = typed("bootstrap", {"shuffle_tests": "true", "attempts": "2", "target": "40"})
+    assert given == {"shuffle_tests": True, "attempts": 2, "target": 40}
+    assert make_miner("bootstrap", settings=given).attempts == 2
+    for wrong, words in (
         ({"attempts": "two"}, "a whole number"),
         ({"repairs": "maybe"}, "true or false"),
         ({"temper": "1"}, "no such setting; it has: attempts, "),
     ):
         with pytest.raises(DataError, match=words):
-            make_miner("bootstrap", given=given)
+            typed("bootstrap", wrong)
     with pytest.raises(DataError, match="invents its own problems"):
         make_miner("bootstrap", "miniseeds")
 

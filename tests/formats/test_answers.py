@@ -33,7 +33,8 @@ def chat(messages: Sequence[dict[str, str]]) -> str:
 
 def test_rendered_prompts(snapshot: SnapshotAssertion) -> None:
     problem, given_problem = parse_word_problem(PROBLEM), parse_problem(EXERCISE)
-    shown = {name: answer_format(name).prompt(TASK, chat) for name in ("gsm8k", "math")}
+    shown = {name: answer_format(name).prompt(TASK, chat) for name in ("aime", "gsm8k", "math")}
+    shown["bcb"] = code_format("bcb").prompt(SEED, chat)
     shown["mbpp"] = code_format("mbpp").prompt(SEED, chat)
     shown |= {f"lens {lens}": LensFormat(lens).prompt(SEED, chat) for lens in LENSES}
     shown["lens, own name"] = LensFormat("recursion", function="").prompt(SEED, chat)
@@ -63,6 +64,10 @@ def test_lens_program_begins_as_the_prompt_ends() -> None:
         form = LensFormat("recursion", function)
         assert form.prompt(SEED, chat).endswith(f"\n\ndef {name}(")
         assert form.program(SEED, "x):\n    return 1") == f"def {name}(x):\n    return 1"
+
+
+def test_bigcodebench_s_program_is_the_block_alone() -> None:
+    assert code_format("bcb").program(SEED, "So:\n```python\nimport re\n```") == "import re\n"
 
 
 def test_unknown_answer_format_is_named() -> None:

@@ -9,7 +9,18 @@ from filelock import Timeout
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfboot.gpu import VISIBLE, WORKER, WORKERS, confine, device_count, exclusive, share, visible, worker_devices
+from selfboot.gpu import (
+    VISIBLE,
+    WORKER,
+    WORKERS,
+    confine,
+    device_count,
+    exclusive,
+    share,
+    shared,
+    visible,
+    worker_devices,
+)
 
 
 def env(worker: int, workers: int, named: str | None = None) -> dict[str, str]:
@@ -58,6 +69,13 @@ def test_confining_sets_the_environment_once() -> None:
     untouched = env(1, 2)
     assert confine(untouched, 0) == ()
     assert VISIBLE not in untouched
+
+
+@pytest.mark.parametrize(("workers", "named", "sharing"), [("4", None, False), ("5", None, True), ("2", "1", True)])
+def test_more_workers_than_devices_share(workers: str, named: str | None, sharing: bool) -> None:
+    environment = {WORKERS: workers} | ({VISIBLE: named} if named else {})
+    assert shared(environment, 4) == sharing
+    assert not shared({WORKERS: "2"}, 0), "no device, nothing to share"
 
 
 def test_counting_starts_no_cuda() -> None:

@@ -12,14 +12,11 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
-from selfboot.claims import model_entry
 from selfboot.lab import Adapter, Lab, Score
-from selfboot.models import ModelSpec
 from selfboot.pairs import read_pairs
 from selfboot.paths import DATA, FIXTURES
 from selfboot.records import Sampling
@@ -27,7 +24,6 @@ from selfboot.sampling.vllm import (
     ENVIRONMENT,
     VllmEngine,
     VllmSampler,
-    VllmSettings,
     early_end,
     interpreter,
     sampling_arguments,
@@ -44,37 +40,25 @@ FLIPS = 2  # of 24 greedy completions; bands.md expects up to 6 of 164 between b
 HOT = Sampling(max_new_tokens=160, temperature=0.8, n=4)
 
 
-class VllmLab(Lab):
-    """A Lab whose completions come from a vLLM engine; everything else, grading and store too, is the Lab's."""
-
-    def __init__(self, store: RunStore, engine: VllmEngine, tokenizer: Any, stop_ids: tuple[int, ...]) -> None:
-        super().__init__(store)
-        self.base = VllmSampler(engine, tokenizer, stop_ids)
-
-    def _sampler(self, model: str, adapter: Adapter | None) -> VllmSampler:
-        return self.base.with_adapter(adapter.path if adapter else None)
-
-
 @pytest.fixture(scope="module")
-def engine() -> Iterator[VllmEngine]:
-    entry = model_entry(MODEL)
-    spec = ModelSpec(entry.name, entry.source, tokenizer=entry.tokenizer, stop_tokens=entry.stop_tokens)
-    with VllmEngine(spec, VllmSettings(max_model_len=1024, max_lora_rank=16)) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def labs(engine: VllmEngine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lab, Lab]]:
+def labs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lab, Lab]]:
     """(through transformers, through vLLM), each with a store of its own."""
-    from selfboot.models.load import load_tokenizer, stop_token_ids
-
-    tokenizer = load_tokenizer(engine.spec)
     ours = Lab(RunStore(tmp_path_factory.mktemp("ours")))
-    theirs = VllmLab(
-        RunStore(tmp_path_factory.mktemp("vllm")), engine, tokenizer, stop_token_ids(engine.spec, tokenizer)
-    )
+    theirs = Lab(RunStore(tmp_path_factory.mktemp("vllm")), engine="vllm")
     with ours, theirs:
         yield ours, theirs
+
+
+@pytest.fixture(scope="module")
+def engine(labs: tuple[Lab, Lab]) -> VllmEngine:
+    """The engine of the second one."""
+    return sampler(labs[1]).core
+
+
+def sampler(lab: Lab) -> VllmSampler:
+    found = lab._sampler(MODEL, None)
+    assert isinstance(found, VllmSampler)
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -123,10 +107,10 @@ def test_one_engine_serves_the_base_and_an_adapter(labs: tuple[Lab, Lab], adapte
 
 def test_samples_are_fixed_by_their_seed_alone(labs: tuple[Lab, Lab]) -> None:
     """Alone or among others, few or many of them, forwards or backwards: sample j of a prompt is the same."""
-    sampler, prompts = labs[1]._sampler(MODEL, None), ["def add(a, b):\n", "def is_even(n):\n", "def total(xs):\n"]
-    many = sampler.generate(prompts, HOT, [1, 2, 3])
+    drawer, prompts = sampler(labs[1]), ["def add(a, b):\n", "def is_even(n):\n", "def total(xs):\n"]
+    many = drawer.generate(prompts, HOT, [1, 2, 3])
     few = Sampling(HOT.max_new_tokens, HOT.temperature, HOT.top_p, n=2)
-    assert sampler.generate(prompts[::-1], few, [3, 2, 1])[::-1] == [row[:2] for row in many]
+    assert drawer.generate(prompts[::-1], few, [3, 2, 1])[::-1] == [row[:2] for row in many]
     assert len({c.token_hash for row in many for c in row}) > 6
 
 
@@ -137,17 +121,32 @@ def test_temperature_and_nucleus_are_those_asked_for(labs: tuple[Lab, Lab]) -> N
     assert abs(sum(ours.passes) - sum(theirs.passes)) / count < 4 * (0.25 * 2 / count) ** 0.5
 
 
-def test_dummy_weights_solve_nothing_and_say_so(engine: VllmEngine, tmp_path: Path) -> None:
-    from selfboot.models.load import load_tokenizer, stop_token_ids
+def test_an_engine_ends_before_training_and_starts_again(labs: tuple[Lab, Lab], engine: VllmEngine) -> None:
+    labs[1].evaluate(MODEL, "minieval:1", sampling=Sampling(4))
+    processes = family(engine)
+    labs[1].train(MODEL, read_pairs(DATA / "pairs" / "control-own.jsonl")[:2], "mini", seed=7)
+    assert all_gone(processes), "memory comes back with the process"
+    assert labs[1].evaluate(MODEL, "minieval:1", sampling=Sampling(5)).tasks
 
-    twin, tokenizer = engine.spec.random_twin(), load_tokenizer(engine.spec)
-    with VllmEngine(twin, VllmSettings(max_model_len=1024, max_lora_rank=0)) as random:
-        with VllmLab(RunStore(tmp_path), random, tokenizer, stop_token_ids(twin, tokenizer)) as lab:
-            assert lab.evaluate(MODEL, "minieval:8").solved == 0
-        assert random.description["weights"] == "random"
-        process = psutil.Process(random._process.pid)  # type: ignore[union-attr]
-        children = process.children(recursive=True)
+
+def test_dummy_weights_solve_nothing_and_say_so(labs: tuple[Lab, Lab], tmp_path: Path) -> None:
+    labs[1].engines.close()
+    with Lab(RunStore(tmp_path), engine="vllm", weights="random") as lab:
+        score = lab.evaluate(MODEL, "minieval:8")
+        assert score.solved == 0
+        assert score.artifact.manifest["provenance"]["weights"] == "random"
+        assert score.samples.artifact.manifest["provenance"]["engine"]["weights"] == "random"
+        processes = family(sampler(lab).core)
+    assert all_gone(processes)
+
+
+def family(engine: VllmEngine) -> list[psutil.Process]:
+    process = psutil.Process(engine._process.pid)  # type: ignore[union-attr]
+    return [process, *process.children(recursive=True)]
+
+
+def all_gone(processes: list[psutil.Process]) -> bool:
     deadline = time.monotonic() + 10
-    while any(one.is_running() for one in (process, *children)) and time.monotonic() < deadline:
+    while any(one.is_running() for one in processes) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert not any(one.is_running() for one in (process, *children)), "memory comes back with the process"
+    return not any(one.is_running() for one in processes)
