@@ -21,7 +21,7 @@ from typing import Any
 
 from selfboot.calibration import CODE, path_of
 from selfboot.claims import Settings, registry
-from selfboot.errors import DataError
+from selfboot.errors import DataError, SelfbootError
 from selfboot.lab import Lab, machine
 from selfboot.progress import Progress
 from selfboot.protocols.base import Run, run_protocol
@@ -29,6 +29,8 @@ from selfboot.store import RunStore, code_hash, write_atomic
 
 FIRST_SEED = 1000
 FLIP_ROWS = (1, 8, 32)  # batch sizes compared with the default one
+SAVE_S = 20.0
+SIBLINGS = ("organism-1", "organism-2")  # measured by the claims of the first
 STAND_IN = "organism-0"
 
 
@@ -47,16 +49,10 @@ def calibrated_claims(model: str) -> dict[str, Settings]:
     mini = {claim.id: claim.scales["mini"] for claim in registry().values() if "mini" in claim.scales}
     mini = {name: settings for name, settings in mini.items() if settings.protocol}
     own = {name: settings for name, settings in mini.items() if settings.model == model}
-    if own or not model.startswith("organism-"):
+    if model not in SIBLINGS:
         return own
-    return {name: replace(s, model=model) for name, s in mini.items() if s.model == STAND_IN and _at_hand(model, s)}
-
-
-def _at_hand(model: str, settings: Settings) -> bool:
-    """Whether the model has what the settings ask for: a stand-in need not have every pair file."""
-    from selfboot.pairs import pairs_path
-
-    return all(pairs_path(model, name).exists() for name in (settings.pairs, *settings.arms) if name)
+    stand_in = {name: replace(s, model=model) for name, s in mini.items() if s.model == STAND_IN}
+    return own | {name: s for name, s in stand_in.items() if not s.arms or name == "control"}
 
 
 def flips(how: How, model: str) -> int:
@@ -71,33 +67,67 @@ def flips(how: How, model: str) -> int:
     return worst
 
 
-def calibrate(model: str, seeds: int, how: How, only: Sequence[str], progress: Progress, command: str) -> Path:
-    """Measure and write data/calibration/<model>.json; returns its path. ``only``: these claims, others are kept."""
-    wanted = calibrated_claims(model)
-    if unknown := set(only) - set(wanted):
-        raise DataError(
-            f"claim {sorted(unknown)[0]!r} does not measure {model}; these do: {', '.join(wanted) or 'none'}"
-        )
-    units = [(name, model, FIRST_SEED + i) for name in (only or wanted) for i in range(seeds)]
-    table = _previous(model) if only else {}
-    table = {name: values for name, values in table.items() if name.split("/")[0] not in only}
-    for done, ((name, _, seed), run) in enumerate(_all(units, how), 1):
+def calibrate(
+    models: Sequence[str], seeds: int, how: How, only: Sequence[str], progress: Progress, command: str
+) -> list[Path]:
+    """Measure and write data/calibration/<model>.json for each model; returns their paths.
+
+    ``only``: these claims, what is known of others is kept. Files are written every ``SAVE_S`` seconds with what there
+    is. A unit that cannot run costs the others nothing; all of them are named in the SelfbootError at the end.
+    """
+    tables = {model: _Table(model, only, how.device, command) for model in models}
+    units = [(claim, model, FIRST_SEED + i) for i in range(seeds) for model in models for claim in tables[model].claims]
+    failed: dict[str, str] = {}
+    saved = time.monotonic()
+    for done, ((claim, model, seed), run) in enumerate(_all(units, how), 1):
+        if isinstance(run, str):
+            failed[f"{model}, {claim}"] = run
+        else:
+            tables[model].add(claim, seed, run)
+        progress.update(f"calibrating {model}: {claim}, seed {seed}", done, len(units))
+        if time.monotonic() - saved > SAVE_S:
+            _save(tables)
+            saved = time.monotonic()
+    for model, table in tables.items():
+        if "flips" not in table.figures:
+            table.figures["flips"] = {"0": flips(how, model)}
+    paths = _save(tables)
+    if failed:
+        raise SelfbootError("; ".join(f"{name}: {why}" for name, why in failed.items()))
+    return paths
+
+
+class _Table:
+    """One model's figures in the making."""
+
+    def __init__(self, model: str, only: Sequence[str], device: str, command: str) -> None:
+        wanted = calibrated_claims(model)
+        self.model = model
+        self.claims = [name for name in wanted if name in only or not only]
+        if not self.claims:
+            known = ", ".join(wanted) or "none"
+            raise DataError(f"no claim of {list(only) or 'the registry'} measures {model}; these do: {known}")
+        self.figures = _previous(model) if only else {}
+        self.figures = {name: v for name, v in self.figures.items() if name.split("/")[0] not in self.claims}
+        self.provenance = _provenance(device, command)
+
+    def add(self, claim: str, seed: int, run: Run) -> None:
         for figure, value in run.figures.items():
-            table.setdefault(f"{name}/{figure}", {})["0" if figure in run.greedy else str(seed)] = value
-        progress.update(f"calibrating {model}: {name}, seed {seed}", done, len(units))
-    if "flips" not in table:
-        table["flips"] = {"0": flips(how, model)}
-    path = path_of(model)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    content = {"model": model, "measures": table, "provenance": _provenance(how.device, command)}
-    write_atomic(path, json.dumps(content, indent=1, sort_keys=True) + "\n")
-    return path
+            self.figures.setdefault(f"{claim}/{figure}", {})["0" if figure in run.greedy else str(seed)] = value
+
+
+def _save(tables: dict[str, _Table]) -> list[Path]:
+    for model, table in tables.items():
+        path_of(model).parent.mkdir(parents=True, exist_ok=True)
+        content = {"model": model, "measures": table.figures, "provenance": table.provenance}
+        write_atomic(path_of(model), json.dumps(content, indent=1, sort_keys=True) + "\n")
+    return [path_of(model) for model in tables]
 
 
 Unit = tuple[str, str, int]
 
 
-def _all(units: Sequence[Unit], how: How) -> Iterator[tuple[Unit, Run]]:
+def _all(units: Sequence[Unit], how: How) -> Iterator[tuple[Unit, Run | str]]:
     if how.jobs == 1:
         yield from (_unit(unit, how) for unit in units)
         return
@@ -122,10 +152,13 @@ def _lab(how: How) -> Lab:
     return _labs[how]
 
 
-def _unit(unit: Unit, how: How) -> tuple[Unit, Run]:
-    """One seed of one claim; evidence stays in the store, only figures and outcomes travel."""
+def _unit(unit: Unit, how: How) -> tuple[Unit, Run | str]:
+    """One seed of one claim, or why there is none; evidence stays in the store, only figures and outcomes travel."""
     claim, model, seed = unit
-    run = run_protocol(_lab(how), calibrated_claims(model)[claim], seed)
+    try:
+        run = run_protocol(_lab(how), calibrated_claims(model)[claim], seed)
+    except SelfbootError as error:
+        return unit, f"{type(error).__name__}: {error}"
     return unit, replace(run, evidence={})
 
 

@@ -39,7 +39,6 @@ def run(args: argparse.Namespace) -> int:
     from selfboot.calibrate import How, calibrate
 
     command, how = "selfboot " + shlex.join(args.words), How(args.store, args.device, args.jobs, args.rows)
-    progress = RichProgress()
-    for model in args.models:
-        print(f"calibration -> {calibrate(model, args.seeds, how, args.only or [], progress, command)}")
+    for path in calibrate(args.models, args.seeds, how, args.only or [], RichProgress(), command):
+        print(f"calibration -> {path}")
     return 0

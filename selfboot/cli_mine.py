@@ -13,6 +13,7 @@ from typing import Any
 from selfboot.cli_lab import RAW, given_adapter, open_lab, shared_options
 from selfboot.errors import DataError
 from selfboot.mining.catalogue import METHODS, make_miner, miner_class
+from selfboot.records import Pair
 
 EXAMPLES = """\
 examples:
@@ -28,7 +29,8 @@ it was when the same command is given again.
 """
 
 
-CONTROLS = ("control-own", "control-house")
+CORRUPTION = "selfboot.mining.corruption"
+CONTROLS = ("control-own", "control-house", "control-form")
 
 
 def add_parser(commands: Any) -> None:
@@ -44,13 +46,13 @@ def add_parser(commands: Any) -> None:
     mine.add_argument("model", help="a model of data/models.toml")
     mine.add_argument("--out", type=Path, required=True, help="where the items go (JSON Lines)")
     mine.add_argument("--method", choices=[*METHODS, *CONTROLS], default="bootstrap", metavar="NAME",
-                      help=f"{', '.join(METHODS)}; {' or '.join(CONTROLS)}: corrupted solutions of other authors, no "
-                      "model at work (default: %(default)s)")  # fmt: skip
+                      help=f"{', '.join(METHODS)}; {', '.join(CONTROLS)}: corrupted solutions of other authors, or "
+                      "mined pairs with wrong content; no model at work (default: %(default)s)")  # fmt: skip
     mine.add_argument("--target", type=int, default=None, help="end when so many items are there (bootstrap: 40)")
     mine.add_argument("--steps", "--iterations", type=int, default=None, help="at most so many rounds or batches")
     mine.add_argument("--seeds", default="", metavar="NAME",
                       help="the benchmark that problems are taken from (default: the organism's own); for a control, a "
-                      "file of tasks with solutions (default: data/minieval/seeds.jsonl)")  # fmt: skip
+                      "file of tasks with solutions (default: data/minieval/seeds.jsonl), or of pairs")  # fmt: skip
     mine.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="any other setting of the miner")
     mine.add_argument("--recipe", default="", help="for methods that train in between (default: mini)")
     mine.add_argument("--adapter", type=Path, default=None, help="mine from the model with this adapter")
@@ -103,22 +105,37 @@ def _value(name: str, text: str, default: Any) -> Any:
 
 def _control(args: argparse.Namespace) -> int:
     from selfboot.lab import machine
-    from selfboot.mining.corruption import CorruptionControl, read_seeds
     from selfboot.pairs import write_pairs
     from selfboot.paths import DATA
     from selfboot.store import code_hash, file_sha256
 
-    path = Path(args.seeds) if args.seeds else DATA / "minieval" / "seeds.jsonl"
-    control = CorruptionControl(args.target or 21, args.seed, args.method.removeprefix("control-"))
+    path, style = Path(args.seeds or DATA / "minieval" / "seeds.jsonl"), args.method.removeprefix("control-")
     with open_lab(args) as lab:
-        pairs = control.pairs(read_seeds(path), lab.grader)
-        made = {"grader": lab.grader.manifest, "machine": machine(), "code": code_hash("selfboot.mining.corruption")}
+        pairs, module = _form_only(args, lab.grader) if style == "form" else _corrupted(args, path, style, lab.grader)
+        made = {"grader": lab.grader.manifest, "machine": machine(), "code": code_hash(module)}
     write_pairs(args.out, pairs)
     seeds = {"file": path.name, "sha256": file_sha256(path)}
-    settings = {"style": control.style, "count": control.count, "seed": control.seed}
+    settings = {"style": style, "count": len(pairs), "seed": args.seed}
     _provenance(args.out, {"kind": "pairs", "method": args.method, **settings, "seeds": seeds, **made})
     print(f"{len(pairs)} control pairs -> {args.out}")
     return 0
+
+
+def _corrupted(args: argparse.Namespace, path: Path, style: str, grader: Any) -> tuple[list[Pair], str]:
+    from selfboot.mining.corruption import CorruptionControl, read_seeds
+
+    return CorruptionControl(args.target or 21, args.seed, style).pairs(read_seeds(path), grader), CORRUPTION
+
+
+def _form_only(args: argparse.Namespace, grader: Any) -> tuple[list[Pair], str]:
+    """The pairs of ``--seeds`` with right form and wrong content."""
+    from selfboot.mining.form_only import form_only_pairs
+    from selfboot.pairs import read_pairs
+
+    if not args.seeds:
+        raise DataError("--method control-form: name the pair file that is to be changed, with --seeds FILE")
+    made = form_only_pairs(read_pairs(Path(args.seeds)), grader, seed=args.seed)
+    return made[: args.target], "selfboot.mining.form_only"
 
 
 def _provenance(out: Path, manifest: Mapping[str, Any]) -> Path:
