@@ -16,7 +16,8 @@ examples:
   selfboot spread --ray ray://head:10001 --store /shared/store  a cluster elsewhere, a folder that all machines see
   selfboot spread --ray auto --url s3://bucket/store            an object store; --store is each machine's cache
   selfboot spread -m paper --plan                               what would be made first, and on how many GPUs
-  selfboot run -m fastpath --ray auto                           the same, and then pytest on it
+  selfboot spread -m paper --scaling 1 8 64 --gpu h100          hours and price of the paper's scale on so many GPUs
+  selfboot run -m fastpath --ray auto                           fill the store, and then pytest on it
 
 Every machine needs this package in the same versions. Credentials of an object store come from the environment.
 exit code: 0 everything is there, 1 some units failed
@@ -31,6 +32,8 @@ def add_parser(commands: Any) -> None:
     )  # fmt: skip
     add_options(parser)
     parser.add_argument("--plan", action="store_true", help="only show what would be made first")
+    parser.add_argument("--scaling", nargs="+", type=int, default=[], metavar="N", help="reckon with so many GPUs")
+    parser.add_argument("--gpu", default="h100", help="--scaling: of this kind (default: %(default)s)")
     parser.set_defaults(run=run)
 
 
@@ -57,7 +60,14 @@ def add_where(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Fill the store; print how it went."""
+    from selfboot.planning import gpu
     from selfboot.spread.graph import jobs
+    from selfboot.spread.scaling import programme, table
+
+    if args.scaling:
+        kind = gpu(args.gpu)
+        print(table(programme(args.marks, args.only, kind, [max(1, n) for n in args.scaling]), kind))
+        return 0
 
     chosen = jobs(args.marks, args.only, ["mini", "paper"] if args.scale == "auto" else [args.scale])
     if args.plan:

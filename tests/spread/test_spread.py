@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 import shutil
 from pathlib import Path
 
@@ -13,11 +14,13 @@ from spread_help import Here, addresses, contents, die_always, die_once, small_j
 from selfboot import cli_spread
 from selfboot.claims import registry
 from selfboot.errors import StoreError, UnavailableError
+from selfboot.planning import gpu
 from selfboot.protocols.base import run_protocol
 from selfboot.spread.graph import Job, PlanningLab, Reader, Unit, jobs, plan
 from selfboot.spread.pools import RETRIES, Processes
 from selfboot.spread.remote import RemoteReader, RemoteStore
 from selfboot.spread.run import Filled, fill
+from selfboot.spread.scaling import programme, schedule
 from selfboot.spread.work import Site
 from selfboot.store import RunStore
 
@@ -251,6 +254,33 @@ def test_an_s3_store_on_a_real_server(
         assert contents(other.root) == contents(root)
     finally:
         server.stop()
+
+
+# Scaling
+
+
+def test_longest_first_is_never_far_from_the_best() -> None:
+    """Graham's bound on random tasks, and exact cases."""
+    rng = random.Random(7)
+    assert schedule([(1.0, 1)] * 8, 8) == 1
+    assert schedule([(3.0, 1), (2.0, 1), (2.0, 1)], 2) == 4
+    assert schedule([(1.0, 2), (1.0, 2)], 2) == 2, "each needs both"
+    for _ in range(200):
+        tasks = [(rng.uniform(0.1, 3), 1) for _ in range(rng.randint(1, 30))]
+        gpus = rng.randint(1, 8)
+        least = max(sum(hours for hours, _ in tasks) / gpus, max(hours for hours, _ in tasks))
+        found = schedule(tasks, gpus)
+        assert least <= found + 1e-9
+        assert found <= sum(hours for hours, _ in tasks) / gpus + max(hours for hours, _ in tasks) + 1e-9
+    with pytest.raises(ValueError, match="needs 2 GPUs"):
+        schedule([(1.0, 2)], 1)
+
+
+def test_more_gpus_never_take_longer_and_cost_the_same() -> None:
+    rows = programme("", "", gpu("h100"), [2, 8, 64])
+    assert rows[0].hours >= rows[1].hours >= rows[2].hours > 0
+    assert len({row.usd for row in rows}) == 1
+    assert all(0 < row.share <= 1 for row in rows)
 
 
 # Command line
