@@ -185,10 +185,14 @@ class Lab:
 
     # What things are
 
+    def entry(self, model: str) -> ModelEntry:
+        """What is known of the model called ``model``."""
+        return model_entry(model)
+
     def spec(self, model: str) -> ModelSpec:
-        """The model called ``model`` in data/models.toml, as this lab runs it."""
+        """The model called ``model``, as this lab runs it."""
         if model not in self._specs:
-            entry = model_entry(model)
+            entry = self.entry(model)
             spec = ModelSpec(
                 entry.name,
                 entry.source,
@@ -216,7 +220,7 @@ class Lab:
     def _subject(self, model: str, adapter: Adapter | None) -> Subject:
         spec = self.spec(model)
         given = (adapter.path, adapter.sha256) if adapter else None
-        return Subject(model_entry(model), spec, lambda: _tokenizer(spec), given)
+        return Subject(self.entry(model), spec, lambda: _tokenizer(spec), given)
 
     def chat(self, model: str) -> Chat:
         """The model's own chat template."""
@@ -260,7 +264,7 @@ class Lab:
             "prompts": digest(list(prompts)),
             "sampling": sampling,
             "seeds": digest(seeds) if sampling.temperature > 0 else None,
-            "code": code_hash(*self.engines.code(model_entry(model))),
+            "code": code_hash(*self.engines.code(self.entry(model))),
         }
 
         def build(out: Path, work: Path) -> Mapping[str, Any]:
@@ -331,7 +335,7 @@ class Lab:
             "prompts": file_sha256(_prompts_file()),
             "training": self._training_key(recipe) if recipe else None,
             "code": code_hash(
-                *self.engines.code(model_entry(model)), *MINING_CODE, *GRADING_CODE, *ANSWER_CODE, *_modules(miner)
+                *self.engines.code(self.entry(model)), *MINING_CODE, *GRADING_CODE, *ANSWER_CODE, *_modules(miner)
             ),
         }
 
@@ -390,7 +394,7 @@ class Lab:
                 Recipe(**settings),
                 seed,
                 out,
-                device=self.engines.device_of(model_entry(model)),
+                device=self.engines.device_of(self.entry(model)),
                 checkpoint_dir=work / "checkpoints",
                 on_step=lambda done, total: self.progress.update(f"training on {len(items)} items", done, total),
                 start_from=start_from.path if start_from else None,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -114,11 +114,8 @@ class OpenLab(Lab):
     def __enter__(self) -> OpenLab:
         return self
 
-    def spec(self, model: str) -> ModelSpec:
-        entry = find_model(model)
-        known = {field.name: getattr(entry, field.name) for field in fields(ModelSpec) if hasattr(entry, field.name)}
-        spec = ModelSpec(**known)
-        return spec.random_twin() if self.weights == "random" else spec
+    def entry(self, model: str) -> ModelEntry:
+        return find_model(model)
 
     def score(
         self,
