@@ -77,18 +77,19 @@ def _wrong(name: str, specifier: str) -> str:
     return "" if SpecifierSet(specifier).contains(have, prereleases=True) else f"{name} {have} is not {specifier}"
 
 
-def _organism(store: Path) -> Iterator[Check]:
+def _organisms(store: Path) -> Iterator[Check]:
+    """The models that the checkout brings."""
     from selfboot.claims import models
     from selfboot.models.spec import ModelSpec, locate
 
-    for entry in (entry for entry in models().values() if entry.name.startswith("organism")):
+    own = [entry for entry in models().values() if entry.source.startswith("fixtures/")]
+    wrong = []
+    for entry in own:
         try:
             locate(ModelSpec(entry.name, entry.source, tokenizer=entry.tokenizer, sha256=entry.sha256))
         except SelfbootError as error:
-            purpose: Purpose = "mini" if entry.name == "organism-0" else "paper"
-            yield Check(entry.name, purpose, False, "missing or damaged", str(error))
-        else:
-            yield Check(entry.name, "mini", True, entry.source)
+            wrong.append(str(error))
+    yield Check("organisms", "mini", not wrong, f"{len(own) - len(wrong)} of {len(own)} here", "; ".join(wrong))
 
 
 def _grader(store: Path) -> Iterator[Check]:
@@ -182,7 +183,7 @@ def _report(store: Path) -> Iterator[Check]:
 
 
 LOOKS = (
-    *(_python, _packages, _organism, _grader, _memory, _disk),
+    *(_python, _packages, _organisms, _grader, _memory, _disk),
     *(_gpus, _vllm, _models, _data, _report),
 )
 PURPOSES: dict[Callable[[Path], Iterator[Check]], Purpose] = {
