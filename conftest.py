@@ -152,6 +152,12 @@ def _report(item: pytest.Item, results: list[Any], seconds: float) -> None:
         item.user_properties.append((RESULT_PROPERTY, to_json(result)))
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """``-k recipe-7b`` selects a claim by its id, as `selfboot spread` does."""
+    for mark in item.iter_markers("claim"):
+        item.extra_keyword_matches.update(mark.args)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the scale that was not asked for; put the chosen organism in place."""
     scale = config.getoption("--scale")
