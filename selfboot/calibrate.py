@@ -11,6 +11,7 @@ Every figure goes through the same protocols as the claims; calibration seeds st
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -82,6 +83,7 @@ def calibrate(
     for done, ((claim, model, seed), run) in enumerate(_all(units, how), 1):
         if isinstance(run, str):
             failed[f"{model}, {claim}"] = run
+            print(f"selfboot: {model}, {claim}, seed {seed}: {run}; the others go on", file=sys.stderr, flush=True)
         else:
             tables[model].add(claim, seed, run)
         progress.update(f"calibrating {model}: {claim}, seed {seed}", done, len(units))
@@ -157,7 +159,7 @@ def _unit(unit: Unit, how: How) -> tuple[Unit, Run | str]:
     claim, model, seed = unit
     try:
         run = run_protocol(_lab(how), calibrated_claims(model)[claim], seed)
-    except SelfbootError as error:
+    except Exception as error:  # hours of other units must not be lost for one
         return unit, f"{type(error).__name__}: {error}"
     return unit, replace(run, evidence={})
 
