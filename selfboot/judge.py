@@ -149,8 +149,9 @@ class Judge:
         """Band of the contrast in tasks; between two greedy arms, where no seed varies, flips decide its width."""
         first, last = (f"{self.claim.id}/{name}" for name in self.settings.contrast)
         if self.settings.contrast[1] in runs[0].greedy:
-            gap = self._known.fixed(last) - self._known.fixed(first)
-            return baseline_band(gap, 2 * self._known.fixed("flips"), len(runs[0].arms[self.settings.contrast[1]]))
+            score, before = self._known.fixed(last), self._known.fixed(first)
+            band = baseline_band(score, 2 * self._known.fixed("flips"), len(runs[0].arms[self.settings.contrast[1]]))
+            return Band(band.lower - before, band.upper - before, band.source, band.note)
         return self._known.difference_band(first, last, len(runs))
 
     def _mini_direction(self, runs: Sequence[Run], test: PairedTest) -> Verdict:

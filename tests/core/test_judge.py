@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
@@ -13,7 +15,8 @@ import selfboot.calibration as calibration_module
 from selfboot.calibration import calibration
 from selfboot.claims import Claim, Settings
 from selfboot.errors import DataError
-from selfboot.judge import Judge
+from selfboot.judge import Judge, Judgement, second_strike
+from selfboot.protocols.base import Run
 from selfboot.report.terminal import render
 from selfboot.results import Evidence, Result, from_json, load, save, to_json
 
@@ -30,71 +33,109 @@ def spread(mean: float, sd: float = 4.0) -> dict[str, float]:
 
 
 @pytest.fixture
-def calibrated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    measures = {"chat": {"0": 40}, "raw": {"0": 130}, "raw-wrong-stop": {"0": 60}, "flips": {"0": 1}}
-    measures |= {"trained-40": spread(100), "trained-3": spread(60), "control-own-21": spread(70)}
+def calibrated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    measures = {"c/base": {"0": 40}, "c/trained": spread(100), "flips": {"0": 1}}
+    measures |= {"c/3 pairs": spread(60), "c/40 pairs": spread(100)}
+    measures |= {"c/right": {"0": 130}, "c/wrong": {"0": 60}}
     (tmp_path / "calibration").mkdir()
-    table = {"model": "m", "n": N, "measures": measures, "provenance": {"code": "x"}}
+    table = {"model": "m", "measures": measures, "provenance": {"code": "x"}}
     (tmp_path / "calibration" / "m.json").write_text(json.dumps(table))
     monkeypatch.setattr(calibration_module, "DATA", tmp_path)
     calibration.cache_clear()
+    yield
+    calibration.cache_clear()
 
 
-def judge(expects: str = "up", scale: str = "mini") -> Judge:
-    settings = Settings("m", "b", seeds=(7, 13, 42), base=25, after=(104, 112, 95))
-    claim = Claim("c", "§1", "t", "fastpath", "seeded_training", expects, "", {scale: settings})  # type: ignore[arg-type,dict-item]
+PUBLISHED = {"base": (25.0,), "trained": (104.0, 112.0, 95.0)}
+
+
+def judge(expects: str = "up", scale: str = "mini", kind: str = "seeded_training", **changes: Any) -> Judge:
+    values: dict[str, Any] = {"seeds": (7, 13, 42), "contrast": ("base", "trained"), "published": PUBLISHED}
+    settings = Settings("m", "b", **{**values, "shows": "up", **changes})
+    claim = Claim("c", "§1", "t", "fastpath", kind, expects, "", {scale: settings})  # type: ignore[arg-type,dict-item]
     return Judge(claim, scale, settings)  # type: ignore[arg-type]
+
+
+def run(greedy: tuple[str, ...] = ("base",), **solved: int) -> Run:
+    """One seed's measurement; an underscore in an arm's name stands for a space."""
+    arms = {name.strip("_").replace("_", " "): flags(count) for name, count in solved.items()}
+    figures = {name: float(sum(arm)) for name, arm in arms.items()}
+    return Run(arms, figures, frozenset(greedy), {})
+
+
+def verdicts(judged: Mapping[str, Judgement]) -> dict[str, str]:
+    return {name: part.verdict.status for name, part in judged.items()}
 
 
 @pytest.mark.usefixtures("calibrated")
 class TestMini:
     def test_lift_in_band(self) -> None:
-        found = judge().lift(flags(40), [flags(101)], "trained-40")
-        assert (found.verdict.status, found.direction, found.measured) == ("reproduced", "agrees", "40 → 101")
+        parts = judge().parts([run(base=40, trained=101)])
+        assert verdicts(parts) == {"base": "reproduced", "trained": "reproduced", "contrast": "reproduced"}
+        assert (parts["contrast"].direction, parts["contrast"].measured) == ("agrees", "40 → 101")
 
     def test_no_lift_is_not_reproduced(self) -> None:
-        found = judge().lift(flags(0), [flags(0)], "trained-40")
-        assert found.verdict.failed
-        assert found.direction == "differs (none)"
+        parts = judge().parts([run(base=0, trained=0)])
+        assert verdicts(parts)["contrast"] == verdicts(parts)["base"] == "not reproduced"
+        assert parts["contrast"].direction == "differs (none)"
 
-    def test_lift_outside_the_band_is_direction_only(self) -> None:
-        assert judge().lift(flags(40), [flags(140)], "trained-40").verdict.status == "direction only"
+    def test_outside_the_band_it_is_tried_again_and_then_not_reproduced(self) -> None:
+        first, inside, outside = (judge().parts([run(base=40, trained=count)]) for count in (140, 101, 142))
+        assert verdicts(first)["trained"] == "direction only"
+        assert [name for name, part in first.items() if part.wants_second_strike] == ["trained"]
+        assert not second_strike(first, inside)["trained"].verdict.failed
+        assert second_strike(first, outside)["trained"].verdict.failed
 
-    def test_control_in_band_is_reproduced_whatever_the_paper_says(self) -> None:
-        found = judge("none").no_change(flags(40), [flags(71)], "control-own-21", margin=8)
-        assert (found.verdict.status, found.direction) == ("reproduced", "differs (up)")
-
-    def test_control_without_the_organism_s_effect_fails(self) -> None:
-        assert judge("none").no_change(flags(0), [flags(0)], "control-own-21", margin=8).verdict.failed
+    def test_a_control_that_lifts_is_judged_by_the_organism_and_differs_from_the_paper(self) -> None:
+        parts = judge("none", kind="equivalence").parts([run(base=40, trained=101)])
+        assert set(verdicts(parts).values()) == {"reproduced"}
+        assert parts["contrast"].direction == "differs (up)"
 
     @pytest.mark.parametrize(("measured", "status"), [(40, "reproduced"), (42, "reproduced"), (46, "not reproduced")])
     def test_baseline_follows_the_flips(self, measured: int, status: str) -> None:
-        assert judge().baseline(flags(measured)).verdict.status == status
+        assert judge().figure("base", [run(base=measured, trained=100)]).verdict.status == status
 
     def test_sweep_needs_its_rise(self) -> None:
-        good = {3: [flags(60)] * 3, 40: [flags(100)] * 3}
-        flat = {3: [flags(100)] * 3, 40: [flags(100)] * 3}
-        assert judge().sweep(flags(40), good, "trained").verdict.status == "reproduced"
-        assert judge().sweep(flags(40), flat, "trained").verdict.failed
+        sweep = judge(contrast=("3 pairs", "40 pairs"))
+        good = [run(base=40, _3_pairs=60, _40_pairs=100)] * 3
+        flat = [run(base=40, _3_pairs=100, _40_pairs=100)] * 3
+        assert sweep.sweep(good).verdict.status == "reproduced"
+        assert sweep.sweep(flat).verdict.failed
 
     def test_wrong_stop_strings_must_lower_the_score(self) -> None:
-        assert judge("down").fall(flags(130), flags(60), "raw-wrong-stop").verdict.status == "reproduced"
-        assert judge("down").fall(flags(0), flags(0), "raw-wrong-stop").verdict.failed
+        fall = judge("down", kind="difference", contrast=("right", "wrong"), shows="down")
+        both = ("right", "wrong")
+        assert fall.contrast([run(both, right=130, wrong=60)]).verdict.status == "reproduced"
+        assert fall.contrast([run(both, right=0, wrong=0)]).verdict.failed
+
+    def test_what_the_organism_shows_must_be_said(self) -> None:
+        with pytest.raises(DataError, match="needs `shows`"):
+            judge(shows=None).contrast([run(base=40, trained=101)])
 
     def test_unknown_measure_and_model_say_what_to_run(self) -> None:
         with pytest.raises(DataError, match="selfboot calibrate m --only nothing"):
-            calibration("m").band("nothing")
+            calibration("m").band("nothing/trained")
         with pytest.raises(DataError, match="selfboot calibrate other"):
             calibration("other")
 
 
-def test_paper_scale_uses_published_figures() -> None:
-    paper = judge(scale="paper")
-    assert paper.lift(flags(25), [flags(100)], "trained-40").verdict.status == "reproduced"
-    assert paper.lift(flags(25), [flags(25)], "trained-40").verdict.failed
-    assert paper.baseline(flags(25)).band == "19–31"
-    assert paper.no_change(flags(25), [flags(25)], "", margin=8).verdict.status == "reproduced"
-    assert paper.no_change(flags(25), [flags(60)], "", margin=8).verdict.failed
+class TestPaper:
+    def test_published_figures_are_the_bands(self) -> None:
+        paper = judge(scale="paper")
+        good, poor = ([run(base=25, trained=count)] for count in (100, 25))
+        assert verdicts(paper.parts(good)) == {"base": "reproduced", "contrast": "reproduced"}
+        assert paper.contrast(poor).verdict.failed
+        assert paper.figure("base", good).band == "19–31"
+
+    def test_a_control_must_stay_within_its_margin(self) -> None:
+        control = judge("none", scale="paper", kind="equivalence", margin=8.0)
+        assert control.contrast([run(base=25, trained=25)]).verdict.status == "reproduced"
+        assert control.contrast([run(base=25, trained=60)]).verdict.failed
+
+    def test_no_clean_lift(self) -> None:
+        boundary = judge("none", scale="paper", kind="no_lift", margin=8.0)
+        assert not boundary.contrast([run(base=25, trained=24)]).verdict.failed
+        assert boundary.contrast([run(base=25, trained=80)]).verdict.failed
 
 
 RESULT = Result(
