@@ -11,6 +11,6 @@ from selfboot.store import RunStore
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    wish = Wish(pairs=2, benchmark="minieval-dev", tasks=6, settings={"problems": 6, "attempts": 3})
+    wish = Wish(pairs=2, benchmark="minieval-dev", tasks=6, settings={"problems": 2, "attempts": 4})
     with OpenLab(RunStore(Path(sys.argv[1])), graders=1) as lab:
         bootstrap(lab, "organism-0", wish, Path(sys.argv[2]))
