@@ -297,7 +297,7 @@ class Lab:
         prompts = [form.prompt(task, self.chat(model)) for task in bench.tasks]
         drawn = replace(sampling, stop=form.stop)
         seeds = [derive(seed, task.task_id) for task in bench.tasks]
-        samples = self.sample(model, prompts, drawn, seeds, adapter, what=f"{benchmark}, {format}")
+        samples = self.sample(model, prompts, drawn, seeds, adapter, what=f"{benchmark}, {form.name}")
         programs = [
             [form.program(task, c.text) for c in row]
             for task, row in zip(bench.tasks, samples.completions, strict=True)
