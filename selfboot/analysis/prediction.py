@@ -126,12 +126,16 @@ def wilson(passed: int, n: int, of: int = 0, level: float = 0.95) -> Estimate:
 
 
 def mean_estimate(values: Sequence[float], of: int = 0, level: float = 0.95) -> Estimate:
-    """Student's interval of a mean over tasks, ``of`` as in ``wilson``. A single value leaves everything open."""
+    """Student's interval of a mean over tasks, ``of`` as in ``wilson``. A single value leaves everything open; values
+    that are all the same do not make it certain: then as wide as Wilson's for none of so many."""
     mean = float(np.mean(values))
     if of and len(values) >= of:
         return Estimate(mean, mean, mean)
     if len(values) < 2:
         return Estimate(mean, -1.0, 1.0)
+    if np.std(values) == 0:
+        half = wilson(0, len(values), of, level).high
+        return Estimate(mean, mean - half, mean + half)
     left = math.sqrt((of - len(values)) / (of - 1)) if of else 1.0
     half = float(stats.t.ppf(0.5 + level / 2, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values))) * left
     return Estimate(mean, mean - half, mean + half)

@@ -3,8 +3,8 @@
     selfboot diagnose --family --jobs 8        # writes data/diagnosis/family.json; minutes on 16 cores
 
 These are the points that a diagnosis predicts from. Lift: mean over two training seeds on forty (or however many
-there are) self-mined pairs, greedy chat on MiniEval. A member that yields fewer than ten pairs is not trained and is
-no point of the regression.
+there are) self-mined pairs, greedy chat on MiniEval. A member that yields fewer than ten pairs is not trained: its lift
+is 0, which is what the recipe brings it.
 """
 
 from __future__ import annotations

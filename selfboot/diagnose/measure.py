@@ -303,11 +303,12 @@ def boundary_table() -> tuple[Row, ...]:
 
 @functools.cache
 def family() -> tuple[Point, ...]:
-    """The organism family as measured (data/diagnosis/family.json): headroom -> lift, as shares of MiniEval."""
+    """The organism family as measured (data/diagnosis/family.json): headroom -> lift, as shares of MiniEval. Where too
+    little was mined to train on, the recipe's lift is none."""
     path = require(DATA / "diagnosis" / "family.json", "the organism family's measured lifts")
     try:
         members = json.loads(path.read_text(encoding="utf-8"))["members"]
-        return tuple(Point(name, (row["headroom"],), row["lift"]) for name, row in members.items() if row["trained"])
+        return tuple(Point(name, (row["headroom"],), row["lift"]) for name, row in members.items())
     except (ValueError, KeyError) as error:
         raise DataError(f"{path}: damaged ({error}); restore it, or run `selfboot diagnose --family`") from None
 

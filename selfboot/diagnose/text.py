@@ -45,10 +45,13 @@ def _because(found: Diagnosis) -> list[str]:
     else:
         where = f"within the range that was lifted ({floor.base} to {ceiling.base} of {floor.n})"
     pairs = found.harvest.full
-    enough = "enough" if pairs.low >= NEEDED else "too few" if pairs.high < NEEDED else "maybe enough"
+    enough = "enough" if pairs.low >= NEEDED else "too few" if pairs.high < NEEDED else "perhaps enough"
+    if pairs.value < NEEDED <= pairs.high:
+        enough = f"probably too few ({NEEDED} are needed; more --rounds tell more)"
+    drawn = f"{min(8, found.samples)} samples solve" if found.samples else "nothing was sampled:"
     return [
         f"- the chat score, {chat.solved} of {chat.n}, is {where} in the paper's table",
-        f"- headroom: eight samples solve {_percent(found.headroom)} of the tasks more than one greedy answer",
+        f"- headroom: {drawn} {_percent(found.headroom)} of the tasks more than one greedy answer",
         f"- a full harvest should find {pairs.value:.0f} pairs ({pairs.low:.0f} to {pairs.high:.0f}): {enough}",
     ]
 
@@ -111,7 +114,8 @@ def _percent(one: Estimate) -> str:
 
 
 def _tasks(one: Estimate, n: int) -> str:
-    return f"{one.value * n:+.0f} ({one.low * n:+.0f} to {one.high * n:+.0f})"
+    value, low, high = (round(x * n) for x in (one.value, one.low, one.high))
+    return f"{value:+} ({low:+} to {high:+})"
 
 
 def left_out_table(n: int = 164) -> str:

@@ -69,6 +69,8 @@ def test_mean_is_students_and_one_value_leaves_all_open() -> None:
     found = mean_estimate(values)
     assert (found.low, found.high) == (pytest.approx(low), pytest.approx(high))
     assert (mean_estimate([0.3]).low, mean_estimate([0.3]).high) == (-1.0, 1.0)
+    assert mean_estimate([0.0] * 20).high == wilson(0, 20).high, "twenty failures do not prove that none would pass"
+    assert mean_estimate([0.0] * 20, of=20).high == 0
 
 
 def test_the_boundary_rows_are_those_clearly_lifted() -> None:

@@ -20,6 +20,7 @@ from selfboot.cli import main
 from selfboot.cli_bootstrap import limit
 from selfboot.cli_diagnose import seconds
 from selfboot.diagnose import measure as measuring
+from selfboot.diagnose.family import MEMBERS
 from selfboot.diagnose.measure import Diagnosis, Plan, boundary_table, default_benchmark, diagnose, family, part, price
 from selfboot.diagnose.models import OpenLab, find_model, shape_of
 from selfboot.diagnose.text import left_out_table, page, summary
@@ -184,7 +185,11 @@ def test_the_boundary_table_is_the_registrys() -> None:
 
 def test_the_family_was_measured_and_predicts_itself() -> None:
     points = family()
-    assert {"organism-0", "qwen3"} <= {point.name for point in points}
+    assert {point.name for point in points} == set(MEMBERS)
+    headroom = {point.name: point.features[0] for point in points}
+    lift = {point.name: point.lift for point in points}
+    assert lift["floor"] == lift["tidy"] == 0 < lift["organism-0"]
+    assert headroom["tidy"] < headroom["qwen3"] < headroom["organism-0"]
     text = left_out_table()
     assert all(point.name in text for point in points)
     assert text.count("mean absolute error") == 2
