@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import functools
+
 import pytest
 
 from selfboot.errors import UnavailableError
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "vllm: needs an interpreter that has vLLM (SELFBOOT_VLLM_PYTHON)")
+@functools.cache
+def missing() -> str:
+    """Why no vLLM can be run here, or nothing."""
+    from selfboot.sampling.vllm import probe
+
+    try:
+        probe()
+    except UnavailableError as error:
+        return str(error)
+    return ""
 
 
-@pytest.fixture(autouse=True)
-def _vllm_is_there(request: pytest.FixtureRequest) -> None:
-    if request.node.get_closest_marker("vllm"):
-        from selfboot.sampling.vllm import probe
-
-        try:
-            probe()
-        except UnavailableError as error:
-            pytest.skip(f"not run: {error}")
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip before any fixture is made."""
+    if item.get_closest_marker("vllm") and missing():
+        pytest.skip(f"not run: {missing()}")
