@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     for mark in ("mini: the organism's scale", "paper: the paper's scale", "claim(id): the registry entry"):
         config.addinivalue_line("markers", mark)
+    _no_deadlines()
     count = gpu.device_count()
     config.stash[SHARED] = gpu.shared(os.environ, count)
     config.stash[DEVICES] = gpu.confine(os.environ, count)
@@ -75,6 +76,15 @@ def pytest_configure(config: pytest.Config) -> None:
     else:
         os.environ.pop(FRESH_ENV, None)
     config.pluginmanager.register(Table(config), "selfboot-table")
+
+
+def _no_deadlines() -> None:
+    """A property holds or not, however busy the machine is."""
+    with suppress(ImportError):  # only the library's own tests need hypothesis
+        from hypothesis import settings
+
+        settings.register_profile("selfboot", deadline=None)
+        settings.load_profile("selfboot")
 
 
 def _report_can_be_written() -> None:

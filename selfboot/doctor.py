@@ -135,9 +135,10 @@ def _gpus(store: Path) -> Iterator[Check]:
 
 
 def _vllm(store: Path) -> Iterator[Check]:
+    from selfboot.engines import vllm_is_known
     from selfboot.sampling.vllm import PYTHON_ENV, interpreter, probe
 
-    if not os.environ.get(PYTHON_ENV) and importlib.util.find_spec("vllm") is None:
+    if not vllm_is_known():
         remedy = f"pip install -e '.[gpu]', or name an interpreter that has it in {PYTHON_ENV}"
         yield Check("vLLM", "paper", False, "none", remedy)
         return

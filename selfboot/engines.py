@@ -149,4 +149,5 @@ def vllm_is_known() -> bool:
     """Is there an interpreter with vLLM: one named in SELFBOOT_VLLM_PYTHON, or this one?"""
     from selfboot.sampling.vllm import PYTHON_ENV
 
-    return bool(os.environ.get(PYTHON_ENV)) or importlib.util.find_spec("vllm") is not None
+    ours = importlib.util.find_spec("vllm")  # a mere folder of that name on the path has no origin
+    return bool(os.environ.get(PYTHON_ENV)) or (ours is not None and ours.origin is not None)
