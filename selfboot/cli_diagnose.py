@@ -40,6 +40,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     parser.add_argument("--tasks", type=int, default=0, help="score so many tasks, drawn at random (default: all)")
     parser.add_argument("--budget", default="", metavar="TIME", help="as many tasks as fit, e.g. 10m")
     parser.add_argument("--samples", type=int, default=8, help="samples a task for pass@8 (default: %(default)s)")
+    parser.add_argument("--sampled", type=int, default=0, help="on so many of the tasks (default: all scored ones)")
     parser.add_argument("--rounds", type=int, default=2, help="rounds of 16 problems to harvest (default: %(default)s)")
     parser.add_argument("--gpu", nargs="+", default=["h100", "rtx-6000-ada"], metavar="NAME", help="GPUs to price")
     parser.add_argument("--json", type=Path, default=None, metavar="OUT", help="write everything as JSON")
@@ -69,8 +70,16 @@ def run(args: argparse.Namespace) -> int:
     from selfboot.diagnose.text import page, summary
     from selfboot.store import RunStore, write_atomic
 
-    plan = Plan(args.benchmark, args.tasks, args.samples, args.rounds, seed=args.seed, seconds=seconds(args.budget),
-                gpus=tuple(args.gpu))  # fmt: skip
+    plan = Plan(
+        benchmark=args.benchmark,
+        tasks=args.tasks,
+        samples=args.samples,
+        sampled=args.sampled,
+        rounds=args.rounds,
+        seed=args.seed,
+        seconds=seconds(args.budget),
+        gpus=tuple(args.gpu),
+    )
     with OpenLab(RunStore(args.store), device=args.device, weights=args.weights, progress=RichProgress()) as lab:
         found = diagnose(lab, args.model, plan)
     if args.json:

@@ -62,9 +62,7 @@ def _scores(found: Diagnosis) -> list[str]:
     for one in found.readings:
         lines.append(f"  {NAMES[one.format]:<26}{one.solved:>4} of {one.n}   {_percent(one.share)}")
     if found.samples:
-        lines.append(
-            f"  {f'chat, pass@{min(8, found.samples)}, T=0.8':<26}{'':>4}    {'':<3}   {_percent(found.passk)}"
-        )
+        lines.append(f"  {f'chat, pass@{min(8, found.samples)}, T=0.8':<26}{'':>4}    {'':<3}  {_percent(found.passk)}")
     return lines
 
 

@@ -333,3 +333,17 @@ def test_three_kills_change_nothing(tmp_path: Path) -> None:
 def test_estimates_scale_and_clip() -> None:
     assert Estimate(0.5, 0.25, 2).scaled(4) == Estimate(2, 1, 8)
     assert Estimate(0.5, -1, 2).clipped(0, 1) == Estimate(0.5, 0, 1)
+
+
+def test_the_command_line_passes_every_option_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    seen: list[Plan] = []
+
+    def note(lab: OpenLab, model: str, plan: Plan) -> Diagnosis:
+        seen.append(plan)
+        raise DataError("far enough")
+
+    monkeypatch.setattr(measuring, "diagnose", note)
+    words = "diagnose organism-0 --benchmark minieval --tasks 3 --samples 4 --sampled 5 --rounds 6 --seed 9 --budget 2m"
+    assert main([*words.split(), "--gpu", "l40s", "--store", str(tmp_path)]) == 2
+    expected = Plan("minieval", tasks=3, samples=4, sampled=5, rounds=6, seed=9, seconds=120, gpus=("l40s",))
+    assert seen == [expected]
