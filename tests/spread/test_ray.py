@@ -71,7 +71,7 @@ def test_soak_with_random_kills_ends_with_the_same_hashes(cluster: Any, tmp_path
     draw = random.Random(7)
 
     def kill() -> None:
-        while not stop.wait(draw.uniform(4, 8)) and len(kills) < 3:
+        while not stop.wait(draw.uniform(0.5, 1.5)) and len(kills) < 3:
             workers = [p for p in psutil.process_iter(["cmdline"]) if "ray::do" in " ".join(p.info["cmdline"] or [])]
             if workers:
                 victim = draw.choice(workers)
@@ -82,7 +82,7 @@ def test_soak_with_random_kills_ends_with_the_same_hashes(cluster: Any, tmp_path
     killer.start()
     began = time.perf_counter()
     try:
-        found = fill(small_jobs((1, 2, 3)), site, pool)
+        found = fill(small_jobs((1, 2, 3, 4)), site, pool)
     finally:
         stop.set()
         killer.join()
@@ -91,7 +91,7 @@ def test_soak_with_random_kills_ends_with_the_same_hashes(cluster: Any, tmp_path
     check(found)
     quiet = Site(tmp_path / "quiet")
     local = Processes(quiet, 1)
-    check(fill(small_jobs((1, 2, 3)), quiet, local))
+    check(fill(small_jobs((1, 2, 3, 4)), quiet, local))
     local.close()
     assert kills
     assert contents(site.root) == contents(quiet.root)

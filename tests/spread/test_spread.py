@@ -277,7 +277,7 @@ def test_longest_first_is_never_far_from_the_best() -> None:
 
 
 def test_more_gpus_never_take_longer_and_cost_the_same() -> None:
-    rows = programme("", "", gpu("h100"), [2, 8, 64])
+    rows = programme("", "recipe-7b", gpu("h100"), [2, 8, 64])
     assert rows[0].hours >= rows[1].hours >= rows[2].hours > 0
     assert len({row.usd for row in rows}) == 1
     assert all(0 < row.share <= 1 for row in rows)
