@@ -72,7 +72,8 @@ def test_soak_with_random_kills_ends_with_the_same_hashes(cluster: Any, tmp_path
 
     def kill() -> None:
         while not stop.wait(draw.uniform(0.5, 1.5)) and len(kills) < 3:
-            workers = [p for p in psutil.process_iter(["cmdline"]) if "ray::do" in " ".join(p.info["cmdline"] or [])]
+            lines = {p: " ".join(p.info["cmdline"] or []) for p in psutil.process_iter(["cmdline"])}
+            workers = [p for p, line in lines.items() if line.startswith(("ray::evaluate", "ray::train"))]
             if workers:
                 victim = draw.choice(workers)
                 kills.append(victim.pid)
