@@ -187,11 +187,15 @@ def _runnable(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
         return
     from selfboot.availability import missing
+    from selfboot.calibration import lacking
 
+    uncalibrated = None
     case.weights = config.getoption("--weights")
     if case.scale == "mini":
-        case.settings = replace(case.settings, model=f"organism-{config.getoption('--organism')}")
-    if reason := missing(case.settings, case.scale, case.weights):
+        if case.settings.model == "organism-0":
+            case.settings = replace(case.settings, model=f"organism-{config.getoption('--organism')}")
+        uncalibrated = lacking(case.claim.id, case.settings)
+    if reason := uncalibrated or missing(case.settings, case.scale, case.weights):
         request.node.user_properties.append((CASE_PROPERTY, f"{case.claim.id}[{case.id}]"))
         pytest.skip(f"not run: {reason}")
     with _turn(config, case.scale):

@@ -13,11 +13,6 @@ def test_wrong_stop_strings_make_the_base_model_look_worse(lab: Lab, case: Case)
     case.check(lab)
 
 
-@cases("harvest-nf4")
-def test_a_model_in_four_bits_still_mines_pairs(lab: Lab, case: Case) -> None:
-    case.check(lab)
-
-
 @cases("determinism", by_seed=True)
 def test_a_fixed_seed_fixes_tokens_and_weights(lab: Lab, second_lab: Lab, case: Case) -> None:
     """Sampled tokens and a trained adapter, made twice in two stores that know nothing of each other."""

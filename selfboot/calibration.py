@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from selfboot.analysis.bands import Band, baseline_band, calibrated_band
+from selfboot.analysis.bands import CALIBRATION_SEEDS, Band, baseline_band, calibrated_band
+from selfboot.claims import Settings
 from selfboot.errors import DataError
 from selfboot.lab import MINING_CODE, SAMPLING_CODE, TRAINING_CODE
 from selfboot.paths import DATA
@@ -66,6 +67,20 @@ class Calibration:
         """The figure of a measure that has no seed (a greedy baseline)."""
         (value,) = self.values(measure)
         return value
+
+
+def lacking(claim: str, settings: Settings) -> str | None:
+    """Why a claim has no band at mini scale yet, with the remedy; None when it has one."""
+    if not settings.protocol:
+        return None
+    remedy = f"`selfboot calibrate {settings.model} --only {claim}`"
+    if not path_of(settings.model).exists():
+        return f"{settings.model} is not calibrated; {remedy}"
+    known = {name: v for name, v in calibration(settings.model).measures.items() if name.startswith(f"{claim}/")}
+    seeds = [len(values) for values in known.values() if set(values) != {"0"}]
+    if not known or min(seeds, default=CALIBRATION_SEEDS) < CALIBRATION_SEEDS:
+        return f"calibrated over {min(seeds, default=0)} seeds, {CALIBRATION_SEEDS} are needed; {remedy}"
+    return None
 
 
 def path_of(model: str) -> Path:

@@ -20,7 +20,7 @@ from scipy import stats
 from selfboot.errors import DataError
 
 PRIOR_DF = 4  # weight of the binomial variance against measured seed variances
-CALIBRATION_SEEDS = 20
+CALIBRATION_SEEDS = 15  # fewer give no band; twenty and more are wanted (the t quantile pays for the difference)
 BandSource = Literal["published", "calibrated", "stated"]
 
 
@@ -165,7 +165,7 @@ def difference_band(published: float, discordant: int, n: int) -> Band:
 def calibrated_band(
     sample: Sequence[float], fresh: int = 1, level: float = 0.99, limits: tuple[float, float] | None = None
 ) -> Band:
-    """Prediction interval for the mean of ``fresh`` seeds from a calibration sample of at least 20 seeds' values.
+    """Prediction interval for the mean of ``fresh`` seeds from a calibration sample of at least 15 seeds' values.
 
     mean ± t·s·√(1/k + 1/fresh), k − 1 degrees of freedom, the measured spread alone. Values may be scores or
     differences; ``limits`` clips to the values that exist, such as (0, 164).

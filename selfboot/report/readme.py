@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from selfboot.analysis.bands import CALIBRATION_SEEDS
 from selfboot.calibration import Calibration, calibration, path_of
 from selfboot.claims import Claim, Settings, registry
 from selfboot.errors import DataError
@@ -48,6 +49,8 @@ def _figure(measure: str, known: Calibration) -> str:
     values = known.values(measure)
     if len(values) == 1:
         return f"{values[0]:.0f}"
+    if len(values) < CALIBRATION_SEEDS:
+        return f"{np.mean(values):.0f} ({len(values)} seeds, no band yet)"
     return f"{np.mean(values):.0f} ({span(known.band(measure))})"
 
 
