@@ -32,6 +32,8 @@ def _row(claim: Claim) -> list[str]:
     if settings is None or not path_of(settings.model).exists() or not settings.protocol:
         return [*lead, "", "", claim.title]
     known = calibration(settings.model)
+    if not any(name.startswith(f"{claim.id}/") for name in known.measures):
+        return [*lead, "not calibrated yet", "", claim.title]
     finding = f" **{settings.finding}**" if settings.finding else ""
     return [*lead, _measured(claim.id, settings, known), _direction(claim, settings), claim.title + finding]
 
