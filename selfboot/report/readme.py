@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from selfboot.analysis.bands import CALIBRATION_SEEDS
-from selfboot.calibration import Calibration, calibration, path_of
+from selfboot.calibration import Calibration, calibration, lacking, path_of
 from selfboot.claims import Claim, Settings, registry
 from selfboot.errors import DataError
 from selfboot.judge import span
@@ -57,7 +57,7 @@ def _figure(measure: str, known: Calibration) -> str:
 
 
 def _direction(claim: Claim, settings: Settings) -> str:
-    if settings.shows is None:
+    if settings.shows is None or lacking(claim.id, settings):
         return ""
     return "agrees" if settings.shows == claim.expects else f"differs: paper {claim.expects}, ours {settings.shows}"
 

@@ -137,7 +137,9 @@ def test_a_claim_that_does_not_fit_says_how_much_it_needs_and_what_would_fit() -
     assert missing_memory(settings, [BIG]) == ""
     small = missing_memory(settings, [replace(BIG, memory_gb=16)])
     assert "qwen2.5-7b needs a GPU with 27 GB, this machine has 1 with at most 16 GB" in small
-    assert small.endswith("claims that fit here: none at paper scale")
+    assert "tts-4b-he" in small.split("fit here:")[1]
+    tiny = missing_memory(settings, [replace(BIG, memory_gb=4)])
+    assert tiny.endswith("claims that fit here: none at paper scale")
     alone = missing_memory(replace(settings, model="qwen2.5-72b", recipe=""), [replace(BIG, memory_gb=141)])
     assert "2 GPUs with" in alone
     assert "recipe-7b" in alone.split("fit here:")[1]
