@@ -161,10 +161,13 @@ class Judge:
             raise DataError(f"data/claims.toml [{self.claim.id}.mini]: a contrast needs `shows` (up, down or none)")
         if shows == "none":
             band = self._difference_band(runs)
-            verdict = policy.baseline(test.difference, band)
-            again = {"second_strike": True} if verdict.failed else {}
-            status = "direction only" if verdict.failed else verdict.status
-            return Verdict(status, verdict.reason, {**details, **verdict.details, **again})
+            inside, text = (
+                band.lower <= test.difference <= band.upper,
+                f"{test.difference:+.1f} tasks, band {span(band)}",
+            )
+            if inside:
+                return Verdict("reproduced", text, details)
+            return Verdict("direction only", f"{text}: outside", {**details, "second_strike": True})
         p = test.up if shows == "up" else test.down
         text = f"{test.difference:+.1f} tasks, p = {p:.2g} one-sided"
         return Verdict("reproduced" if p <= ALPHA else "not reproduced", text, details)
