@@ -23,7 +23,7 @@ def draw(logits: Tensor, temperature: float, top_p: float, uniform: Tensor) -> T
         return _nucleus(weights, top_p, uniform)
     tokens = greedy(logits)
     top = weights.gather(-1, tokens[:, None]).squeeze(-1)
-    unsure = (top < int(max(top_p, 0.5) * ONE)).nonzero().squeeze(-1)  # elsewhere one token is the whole nucleus
+    unsure = (top <= int(max(top_p, 0.5) * ONE)).nonzero().squeeze(-1)  # elsewhere one token is the whole nucleus
     tokens[unsure] = _nucleus(weights[unsure], top_p, uniform[unsure])
     return tokens
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -39,6 +39,7 @@ def plain(logits: Any, temperature: float, top_p: float, uniform: float) -> int:
     raise AssertionError("the CDF does not reach its total")
 
 
+@example(np.zeros((1, 2), np.float32), 1.0, 0.5, 0.5)  # two halves: each reaches top_p, so both are the nucleus
 @given(LOGITS, st.floats(0.2, 2), st.floats(0.05, 1), st.floats(0, 1, exclude_max=True))
 @settings(deadline=None)
 def test_draw_is_the_inverse_cdf_of_the_nucleus(logits: Any, temperature: float, top_p: float, uniform: float) -> None:
