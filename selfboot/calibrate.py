@@ -4,8 +4,9 @@
     selfboot calibrate organism-0 --seeds 30 --device cuda --jobs 12 --rows 1024
 
 Every figure goes through the same protocols as the claims; calibration seeds start at 1000, so that the published seeds
-7, 13 and 42 stay fresh. What is measured already is read from the run store. A member of the family that no claim names
-(organisms 1 and 2) is measured by the claims of organism 0.
+7, 13 and 42 stay fresh. Seeds that the file has for the same settings are kept, wherever they were measured, so several
+machines can share the work; what was interrupted is read from the run store. A member of the family that no claim
+names (organisms 1 and 2) is measured by the claims of organism 0.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from selfboot.calibration import CODE, path_of
+from selfboot.calibration import CODE, Calibration, calibration, fingerprint, path_of
 from selfboot.claims import Settings, registry
 from selfboot.errors import DataError, SelfbootError
 from selfboot.lab import Lab, machine
@@ -69,15 +70,28 @@ def flips(how: How, model: str) -> int:
 
 
 def calibrate(
-    models: Sequence[str], seeds: int, how: How, only: Sequence[str], progress: Progress, command: str
+    models: Sequence[str],
+    seeds: int,
+    how: How,
+    only: Sequence[str],
+    progress: Progress,
+    command: str,
+    again: bool = False,
 ) -> list[Path]:
-    """Measure and write data/calibration/<model>.json for each model; returns their paths.
+    """Measure and write data/calibration/<model>.json for each model, up to ``seeds`` a claim; returns their paths.
 
-    ``only``: these claims, what is known of others is kept. Files are written every ``SAVE_S`` seconds with what there
-    is. A unit that cannot run costs the others nothing; all of them are named in the SelfbootError at the end.
+    ``only``: these claims; ``again``: also the seeds that the file has. Files are written every ``SAVE_S`` seconds with
+    what there is. A unit that cannot run costs the others nothing; all are named in the SelfbootError at the end.
     """
-    tables = {model: _Table(model, only, how.device, command) for model in models}
-    units = [(claim, model, FIRST_SEED + i) for i in range(seeds) for model in models for claim in tables[model].claims]
+    tables = {model: _Table(model, only, how.device, command, again) for model in models}
+    wanted = [FIRST_SEED + i for i in range(seeds)]
+    units = [
+        (claim, model, seed)
+        for seed in wanted
+        for model in models
+        for claim in tables[model].claims
+        if not tables[model].has(claim, seed)
+    ]
     failed: dict[str, str] = {}
     saved = time.monotonic()
     for done, ((claim, model, seed), run) in enumerate(_all(units, how), 1):
@@ -100,29 +114,55 @@ def calibrate(
 
 
 class _Table:
-    """One model's figures in the making."""
+    """One model's figures in the making: what its file has for the same settings, and what is measured now."""
 
-    def __init__(self, model: str, only: Sequence[str], device: str, command: str) -> None:
+    def __init__(self, model: str, only: Sequence[str], device: str, command: str, again: bool) -> None:
         wanted = calibrated_claims(model)
         self.model = model
         self.claims = [name for name in wanted if name in only or not only]
         if not self.claims:
             known = ", ".join(wanted) or "none"
             raise DataError(f"no claim of {list(only) or 'the registry'} measures {model}; these do: {known}")
-        self.figures = _previous(model) if only else {}
-        self.figures = {name: v for name, v in self.figures.items() if name.split("/")[0] not in self.claims}
-        self.provenance = _provenance(device, command)
+        self.settings = {name: fingerprint(settings) for name, settings in wanted.items()}
+        before = calibration(model) if path_of(model).exists() else Calibration(model, {}, {}, [])
+        redo = set(self.claims) if again else set[str]()
+        self.figures = {
+            name: dict(values)
+            for name, values in before.measures.items()
+            if (claim := name.split("/")[0]) == "flips"
+            or (claim not in redo and before.settings.get(claim) == self.settings.get(claim))
+        }
+        self.earlier = before.provenance
+        self.now = _provenance(device, command)
+        self.measured: dict[str, list[int]] = {}
+
+    def has(self, claim: str, seed: int) -> bool:
+        """Is this seed known, or does the claim have figures without a seed only?"""
+        values = [figures for name, figures in self.figures.items() if name.startswith(f"{claim}/")]
+        seeded = [figures for figures in values if set(figures) != {"0"}]
+        return bool(values) and all(str(seed) in figures for figures in seeded)
 
     def add(self, claim: str, seed: int, run: Run) -> None:
         for figure, value in run.figures.items():
             self.figures.setdefault(f"{claim}/{figure}", {})["0" if figure in run.greedy else str(seed)] = value
+        self.measured.setdefault(claim, []).append(seed)
+
+    def content(self) -> dict[str, Any]:
+        claims = {name.split("/")[0] for name in self.figures}
+        now = [{**self.now, "seeds": {claim: sorted(seeds) for claim, seeds in self.measured.items()}}]
+        return {
+            "model": self.model,
+            "settings": {name: mark for name, mark in self.settings.items() if name in claims},
+            "measures": self.figures,
+            "provenance": [*self.earlier, *(now if self.measured else [])],
+        }
 
 
 def _save(tables: dict[str, _Table]) -> list[Path]:
     for model, table in tables.items():
         path_of(model).parent.mkdir(parents=True, exist_ok=True)
-        content = {"model": model, "measures": table.figures, "provenance": table.provenance}
-        write_atomic(path_of(model), json.dumps(content, indent=1, sort_keys=True) + "\n")
+        write_atomic(path_of(model), json.dumps(table.content(), indent=1, sort_keys=True) + "\n")
+    calibration.cache_clear()
     return [path_of(model) for model in tables]
 
 
@@ -162,11 +202,6 @@ def _unit(unit: Unit, how: How) -> tuple[Unit, Run | str]:
     except Exception as error:  # hours of other units must not be lost for one
         return unit, f"{type(error).__name__}: {error}"
     return unit, replace(run, evidence={})
-
-
-def _previous(model: str) -> dict[str, Any]:
-    path = path_of(model)
-    return dict(json.loads(path.read_text(encoding="utf-8"))["measures"]) if path.exists() else {}
 
 
 def _provenance(device: str, command: str) -> dict[str, Any]:

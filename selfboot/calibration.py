@@ -1,7 +1,8 @@
 """Calibrated bands at mini scale: what OUR organism does over many seeds, and the interval for a fresh one (bands.md).
 
-data/calibration/<model>.json holds the raw figure of every seed with versions, machine, date and the hash of the code
-they came from. Bands are computed from those figures when asked for; none is typed in.
+data/calibration/<model>.json holds the raw figure of every seed; each claim's settings as a hash, so that a band never
+outlives a change of what it measures; and for every call that added seeds its versions, machine, date and the hash of
+the code. Bands are computed from those figures when asked for; none is typed in.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from selfboot.analysis.bands import CALIBRATION_SEEDS, Band, baseline_band, calibrated_band
-from selfboot.claims import Settings
+from selfboot.claims import Settings, recipes
 from selfboot.errors import DataError
 from selfboot.lab import MINING_CODE, SAMPLING_CODE, TRAINING_CODE
+from selfboot.pairs import pairs_path
 from selfboot.paths import DATA
+from selfboot.store import code_hash, digest
 
 CODE = (
     *SAMPLING_CODE,
@@ -33,11 +36,18 @@ CODE = (
 
 @dataclass(frozen=True)
 class Calibration:
-    """The figures of one model: ``measures["claim/figure"]`` maps a seed (as text) to its value, in tasks or items."""
+    """The figures of one model: ``measures["claim/figure"]`` maps a seed (as text) to its value, in tasks or items;
+    ``settings``: each claim's fingerprint when it was measured."""
 
     model: str
     measures: dict[str, dict[str, float]]
-    provenance: dict[str, Any]
+    settings: dict[str, str]
+    provenance: list[dict[str, Any]]
+
+    @property
+    def outdated(self) -> set[str]:
+        """Hashes of the code that measured some of the figures and is no longer this code."""
+        return {str(call["code"]) for call in self.provenance} - {code_hash(*CODE)}
 
     def values(self, measure: str) -> list[float]:
         """The figures of one measure, in seed order."""
@@ -76,11 +86,28 @@ def lacking(claim: str, settings: Settings) -> str | None:
     remedy = f"`selfboot calibrate {settings.model} --only {claim}`"
     if not path_of(settings.model).exists():
         return f"{settings.model} is not calibrated; {remedy}"
-    known = {name: v for name, v in calibration(settings.model).measures.items() if name.startswith(f"{claim}/")}
+    table = calibration(settings.model)
+    if claim in table.settings and table.settings[claim] != fingerprint(settings):
+        return f"calibrated with other settings than data/claims.toml has now; {remedy}"
+    known = {name: v for name, v in table.measures.items() if name.startswith(f"{claim}/")}
     seeds = [len(values) for values in known.values() if set(values) != {"0"}]
     if not known or min(seeds, default=CALIBRATION_SEEDS) < CALIBRATION_SEEDS:
         return f"calibrated over {min(seeds, default=0)} seeds, {CALIBRATION_SEEDS} are needed; {remedy}"
     return None
+
+
+DETERMINING = ("model", "benchmark", "protocol", "options", "format", "count", "counts", "arms", "wrong_stop")
+
+
+def fingerprint(settings: Settings) -> str:
+    """Hash of what a claim's figures depend on: its settings, its recipe's values, its pairs' content."""
+    parts: dict[str, Any] = {name: getattr(settings, name) for name in DETERMINING}
+    parts["options"] = dict(settings.options)
+    parts["recipe"] = recipes().get(settings.recipe)
+    names = settings.arms if settings.protocol == "grid" and settings.arms else (settings.pairs,)
+    files = [pairs_path(settings.model, name) for name in names if name]
+    parts["pairs"] = [digest(path.read_text(encoding="utf-8")) if path.exists() else None for path in files]
+    return digest(parts)[:16]
 
 
 def path_of(model: str) -> Path:
@@ -94,7 +121,7 @@ def calibration(model: str) -> Calibration:
     path = path_of(model)
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
-        return Calibration(model, table["measures"], table["provenance"])
+        return Calibration(model, table["measures"], table["settings"], table["provenance"])
     except FileNotFoundError:
         raise DataError(f"{path}: {model} is not calibrated; run `selfboot calibrate {model}`") from None
     except (ValueError, KeyError) as error:

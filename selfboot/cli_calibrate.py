@@ -31,6 +31,7 @@ def add_parser(commands: Any) -> None:
     calibrate.add_argument("--jobs", type=int, default=1, help="processes side by side (default: %(default)s)")
     calibrate.add_argument("--rows", type=int, default=0, help="the sampler's batch size (default: its own)")
     calibrate.add_argument("--only", nargs="*", metavar="CLAIM", help="only these; the others are kept as they are")
+    calibrate.add_argument("--again", action="store_true", help="measure also the seeds that the file has")
     calibrate.set_defaults(run=run)
 
 
@@ -39,6 +40,6 @@ def run(args: argparse.Namespace) -> int:
     from selfboot.calibrate import How, calibrate
 
     command, how = "selfboot " + shlex.join(args.words), How(args.store, args.device, args.jobs, args.rows)
-    for path in calibrate(args.models, args.seeds, how, args.only or [], RichProgress(), command):
+    for path in calibrate(args.models, args.seeds, how, args.only or [], RichProgress(), command, args.again):
         print(f"calibration -> {path}")
     return 0
