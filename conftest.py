@@ -39,6 +39,17 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "default": "trained",
         "help": "random: every claim on a randomly initialised twin; positive claims must come out not reproduced",
     },
+    "stand-in": {
+        "default": "",
+        "metavar": "MODEL",
+        "help": "another model in the place of each claim's own, judged by the claim's bands: what must fail does it?",
+    },
+    "tokens": {
+        "type": int,
+        "default": None,
+        "metavar": "N",
+        "help": "with random weights or a stand-in: no completion longer than this, for a quick answer",
+    },
     "organism": {"choices": ["0", "1", "2"], "default": "0", "help": "which pre-training seed of the organism"},
     "isolation": {
         "default": "auto",
@@ -69,6 +80,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[DEVICES] = gpu.confine(os.environ, count)
     if hasattr(config, "workerinput"):
         return
+    if config.getoption("--tokens") and not _rehearsal(config):
+        raise pytest.UsageError("--tokens is for rehearsals: add --weights random or --stand-in MODEL")
     if config.getoption("--report"):
         _report_can_be_written()
     if config.getoption("--fresh"):
@@ -94,6 +107,12 @@ def _report_can_be_written() -> None:
         raise pytest.UsageError(f"--report needs {' and '.join(missing)}: pip install -e '.[report]'")
 
 
+def _rehearsal(config: pytest.Config) -> str:
+    """What is not the claims' own model in this session; "" when all of it is."""
+    stand_in, weights = config.getoption("--stand-in"), config.getoption("--weights")
+    return f"stand-in-{stand_in}" if stand_in else weights if weights != "trained" else ""
+
+
 def store_root(config: pytest.Config) -> Path:
     """The run store of this session: --store, else SELFBOOT_STORE, else .selfboot/store of the checkout."""
     chosen = config.getoption("--store") or os.environ.get("SELFBOOT_STORE")
@@ -112,6 +131,7 @@ def make_lab(config: pytest.Config, root: Path) -> Any:
         engine=config.getoption("--engine"),
         weights=config.getoption("--weights"),
         isolation=config.getoption("--isolation"),
+        tokens=config.getoption("--tokens"),
         graders=max(1, (os.cpu_count() or 1) // share),
         progress=ProgressFolder(store_root(config) / "progress"),
     )
@@ -190,12 +210,12 @@ def _runnable(request: pytest.FixtureRequest) -> Iterator[None]:
     from selfboot.calibration import lacking
 
     uncalibrated = None
-    case.weights = config.getoption("--weights")
+    case.weights, case.stand_in = _rehearsal(config) or "trained", config.getoption("--stand-in")
     if case.scale == "mini":
         if case.settings.model == "organism-0":
             case.settings = replace(case.settings, model=f"organism-{config.getoption('--organism')}")
         uncalibrated = lacking(case.claim.id, case.settings)
-    if reason := uncalibrated or missing(case.settings, case.scale, case.weights):
+    if reason := uncalibrated or missing(case.settings, case.scale, config.getoption("--weights")):
         request.node.user_properties.append((CASE_PROPERTY, f"{case.claim.id}[{case.id}]"))
         pytest.skip(f"not run: {reason}")
     with _turn(config, case.scale):
@@ -249,9 +269,8 @@ class Table:
         if self.results:
             from selfboot.report.terminal import render
 
-            weights = self.config.getoption("--weights")
-            rehearsal = f"claims, on {weights} weights: no reproduction"
-            terminalreporter.section("claims" if weights == "trained" else rehearsal)
+            rehearsal = _rehearsal(self.config)
+            terminalreporter.section(f"claims, {rehearsal}: no reproduction" if rehearsal else "claims")
             terminalreporter.write(render(self.results))
         self._write_report(terminalreporter)
 

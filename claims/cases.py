@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -29,7 +29,8 @@ class Case:
     scale: Scale
     settings: Settings
     seed: int = 0
-    weights: str = "trained"
+    weights: str = "trained"  # else what kind of rehearsal this is
+    stand_in: str = ""  # a model that runs in the place of the claim's own
     results: list[Result] = field(default_factory=list)
 
     @property
@@ -47,14 +48,23 @@ class Case:
     def runs(self, lab: Lab, fresh: int = 0) -> list[Run]:
         """One run of the claim's protocol for each seed of this case; ``fresh``: other seeds, the so-many-th set."""
         seeds = (self.seed,) if self.seed else self.settings.seeds or (0,)
-        return [run_protocol(lab, self.settings, seed + FRESH * fresh) for seed in seeds]
+        return [run_protocol(lab, self.runnable, seed + FRESH * fresh) for seed in seeds]
+
+    @property
+    def runnable(self) -> Settings:
+        """The settings as they are run: with the stand-in, if there is one, and the pairs of the claim's own model."""
+        if not self.stand_in:
+            return self.settings
+        own = self.settings.pairs and f"{self.model}/{self.settings.pairs}"
+        return replace(self.settings, model=self.stand_in, pairs=own)
 
     def check(self, lab: Lab, more: More | None = None) -> list[Run]:
         """Run, judge every figure, the contrast and what ``more`` makes of the runs, and ``expect`` them; what lies
-        outside its band is tried again once, with fresh seeds."""
+        outside its band is tried again once, with fresh seeds, unless another part has settled it."""
         runs = self.runs(lab)
         parts = {**(more(runs) if more else {}), **self.judge.parts(runs)}
-        if any(part.wants_second_strike for part in parts.values()):
+        lost = any(part.verdict.status == "not reproduced" for part in parts.values())
+        if not lost and any(part.wants_second_strike for part in parts.values()):
             again = self.runs(lab, fresh=1)
             parts = second_strike(parts, {**(more(again) if more else {}), **self.judge.parts(again)})
         self.expect(parts, self.evidence(runs))

@@ -160,7 +160,8 @@ class Lab:
 
     ``weights="random"`` puts the random twin in every model's place: the proof that positive claims can fail.
     ``engine`` draws completions (engines.py), on ``device`` what is not of the paper's scale. ``isolation`` is the
-    grader's level, ``graders`` its processes, ``rows`` the transformers sampler's batch size (None: default).
+    grader's level, ``graders`` its processes, ``rows`` the transformers sampler's batch size (None: default);
+    ``tokens`` caps every completion, for rehearsals whose only question is whether anything passes.
     Models, engines and the grader's workers start when first needed; ``close`` ends them.
     """
 
@@ -174,9 +175,11 @@ class Lab:
         isolation: str = "auto",
         graders: int | None = None,
         rows: int | None = None,
+        tokens: int | None = None,
         progress: Progress | None = None,
     ) -> None:
         self.store, self.weights, self.isolation, self.graders = store, weights, isolation, graders
+        self.tokens = tokens
         self.engines = Engines(engine, device, rows)
         self.progress: Progress = progress or Silent()
         self._grader: CodeGrader | None = None
@@ -259,6 +262,8 @@ class Lab:
     ) -> Samples:
         """``sampling.n`` completions for each rendered prompt; ``seeds`` (one a prompt) only matter when T > 0."""
         seeds = list(seeds or [0] * len(prompts))
+        if self.tokens:
+            sampling = replace(sampling, max_new_tokens=min(self.tokens, sampling.max_new_tokens))
         key = {
             **self._model_key(model, adapter),
             "prompts": digest(list(prompts)),

@@ -37,7 +37,7 @@ class Result:
     verdict: str
     direction: str
     reason: str
-    weights: str = "trained"  # "random": a rehearsal, never a reproduction
+    weights: str = "trained"  # else ("random", "stand-in-…") a rehearsal, never a reproduction
     seconds: float = 0.0
     details: dict[str, float | int | str | bool | None] | None = None
     evidence: tuple[Evidence, ...] = ()
@@ -70,7 +70,7 @@ def from_json(text: str) -> Result:
 
 
 def save(folder: Path, results: Iterable[Result]) -> None:
-    """Write each result to its own file in ``folder`` (rehearsals on random weights beside, not over, real ones)."""
+    """Write each result to its own file in ``folder`` (rehearsals beside, not over, real ones)."""
     for result in results:
         folder.mkdir(parents=True, exist_ok=True)
         mark = "" if result.weights == "trained" else f".{result.weights}"

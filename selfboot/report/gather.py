@@ -3,7 +3,7 @@
 Evidence is read by its label, as the claims write it: "base", "trained", "40 pairs, seed 7", "house, seed 13". What
 stands before ", seed N" is the group; a test with one seed a case ("mini-7") gives its seed by the case's name.
 "base, tolerant" and "base, raw" are other readings of the untrained model, "<group>, tolerant" of a trained one.
-Results on random weights are rehearsals: kept apart, in no count and no figure.
+Results on random weights or a stand-in are rehearsals: kept apart, in no count and no figure.
 """
 
 from __future__ import annotations

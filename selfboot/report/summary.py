@@ -41,7 +41,7 @@ def lede(gathered: Gathered) -> list[str]:
     if "mini" in scales:
         said.append(AT_MINI)
     if gathered.rehearsals:
-        said.append(f"Apart, and in no count: {_plural(len(gathered.rehearsals), 'rehearsal')} on random weights.")
+        said.append(f"Apart, and in no count: {_plural(len(gathered.rehearsals), 'rehearsal')}, on other weights.")
     if gathered.not_run:
         said.append(f"Not run: {_plural(len(gathered.not_run), 'claim')}, at one scale or the other.")
     return said

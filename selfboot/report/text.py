@@ -31,7 +31,12 @@ def markdown(gathered: Gathered, figures: Sequence[FigureView]) -> str:
     """The whole report as Markdown, samples aside."""
     lines = ["# selfboot report", "", *lede(gathered), "", *_table(gathered.cases), ""]
     if gathered.rehearsals:
-        lines += ["## Rehearsals on random weights: never reproductions", "", *_table(gathered.rehearsals), ""]
+        lines += [
+            "## Rehearsals on other weights: never reproductions",
+            "",
+            *_table(gathered.rehearsals),
+            "",
+        ]
     lines += ["## Why", "", *(line for case in gathered.cases for line in _why(case)), ""]
     lines += [*_lifts(gathered)]
     for figure in figures:

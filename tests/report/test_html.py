@@ -134,8 +134,8 @@ def test_every_case_has_a_card_and_samples_in_reach(page: Path, lab: Any) -> Non
 def test_rehearsals_are_marked_and_kept_out_of_the_count(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert "4 of 7 cases reproduced, 1 direction only, 1 not reproduced, 1 inconclusive." in text
-    assert "rehearsal on random weights: no reproduction" in text
-    assert text.index("Rehearsals on random weights") > text.index("Paper and measured")
+    assert "rehearsal (random weights): no reproduction" in text
+    assert text.index("The same tests on random weights") > text.index("Paper and measured")
 
 
 def test_markup_in_a_reason_is_text(page: Path) -> None:
