@@ -12,8 +12,11 @@ import pytest
 
 from selfboot.calibration import lacking, path_of
 from selfboot.claims import registry
+from selfboot.lab import Lab
+from selfboot.mining.bootstrap import BootstrapMiner
 from selfboot.paths import ROOT
 from selfboot.results import Result, load
+from selfboot.store import RunStore
 
 calibrated = pytest.mark.skipif(not path_of("organism-0").exists(), reason="organism-0 is not calibrated")
 
@@ -52,6 +55,18 @@ def test_a_rehearsal_is_marked_as_one(rehearsal: tuple[list[Result], str, Path])
     twin = json.loads((report / "report.json").read_text(encoding="utf-8"))
     assert twin["results"] == []
     assert len(twin["rehearsals"]) == len(results)
+
+
+@pytest.mark.slow
+def test_with_another_problems_tests_the_organism_mines_nothing(tmp_path: Path) -> None:
+    """The same problems and seed, each with its own tests and each with another one's."""
+    with Lab(RunStore(tmp_path)) as lab:
+        miners = [
+            BootstrapMiner(steps=2, problems=8, repairs=False, shuffle_tests=shuffled) for shuffled in (False, True)
+        ]
+        own, others = (lab.mine("organism-0", miner, seed=7).items for miner in miners)
+    assert len(own) > 0
+    assert len(others) == 0
 
 
 def test_what_a_machine_lacks_is_said_and_a_missing_report_too(tmp_path: Path) -> None:
