@@ -18,6 +18,8 @@ examples:
   selfboot diagnose ./my-model --tasks 60 --json d.json      a folder; 60 tasks drawn at random
   selfboot diagnose model.gguf --budget 10m                  as many tasks as fit into ten minutes
   selfboot diagnose Qwen/Qwen2.5-7B --device cuda --html d.html
+  selfboot diagnose --errors                                 predicted beside measured lifts, leave-one-out
+  selfboot diagnose --family floor --jobs 1                  measure a member of the organism family anew
 
 exit code: 0 diagnosed (whatever the verdict), 2 the model cannot be used
 """
@@ -45,7 +47,14 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     parser.add_argument("--gpu", nargs="+", default=["h100", "rtx-6000-ada"], metavar="NAME", help="GPUs to price")
     parser.add_argument("--json", type=Path, default=None, metavar="OUT", help="write everything as JSON")
     parser.add_argument("--html", type=Path, default=None, metavar="OUT", help="write a page")
-    parser.add_argument("--family", action="store_true", help="measure the organism family anew instead")
+    parser.add_argument(
+        "--family",
+        nargs="*",
+        default=None,
+        metavar="MEMBER",
+        help="measure the organism family (or these) anew",
+    )
+    parser.add_argument("--errors", action="store_true", help="show what predictions are worth: each lift left out")
     parser.add_argument("--jobs", type=int, default=2, help="--family: members side by side (default: %(default)s)")
     parser.set_defaults(run=run)
     return parser
@@ -61,8 +70,13 @@ def seconds(text: str) -> float:
 
 def run(args: argparse.Namespace) -> int:
     """Diagnose, print the summary, write what was asked for."""
-    if args.family:
+    if args.family is not None:
         return _family(args)
+    if args.errors:
+        from selfboot.diagnose.text import left_out_table
+
+        print(left_out_table())
+        return 0
     if not args.model:
         raise DataError("diagnose: name a model (selfboot diagnose --help has examples)")
     from selfboot.diagnose.measure import Plan, diagnose
@@ -91,10 +105,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _family(args: argparse.Namespace) -> int:
-    from selfboot.diagnose.family import measure_family
+    from selfboot.diagnose.family import MEMBERS, measure_family
+    from selfboot.diagnose.measure import family
     from selfboot.diagnose.text import left_out_table
 
-    command = "selfboot " + shlex.join(getattr(args, "words", ["diagnose", "--family"]))
-    path = measure_family(args.store, args.jobs, args.device, command)
+    command = "selfboot " + shlex.join(args.words)
+    path = measure_family(args.store, args.jobs, args.device, command, args.family or MEMBERS)
+    family.cache_clear()
     print(f"{path}\n{left_out_table()}")
     return 0

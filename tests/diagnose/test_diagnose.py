@@ -20,14 +20,15 @@ from selfboot.cli import main
 from selfboot.cli_bootstrap import limit
 from selfboot.cli_diagnose import seconds
 from selfboot.diagnose import measure as measuring
-from selfboot.diagnose.family import MEMBERS
+from selfboot.diagnose.family import MEMBERS, Trial, measure_family, merged
 from selfboot.diagnose.measure import Diagnosis, Plan, boundary_table, default_benchmark, diagnose, family, part, price
 from selfboot.diagnose.models import OpenLab, find_model, shape_of
 from selfboot.diagnose.text import left_out_table, page, summary
 from selfboot.errors import DataError, UnavailableError
+from selfboot.mining.bootstrap import BootstrapMiner
 from selfboot.models.gguf import convert, packaged
 from selfboot.models.tiny import save_model
-from selfboot.paths import FIXTURES
+from selfboot.paths import DATA, FIXTURES
 from selfboot.planning import gpu
 from selfboot.store import RunStore
 
@@ -347,3 +348,55 @@ def test_the_command_line_passes_every_option_on(monkeypatch: pytest.MonkeyPatch
     assert main([*words.split(), "--gpu", "l40s", "--store", str(tmp_path)]) == 2
     expected = Plan("minieval", tasks=3, samples=4, sampled=5, rounds=6, seed=9, seconds=120, gpus=("l40s",))
     assert seen == [expected]
+
+
+# The family
+
+
+def test_a_members_row_takes_its_place_and_says_who_measured_it() -> None:
+    known = {
+        "members": {"organism-0": {"lift": 0.4}, "floor": {"lift": 0.1}},
+        "runs": [{"members": ["organism-0", "floor"], "command": "first"}, {"members": ["floor"], "command": "second"}],
+    }
+    content = merged(known, {"floor": {"lift": 0.0}, "organism-1": {"lift": 0.5}}, {"command": "third"})
+    assert list(content["members"]) == ["organism-0", "organism-1", "floor"]
+    assert content["members"]["floor"] == {"lift": 0.0}
+    assert content["runs"] == [
+        {"members": ["organism-0"], "command": "first"},
+        {"members": ["floor", "organism-1"], "command": "third"},
+    ]
+
+
+def test_a_small_trial_of_a_member_is_put_together_from_what_was_run(
+    lab: OpenLab, found: Diagnosis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The settings of the diagnosis above, so that everything is read: its figures, and no lift where none is mined."""
+    import torch
+
+    monkeypatch.setattr(torch, "set_num_threads", lambda count: None)  # this process has other tests to run
+    trial = Trial(SMALL, BootstrapMiner(steps=1, problems=4), least=1 + found.harvest.pairs)
+    out = tmp_path / "family.json"
+    measure_family(lab.store.root, 1, "cpu", "a test", ("tidy",), trial, out)
+    content = json.loads(out.read_text())
+    row = content["members"]["tidy"]
+    assert row["solved"] == {one.format: one.solved for one in found.readings}
+    assert (row["n"], row["sampled"], row["harvest"]["asked"]) == (8, 4, 4)
+    assert (row["headroom"], row["mined"]) == (found.headroom.value, found.harvest.pairs)
+    assert (row["trained"], row["lift"]) == ([], 0.0)
+    (run,) = content["runs"]
+    assert (run["members"], run["command"], run["trial"]["least"]) == (["tidy"], "a test", trial.least)
+    assert {"date", "machine", "versions", "code"} <= set(run)
+    with pytest.raises(DataError, match=r"unknown member 'dodo'.*organism-0"):
+        measure_family(tmp_path, 1, "cpu", "", ("dodo",))
+
+
+def test_every_member_of_the_file_names_the_run_that_measured_it() -> None:
+    content = json.loads((DATA / "diagnosis" / "family.json").read_text())
+    named = [name for run in content["runs"] for name in run["members"]]
+    assert sorted(named) == sorted(content["members"]) == sorted(MEMBERS)
+    assert all(run["command"].startswith("selfboot diagnose --family") and run["date"] for run in content["runs"])
+
+
+def test_errors_are_shown_without_measuring(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["diagnose", "--errors"]) == 0
+    assert capsys.readouterr().out == left_out_table() + "\n"
