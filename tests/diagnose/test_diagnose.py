@@ -25,12 +25,15 @@ from selfboot.diagnose.measure import Diagnosis, Plan, boundary_table, default_b
 from selfboot.diagnose.models import OpenLab, find_model, shape_of
 from selfboot.diagnose.text import left_out_table, page, summary
 from selfboot.errors import DataError, UnavailableError
+from selfboot.formats.base import code_format
+from selfboot.lab import Adapter
 from selfboot.mining.bootstrap import BootstrapMiner
 from selfboot.models.gguf import convert, packaged
 from selfboot.models.tiny import save_model
 from selfboot.paths import DATA, FIXTURES
 from selfboot.planning import gpu
-from selfboot.store import RunStore
+from selfboot.records import Sampling
+from selfboot.store import Artifact, RunStore, file_sha256
 
 TIDY = str(FIXTURES / "organism" / "family" / "tidy")
 SMALL = Plan(tasks=8, samples=2, sampled=4, rounds=1, problems=4)
@@ -235,7 +238,6 @@ def done(lab: OpenLab, tmp_path_factory: pytest.TempPathFactory) -> tuple[Done, 
 
 def test_a_bootstrap_leaves_an_adapter_that_peft_loads(done: tuple[Done, Path]) -> None:
     from peft import PeftConfig
-    from safetensors.torch import load_file
 
     result, out = done
     assert {"adapter_config.json", "adapter_model.safetensors", "README.md", "pairs.jsonl", "bootstrap.json"} <= {
@@ -243,14 +245,35 @@ def test_a_bootstrap_leaves_an_adapter_that_peft_loads(done: tuple[Done, Path]) 
     }
     config = PeftConfig.from_pretrained(str(out))
     assert (config.r, config.base_model_name_or_path) == (16, "organism-0")
-    assert any("lora_A" in name for name in load_file(out / "adapter_model.safetensors"))
     assert result.after is not None
     assert result.verdict in ("improved", "worse", "no clear change")
 
 
-def test_the_card_states_scores_seed_and_hashes(done: tuple[Done, Path]) -> None:
-    from selfboot.store import file_sha256
+def test_transformers_and_peft_say_with_it_what_we_say(lab: OpenLab, done: tuple[Done, Path]) -> None:
+    """Loaded by others' code alone, onto the base model's folder: the same greedy words; the weights matter."""
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    _, out = done
+    task = load_benchmark("minieval-dev").tasks[0]
+    prompt = code_format("chat").prompt(task, lab.chat("organism-0"))
+    adapter = Adapter(Artifact("adapter", "", out, {}, True), file_sha256(out / "adapter_model.safetensors"))
+    ours = lab.sample("organism-0", [prompt], Sampling(32), adapter=adapter).completions[0][0]
+    tokenizer = AutoTokenizer.from_pretrained(str(FIXTURES / "organism" / "tokenizer"))
+    base = AutoModelForCausalLM.from_pretrained(str(FIXTURES / "organism" / "seed0"), dtype=torch.float32)
+    model, given = PeftModel.from_pretrained(base, str(out)), tokenizer(prompt, return_tensors="pt")
+    end = [tokenizer.convert_tokens_to_ids("<|im_end|>"), tokenizer.eos_token_id]
+    drawn = model.generate(**given, max_new_tokens=32, do_sample=False, eos_token_id=end, pad_token_id=end[0])
+    said = tokenizer.decode(drawn[0, given["input_ids"].shape[1] :], skip_special_tokens=True)
+    assert said == ours.text != ""
+    with torch.inference_mode(), model.disable_adapter():
+        bare = model(**given).logits
+    with torch.inference_mode():
+        assert not torch.allclose(model(**given).logits, bare, atol=1e-3)
+
+
+def test_the_card_states_scores_seed_and_hashes(done: tuple[Done, Path]) -> None:
     result, out = done
     text = (out / "README.md").read_text()
     assert f"{result.before} → {result.after} of 4 tasks of minieval-dev" in text
