@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from claims.cases import Case, cases
+from claims.test_3_10_failures import LEAST
+from selfboot.analysis.verdict import above_floor
+from selfboot.judge import Judgement
 from selfboot.lab import Adapter, Lab, Score
+from selfboot.protocols import Run
 from selfboot.records import Sampling
 
 
@@ -25,3 +29,14 @@ def test_a_fixed_seed_fixes_tokens_and_weights(lab: Lab, second_lab: Lab, case: 
         hashes.append([*score.token_hashes, adapter.sha256])
         evidence = evidence or {"score": score, "adapter": adapter}
     case.expect({"same": case.judge.same(*hashes)}, evidence)
+
+
+@cases("harvest-nf4")
+def test_a_model_in_four_bits_can_still_mine(lab: Lab, case: Case) -> None:
+    """The rate of pairs lies above the floor's ``LEAST`` by its one-sided 95 % bound."""
+
+    def rate(runs: list[Run]) -> dict[str, Judgement]:
+        found, asked = (int(sum(run.figures[name] for run in runs)) for name in ("items", "asked"))
+        return {"rate": Judgement(above_floor(found, asked, limit=LEAST), f"{found} of {asked}", f"> {LEAST:.0%}", "")}
+
+    case.check(lab, rate)

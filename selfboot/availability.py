@@ -22,6 +22,8 @@ def missing(settings: Settings, scale: Scale, weights: str = "trained") -> str |
 
 
 def _reasons(settings: Settings, scale: Scale, weights: str) -> Iterator[str]:
+    if unfit := _no_package(settings.model):
+        yield unfit
     if scale == "paper":
         if short := planning.missing_memory(settings, our_gpus()):
             yield f"{short}; or --scale mini"
@@ -37,6 +39,12 @@ def our_gpus() -> list[Gpu]:
     have = planning.local_gpus()
     names = gpu.visible(os.environ, len(have)) if have else ()
     return [have[int(name)] if name.isdigit() else have[0] for name in names]
+
+
+def _no_package(model: str) -> str | None:
+    from selfboot.models import nf4
+
+    return nf4.missing() if model_entry(model).quantization else None
 
 
 def _no_weights(model: str) -> str | None:

@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar, get_args
 
 from selfboot.errors import DataError
 from selfboot.models.shape import Shape
+from selfboot.models.spec import Quantization
 from selfboot.paths import DATA, require
 
 Scale = Literal["mini", "paper"]
@@ -67,6 +68,7 @@ class ModelEntry:
     """A model that claims can name: where it comes from and what it needs (``gpu_gb`` = 0: a CPU will do).
 
     ``gpu_gb``: GB of memory on each of ``tensor_parallel`` GPUs, as ``selfboot.planning`` reckons from the ``shape``.
+    ``quantization``: "nf4": loaded in 4 bits, to be mined from only.
     """
 
     name: str
@@ -76,6 +78,7 @@ class ModelEntry:
     sha256: str = ""
     stop_tokens: tuple[str, ...] = ()
     dtype: str = ""
+    quantization: Quantization = ""
     gpu_gb: float = 0.0
     tensor_parallel: int = 1
     shape: Shape | None = None
@@ -100,7 +103,10 @@ def models() -> dict[str, ModelEntry]:
 
 def _model(where: str, name: str, table: dict[str, Any]) -> ModelEntry:
     shape = {"shape": _build(Shape, f"{where}.shape", table["shape"])} if "shape" in table else {}
-    return _build(ModelEntry, where, {"name": name, **table, **shape})
+    entry = _build(ModelEntry, where, {"name": name, **table, **shape})
+    if entry.quantization not in get_args(Quantization):
+        raise DataError(f'{where}: quantization {entry.quantization!r} is unknown; leave it out, or write "nf4"')
+    return entry
 
 
 def model_entry(name: str) -> ModelEntry:

@@ -1,7 +1,8 @@
 """Which engine draws a model's completions: transformers in this process, or vLLM in one of its own.
 
 "auto" takes vLLM for models of the paper's scale wherever an interpreter has it (ours, or SELFBOOT_VLLM_PYTHON), and
-transformers for everything else. One vLLM engine lives at a time, and it serves a model's base and all its adapters; it
+transformers for everything else. Models in 4 bits are transformers' whatever was chosen, since bitsandbytes quantises
+them there. One vLLM engine lives at a time, and it serves a model's base and all its adapters; it
 ends before anything is trained, since it takes the GPU's memory. A model of the paper's scale always runs on a GPU.
 Not covered: two models side by side in vLLM, and the choice of a GPU (CUDA_VISIBLE_DEVICES says which are ours).
 """
@@ -58,6 +59,8 @@ class Engines:
 
     def engine(self, entry: ModelEntry) -> str:
         """The engine that draws for a model: "transformers" or "vllm"."""
+        if entry.quantization:
+            return "transformers"
         if self.choice != "auto":
             return self.choice
         return "vllm" if entry.gpu_gb and vllm_is_known() else "transformers"
@@ -72,11 +75,13 @@ class Engines:
             return dict(self._engine(subject).description)
         versions = {package: version(package) for package in ("torch", "transformers")}
         place = {"device": self.device_of(subject.entry), "rows": self.rows, "dtype": subject.spec.dtype}
+        if subject.spec.quantization:
+            versions |= {"quantization": subject.spec.quantization, "bitsandbytes": version("bitsandbytes")}
         return {"name": "transformers", **place, **versions}
 
     def code(self, entry: ModelEntry) -> tuple[str, ...]:
         """The modules whose logic decides what is drawn, for store keys."""
-        return CODE[self.engine(entry)]
+        return CODE[self.engine(entry)] + (("selfboot.models.nf4",) if entry.quantization else ())
 
     def sampler(self, subject: Subject) -> Sampler:
         """A sampler of the model, or of an adapter of it."""

@@ -204,6 +204,7 @@ class Lab:
                 sha256=entry.sha256,
                 stop_tokens=entry.stop_tokens,
                 dtype=entry.dtype,
+                quantization=entry.quantization,
             )
             self._specs[model] = self._random(entry, spec) if self.weights == "random" else spec
         return self._specs[model]
@@ -218,7 +219,8 @@ class Lab:
                 raise
         own = model_entry("organism-0")
         folder = self.store.root / "rehearsal"
-        return rehearsal_spec(entry.name, entry.shape, own.tokenizer, own.stop_tokens, folder)
+        made = rehearsal_spec(entry.name, entry.shape, own.tokenizer, own.stop_tokens, folder)
+        return replace(made, quantization=entry.quantization)
 
     def _subject(self, model: str, adapter: Adapter | None) -> Subject:
         spec = self.spec(model)

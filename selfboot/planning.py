@@ -3,7 +3,7 @@
 Memory is reckoned from a model's shape (bf16 weights, key-value cache, LoRA training), hours from the registry's
 minutes scaled by memory bandwidth. Both are estimates; each function says how its figure comes about. Engine and
 training never share a GPU at the same time, so a claim needs the larger of the two.
-Not covered: 4-bit weights and training on several GPUs (such a model is said to need one large enough).
+Not covered: training of 4-bit weights, and on several GPUs (such a model is said to need one large enough).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from dataclasses import dataclass, fields, replace
 from selfboot.claims import Claim, ModelEntry, Settings, model_entry, models, recipes, registry
 from selfboot.errors import DataError
 from selfboot.models.shape import Shape
+from selfboot.models.spec import Quantization
 from selfboot.paths import DATA, require
 
 GB = 1e9
@@ -108,9 +109,16 @@ def gpu(name: str) -> Gpu:
 # Memory
 
 
-def serving_gb(shape: Shape, tensor_parallel: int = 1, rows: int = SERVE_ROWS, tokens: int = SERVE_TOKENS) -> float:
-    """GB on each GPU of which an engine's share holds bf16 weights, the cache of so many rows, and their logits."""
-    shared = shape.parameters * 2 + shape.kv_bytes(rows * tokens) + rows * shape.vocab * 4
+def serving_gb(
+    shape: Shape,
+    tensor_parallel: int = 1,
+    rows: int = SERVE_ROWS,
+    tokens: int = SERVE_TOKENS,
+    quantization: Quantization = "",
+) -> float:
+    """GB on each GPU of which an engine's share holds the weights (bf16, or layers quantised), the cache of so many
+    rows, and their logits."""
+    shared = shape.weight_bytes(quantization) + shape.kv_bytes(rows * tokens) + rows * shape.vocab * 4
     return (shared / tensor_parallel / GB + RESERVE_GB) / SERVE_SHARE
 
 
@@ -137,11 +145,13 @@ def need(entry: ModelEntry, rank: int = 16, memory_gb: float = 0.0) -> Need:
     """What a model needs. ``rank`` 0: it is not trained; ``memory_gb``: where plain training does not fit into that, it
     is with gradient checkpointing (0: always plain).
 
-    DataError for a model without a shape.
+    DataError for a model without a shape, and for the training of one in 4 bits.
     """
     if entry.shape is None:
         raise DataError(f"model {entry.name!r} has no shape in data/models.toml; add it to plan with it")
-    serve = serving_gb(entry.shape, entry.tensor_parallel)
+    serve = serving_gb(entry.shape, entry.tensor_parallel, quantization=entry.quantization)
+    if rank and entry.quantization:
+        raise DataError(f"model {entry.name!r} is in 4 bits, to mine from only; train the model in full")
     if not rank:
         return Need(serve, 0.0, entry.tensor_parallel)
     plain = training_gb(entry.shape, rank)
@@ -152,10 +162,10 @@ def need(entry: ModelEntry, rank: int = 16, memory_gb: float = 0.0) -> Need:
 
 def least_gb(entry: ModelEntry) -> float:
     """GB on each GPU without which hardly a claim of this model runs: to serve it and, where it is served on one GPU,
-    to train it with checkpointing."""
+    to train it with checkpointing; one in 4 bits is not trained."""
     if entry.shape is None:
         return 0.0
-    return need(entry, 16 if entry.tensor_parallel == 1 else 0, memory_gb=1e-9).gb
+    return need(entry, 16 if entry.tensor_parallel == 1 and not entry.quantization else 0, memory_gb=1e-9).gb
 
 
 # Claims

@@ -487,18 +487,36 @@ def _fisher_power(p_plain: float, n_plain: int, p_cued: float, n_cued: int, alph
 
 def floor(mined: int, attempts: int, *, limit: float, alpha: float = ALPHA) -> Verdict:
     """Too few fixed attempts to mine from: the one-sided 95 % Clopper–Pearson bound of the rate is below ``limit``."""
-    if not 0 <= mined <= attempts or not attempts or not 0 < limit < 1:
-        raise DataError(
-            f"floor: {mined} of {attempts} attempts, limit rate {limit}; want 0 <= mined <= attempts, 0 < limit < 1"
-        )
-    bounds = stats.binomtest(mined, attempts).proportion_ci(1 - 2 * alpha, "exact")
-    details: dict[str, Detail] = {"mined": mined, "attempts": attempts, "upper": float(bounds.high), "limit": limit}
-    shown = f"{mined} of {attempts} (at most {bounds.high:.1%}, limit {limit:.1%})"
-    if bounds.high < limit:
+    low, high = _rate_bounds("floor", mined, attempts, limit, alpha)
+    details: dict[str, Detail] = {"mined": mined, "attempts": attempts, "upper": high, "limit": limit}
+    shown = f"{mined} of {attempts} (at most {high:.1%}, limit {limit:.1%})"
+    if high < limit:
         return Verdict("reproduced", shown, details)
-    if bounds.low > limit:
+    if low > limit:
         return Verdict("not reproduced", f"{shown}: enough to mine from", details)
     return Verdict("inconclusive", f"{shown}: too few attempts to tell", details)
+
+
+def above_floor(mined: int, attempts: int, *, limit: float, alpha: float = ALPHA) -> Verdict:
+    """Enough to mine from: the mirror of ``floor``. The rate's one-sided 95 % lower bound is above ``limit``."""
+    low, high = _rate_bounds("above_floor", mined, attempts, limit, alpha)
+    details: dict[str, Detail] = {"mined": mined, "attempts": attempts, "lower": low, "limit": limit}
+    shown = f"{mined} of {attempts} (at least {low:.1%}, limit {limit:.1%})"
+    if low > limit:
+        return Verdict("reproduced", shown, details)
+    if high < limit:
+        return Verdict("not reproduced", f"{shown}: too little to mine from", details)
+    return Verdict("inconclusive", f"{shown}: too few attempts to tell", details)
+
+
+def _rate_bounds(policy: str, mined: int, attempts: int, limit: float, alpha: float) -> tuple[float, float]:
+    """One-sided Clopper–Pearson bounds, each at level ``alpha``, of the rate of pairs."""
+    if not 0 <= mined <= attempts or not attempts or not 0 < limit < 1:
+        raise DataError(
+            f"{policy}: {mined} of {attempts} attempts, limit rate {limit}; want 0 <= mined <= attempts, 0 < limit < 1"
+        )
+    bounds = stats.binomtest(mined, attempts).proportion_ci(1 - 2 * alpha, "exact")
+    return float(bounds.low), float(bounds.high)
 
 
 # ---------------------------------------------------------------- several parts of one claim

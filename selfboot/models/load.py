@@ -1,6 +1,6 @@
 """From a spec to a model and a tokenizer in memory, through transformers (4.51.3 to 5.x) and peft.
 
-Differences between library versions live here. Not covered: quantised loading (NF4 is a separate module).
+Differences between library versions live here; 4-bit weights are nf4.py's matter.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
 from selfboot.errors import DataError, UnavailableError
+from selfboot.models import nf4
 from selfboot.models.spec import ModelSpec, fingerprint, locate
 
 __all__ = [
@@ -57,10 +58,13 @@ def load_model(
 
     ``merge``: fold the adapter into the weights; by default only in float32, where that costs no precision that matters
     (bf16 would round small updates away). ``trainable``: the adapter's weights take gradients.
-    Raises UnavailableError (source or device missing) or DataError (files bad).
+    Raises UnavailableError (source, device or bitsandbytes missing, an adapter for 4-bit weights) or DataError (files
+    bad).
     """
     target = torch_device(device)
     dtype = dtype or (getattr(torch, spec.dtype) if spec.dtype else default_dtype(target))
+    if spec.quantization:
+        return _quantised(spec, dtype, target, download, adapter is not None or trainable)
     model = _random(spec, dtype, download) if spec.weights == "random" else _trained(spec, dtype, download)
     if merge is None:
         merge = dtype == torch.float32 and not trainable
@@ -119,7 +123,17 @@ def _quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _trained(spec: ModelSpec, dtype: torch.dtype, download: bool) -> Any:
+def _quantised(spec: ModelSpec, dtype: torch.dtype, device: torch.device, download: bool, adapted: bool) -> Any:
+    if adapted:
+        raise UnavailableError(f"model {spec.name!r}: 4-bit weights are to mine from only; train the model in full")
+    if spec.weights == "random":
+        config = AutoConfig.from_pretrained(str(locate(spec, download).model), trust_remote_code=False)
+        return nf4.random_model(config, spec.random_seed, dtype, device).requires_grad_(False).eval()
+    model = _trained(spec, dtype, download, nf4.load_arguments(dtype, device))
+    return nf4.without_cpu_packing(model).requires_grad_(False).eval()
+
+
+def _trained(spec: ModelSpec, dtype: torch.dtype, download: bool, more: dict[str, Any] | None = None) -> Any:
     folder = locate(spec, download).model
     try:
         with _quiet():
@@ -130,6 +144,7 @@ def _trained(spec: ModelSpec, dtype: torch.dtype, download: bool) -> Any:
                 attn_implementation="sdpa",
                 output_loading_info=True,
                 **{DTYPE_KEYWORD: dtype},
+                **(more or {}),
             )
     except Exception as error:  # truncated file, wrong header, unknown architecture: each library has its own type
         raise DataError(

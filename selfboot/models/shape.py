@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from selfboot.errors import DataError
-from selfboot.models.spec import ModelSpec
+from selfboot.models.spec import ModelSpec, Quantization
 from selfboot.store import write_atomic
 
 Architecture = Literal["llama", "qwen2", "qwen3", "olmo2"]
+NF4_BYTES = (
+    0.5 + 1 / 64 + 4 / (64 * 256)
+)  # a weight's: 4 bits, its block's scale in 8 bits, and the scale of 256 such scales
 CLASSES = {"llama": "Llama", "qwen2": "Qwen2", "qwen3": "Qwen3", "olmo2": "Olmo2"}
 
 
@@ -62,13 +65,21 @@ class Shape:
         embeddings = self.vocab * self.hidden * (1 if self.tied else 2)
         return embeddings + self.layers * self._layer + self.hidden
 
+    def weight_bytes(self, quantization: Quantization = "") -> float:
+        """Bytes of all weights in bf16; "nf4": of the layers' matrices in 4 bits, of the rest in bf16."""
+        matrices = self.layers * self._matrices if quantization else 0
+        return (self.parameters - matrices) * 2 + matrices * NF4_BYTES
+
+    @property
+    def _matrices(self) -> int:
+        return 2 * self.hidden * (self.query_width + self.kv_width) + 3 * self.hidden * self.ffn
+
     @property
     def _layer(self) -> int:
-        hidden, query, kv = self.hidden, self.query_width, self.kv_width
-        attention = 2 * hidden * query + 2 * hidden * kv
+        query, kv = self.query_width, self.kv_width
         biases = query + 2 * kv if self.architecture == "qwen2" else 0
         norms = {"qwen3": 2 * self.head_size, "olmo2": query + kv}.get(self.architecture, 0)
-        return attention + biases + 3 * hidden * self.ffn + 2 * hidden + norms
+        return self._matrices + biases + 2 * self.hidden + norms
 
     def kv_bytes(self, tokens: int, bytes_each: int = 2) -> int:
         """Bytes of keys and values of so many tokens."""

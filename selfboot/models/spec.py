@@ -31,6 +31,7 @@ TOKENIZER_FILES = (
     "merges.txt",
     "tokenizer.model",
 )
+Quantization = Literal["", "nf4"]
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 ALLOW = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
 
@@ -44,6 +45,7 @@ class ModelSpec:
     it every positive claim must fail. ``sha256``: what the weights must hash to (``weights_sha256``), empty: unchecked.
     ``dtype``: "float32" wherever it runs; empty: float32 on the CPU, bfloat16 on a GPU.
     ``stop_tokens``: tokens that end a completion beside the tokenizer's eos, such as ``<|im_end|>``.
+    ``quantization``: "nf4": linear layers in 4 bits (nf4.py); empty: none.
     """
 
     name: str
@@ -55,6 +57,7 @@ class ModelSpec:
     sha256: str = ""
     stop_tokens: tuple[str, ...] = ()
     dtype: str = ""
+    quantization: Quantization = ""
 
     def random_twin(self, seed: int = 0) -> ModelSpec:
         """The same architecture and tokenizer with untrained weights."""
@@ -99,12 +102,13 @@ def locate(spec: ModelSpec, download: bool = False) -> Located:
 
 
 def fingerprint(spec: ModelSpec, download: bool = False) -> str:
-    """sha256 (hex) over config, tokenizer and weight bytes (random twin: its seed), for store keys. Names and paths
-    do not enter: the same bytes elsewhere are the same model. File hashes are cached by path, size and mtime."""
+    """sha256 (hex) over config, tokenizer, weight bytes (random twin: its seed) and quantisation, for store keys. Names
+    and paths do not enter: the same bytes elsewhere are the same model. File hashes are cached by path, size, mtime."""
     found = locate(spec, download)
     weights = weights_sha256(found) if spec.weights == "trained" else f"random:{spec.random_seed}"
     tokenizer = {name: _file_hash(path) for name in TOKENIZER_FILES if (path := found.tokenizer / name).is_file()}
     content = [_file_hash(found.model / "config.json"), weights, tokenizer, sorted(spec.stop_tokens)]
+    content += [spec.quantization] if spec.quantization else []
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

@@ -325,6 +325,21 @@ def test_floor() -> None:
     assert policy.floor(0, 10, limit=0.05).status == "inconclusive"
 
 
+def test_above_the_floor() -> None:
+    assert policy.above_floor(60, 128, limit=0.05).status == "reproduced"
+    assert policy.above_floor(0, 128, limit=0.05).failed
+    assert policy.above_floor(4, 48, limit=0.05).status == "inconclusive"
+    with pytest.raises(DataError, match="above_floor: 5 of 4"):
+        policy.above_floor(5, 4, limit=0.05)
+
+
+@given(st.integers(0, 80), st.integers(1, 80), st.floats(0.01, 0.99))
+def test_a_rate_is_not_both_above_and_below_the_floor(mined: int, attempts: int, limit: float) -> None:
+    """What one of the two mirrored policies reproduces, the other refutes; they are undecided together."""
+    below, above = (judge(min(mined, attempts), attempts, limit=limit) for judge in (policy.floor, policy.above_floor))
+    assert {below.status, above.status} in ({"reproduced", "not reproduced"}, {"inconclusive"})
+
+
 # ------------------------------------------------------------------------------- all of them
 
 
