@@ -9,6 +9,8 @@ selfboot audit pairs.jsonl --benchmark minieval
 selfboot train organism-0 pairs.jsonl --seed 7 --out adapter/
 selfboot evaluate organism-0 minieval --adapter adapter/
 selfboot grade samples.jsonl --benchmark humaneval
+selfboot calibrate organism-0                 the bands of the mini scale, over many seeds
+selfboot decompose organism-0                 how much of the lift is form, how much is skill?
 selfboot diagnose MODEL                       should the recipe work on this model, and why?
 selfboot bootstrap MODEL --out adapter/       the whole recipe on it
 selfboot plan -m fastpath                     what the paper's scale would cost
@@ -32,6 +34,7 @@ from selfboot import (
     cli_audit,
     cli_bootstrap,
     cli_calibrate,
+    cli_decompose,
     cli_diagnose,
     cli_doctor,
     cli_fetch,
@@ -58,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"selfboot {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_claims(commands)
-    for module in (cli_run, cli_report, cli_mine, cli_audit, cli_lab, cli_grade, cli_calibrate):
+    for module in (cli_run, cli_report, cli_mine, cli_audit, cli_lab, cli_grade, cli_calibrate, cli_decompose):
         module.add_parser(commands)
     for module in (cli_diagnose, cli_bootstrap, cli_spread, cli_plan, cli_fetch, cli_doctor):
         module.add_parser(commands)

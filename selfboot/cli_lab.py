@@ -58,8 +58,8 @@ def default_store() -> Path:
     return Path(os.environ.get("SELFBOOT_STORE") or ROOT / ".selfboot" / "store")
 
 
-def shared_options() -> argparse.ArgumentParser:
-    """The options of every command that holds a Lab, as a parent parser."""
+def shared_options(seed: bool = True) -> argparse.ArgumentParser:
+    """The options of every command that holds a Lab, as a parent parser; ``seed``: does it take one?"""
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--store", type=Path, default=default_store(), help="run store (default: %(default)s)")
     shared.add_argument("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
@@ -68,7 +68,8 @@ def shared_options() -> argparse.ArgumentParser:
     shared.add_argument(
         "--weights", choices=["trained", "random"], default="trained", help="random: the untrained twin"
     )
-    shared.add_argument("--seed", type=int, default=7, help="default: %(default)s")
+    if seed:
+        shared.add_argument("--seed", type=int, default=7, help="default: %(default)s")
     return shared
 
 
