@@ -251,8 +251,8 @@ class Table:
         from selfboot.progress import watch_folder
 
         out = os.fdopen(os.dup(1), "w")  # the real terminal: a test's own output is captured, this is not
-        folder = store_root(self.config) / "progress"
-        self.thread = threading.Thread(target=watch_folder, args=(folder, out, self.stop), daemon=True)
+        folder, every = store_root(self.config) / "progress", 5.0 if out.isatty() else 30.0
+        self.thread = threading.Thread(target=watch_folder, args=(folder, out, self.stop, every), daemon=True)
         self.thread.start()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
