@@ -255,3 +255,17 @@ def test_a_benchmark_by_name(file: Any, capsys: Any) -> None:
     shown = capsys.readouterr().out
     assert "benchmark wording (1)" in shown
     assert "fixed is HumanEval/35 up to renaming" in shown
+
+
+def test_several_files_make_one_table(file: Any, tmp_path: Path, capsys: Any) -> None:
+    good = file(clean())
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text("{}\n", encoding="utf-8")
+    assert command(good, str(bad), "--no-run", "--table", "--json", str(tmp_path / "all.json")) == 1
+    head, _, first, second = capsys.readouterr().out.strip().split("\n")
+    assert first.count("|") == second.count("|") == head.count("|")
+    assert first.startswith("| `pairs.jsonl` | 3 | passed | – |")
+    assert second == "| `bad.jsonl` | 0 | FAILED | schema 1 | – | – | – |"
+    table = json.loads((tmp_path / "all.json").read_text(encoding="utf-8"))
+    assert not table["passed"]
+    assert [one["passed"] for one in table["files"]] == [True, False]
