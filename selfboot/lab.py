@@ -376,14 +376,18 @@ class Lab:
     def train(
         self, model: str, items: Sequence[Item], recipe: str, seed: int, start_from: Adapter | None = None
     ) -> Adapter:
-        """A LoRA adapter trained on pairs and solved problems by a recipe of data/recipes.toml.
+        """A LoRA adapter trained on pairs and solved problems by a recipe of data/recipes.toml; with gradient
+        checkpointing where the GPU's free memory asks for it.
 
         ``start_from``: the adapter to continue; None: a fresh one.
         """
         from selfboot.training.lora import train_adapter
+        from selfboot.training.memory import free_gb, judged
         from selfboot.training.recipe import Recipe
 
         spec, settings = self.spec(model), dict(self._recipe(recipe))
+        if spec.quantization:
+            raise UnavailableError(f"model {model!r}: 4-bit weights are to mine from only; train the model in full")
         form, chat, eos = pair_format(settings.pop("pair_format")), self.chat(model), _tokenizer(spec).eos_token
         examples = [form(i, chat, eos) if isinstance(i, Pair) else solution_example(i, chat) for i in items]
         key = {
@@ -395,18 +399,22 @@ class Lab:
 
         def build(out: Path, work: Path) -> Mapping[str, Any]:
             self.engines.make_room()
+            device, wanted = self.engines.device_of(self.entry(model)), Recipe(**settings)
+            memory = judged(self.entry(model), wanted.rank, free_gb(device))
+            saving = wanted.gradient_checkpointing or memory.checkpointing
             info = train_adapter(
                 spec,
                 examples,
-                Recipe(**settings),
+                replace(wanted, gradient_checkpointing=saving),
                 seed,
                 out,
-                device=self.engines.device_of(self.entry(model)),
-                checkpoint_dir=work / "checkpoints",
+                device=device,
+                checkpoint_dir=work / ("checkpoints-saving" if saving else "checkpoints"),
                 on_step=lambda done, total: self.progress.update(f"training on {len(items)} items", done, total),
                 start_from=start_from.path if start_from else None,
             )
-            return {"model": model, "weights": self.weights, "machine": machine(), "training": info.manifest()}
+            about = {"model": model, "weights": self.weights, "machine": machine(), "memory": asdict(memory)}
+            return {**about, "training": info.manifest()}
 
         artifact = self.store.get("adapter", key, build)
         return Adapter(artifact, artifact.manifest["files"]["adapter_model.safetensors"])

@@ -6,11 +6,16 @@ cores 5.2 by default and 5.9 so; on cores that others use too 80 to 167 by defau
 same.
 """
 
+import logging
 import os
 
 from selfboot.models.spec import ModelSpec
 
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
+# Where bitsandbytes is installed, peft imports it, and on a CPU with AVX512-BF16 it then warns of a kernel of the hub's
+# that it lacks; that kernel is not used here (nf4.py).
+logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
 
 __all__ = ["ModelSpec"]

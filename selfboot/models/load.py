@@ -130,7 +130,7 @@ def _quantised(spec: ModelSpec, dtype: torch.dtype, device: torch.device, downlo
         config = AutoConfig.from_pretrained(str(locate(spec, download).model), trust_remote_code=False)
         return nf4.random_model(config, spec.random_seed, dtype, device).requires_grad_(False).eval()
     model = _trained(spec, dtype, download, nf4.load_arguments(dtype, device))
-    return nf4.without_cpu_packing(model).requires_grad_(False).eval()
+    return nf4.settled(model).requires_grad_(False).eval()
 
 
 def _trained(spec: ModelSpec, dtype: torch.dtype, download: bool, more: dict[str, Any] | None = None) -> Any:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import torch
 
 REMEDY = "pip install 'selfboot[quant]'"
+BLOCK = 64  # weights that share a scale
 LEAST_VERSION = "0.46.1"  # of 0.45.5 to 0.50.2 the first whose CPU kernels take double quantisation
 
 
@@ -71,14 +72,23 @@ def random_model(config: Any, seed: int, dtype: torch.dtype, device: torch.devic
         if isinstance(module, torch.nn.Linear) and module is not head:
             model.set_submodule(name, _quantised(module, dtype))
     model.tie_weights()
-    return without_cpu_packing(model).to(device)
+    return settled(model.to(device))
 
 
-def without_cpu_packing(model: Any) -> Any:
-    """``model`` computing in its own dtype on every CPU: those with AVX512-BF16 would round activations to bf16."""
+def settled(model: Any) -> Any:
+    """``model`` computing in its own dtype on every CPU: those with AVX512-BF16 would round activations to bf16.
+
+    UnavailableError on a CPU for rows that are no multiple of a block: bitsandbytes 0.49.2 and 0.50.2 write them out
+    with a wrong scale there (relative error 0.24 instead of 0.09).
+    """
     bitsandbytes = _bitsandbytes()
-    for module in model.modules():
+    for name, module in model.named_modules():
         if isinstance(module, bitsandbytes.nn.Linear4bit):
+            if module.weight.device.type == "cpu" and module.in_features % BLOCK:
+                raise UnavailableError(
+                    f"{name}: rows of {module.in_features} weights are no multiple of {BLOCK}, which bitsandbytes gets "
+                    "wrong on a CPU; use a GPU"
+                )
             module.support_avx512bf16_for_cpu = False
     return model
 

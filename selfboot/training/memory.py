@@ -1,0 +1,39 @@
+"""Gradient checkpointing where memory asks for it: what a GPU has free, measured, against what plain training takes.
+
+It costs time and changes no result (tests/training/test_lora.py), so it enters no store key.
+Not covered: what others on the same GPU take later, and models without a shape in data/models.toml (all small).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from selfboot.claims import ModelEntry
+from selfboot.planning import GB, need
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What was found before a training: GB free (None: no GPU) and GB that it needs as it is then done (0: unknown)."""
+
+    free_gb: float | None
+    needed_gb: float = 0.0
+    checkpointing: bool = False
+
+
+def judged(entry: ModelEntry, rank: int, free: float | None) -> Memory:
+    """Plain training where the estimate for LoRA of ``rank`` fits into ``free`` GB, else with checkpointing."""
+    if entry.shape is None or free is None:
+        return Memory(free)
+    wanted = need(entry, rank, max(free, 1e-9))  # to `need`, 0 GB means: any
+    return Memory(free, wanted.train_gb, wanted.checkpointing)
+
+
+def free_gb(device: str) -> float | None:
+    """GB that a GPU has to give: what its driver calls free, and what torch holds there unused. None: no GPU."""
+    if not device.startswith("cuda"):
+        return None
+    import torch
+
+    unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return float(torch.cuda.mem_get_info(device)[0] + unused) / GB
