@@ -2,6 +2,7 @@
 
 selfboot plan -m fastpath                        on an H100 and the paper's RTX 6000 Ada
 selfboot plan -m "not negative" --gpu h200 --price h200=3.5
+selfboot plan --gpus 1 8 64 --gpu h100           the artifacts of all claims on so many GPUs, from measured phase times
 """
 
 from __future__ import annotations
@@ -35,18 +36,46 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--price", nargs="+", default=[], metavar="NAME=USD", help="dollars an hour, instead of the table's"
     )
+    parser.add_argument(
+        "--gpus",
+        nargs="+",
+        type=_count,
+        default=[],
+        metavar="N",
+        help="schedule all steps on so many GPUs (the first --gpu)",
+    )
     parser.set_defaults(run=run)
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of GPUs; give one or more")
+    return int(text)
 
 
 def run(args: argparse.Namespace) -> int:
     """0: printed; 1: no claim is selected."""
     kinds = planning.with_prices([planning.gpu(name) for name in args.gpu], _prices(args.price))
+    if args.gpus:
+        return _schedule(args, kinds[0])
     planned = planning.plan(args.marks, kinds, args.only)
     if not planned:
         print("no claim at paper scale is selected; `selfboot claims` lists them")
         return 1
     print(render(planned, kinds, planning.local_gpus()))
     return 0
+
+
+def _schedule(args: argparse.Namespace, kind: Gpu) -> int:
+    from selfboot.spread.forecast import steps, table
+
+    wanted = steps(args.marks, args.only, kind)
+    print(
+        table(wanted, kind, args.gpus)
+        if wanted
+        else "no claim at paper scale is selected; `selfboot claims` lists them"
+    )
+    return 0 if wanted else 1
 
 
 def _prices(words: Sequence[str]) -> dict[str, float]:

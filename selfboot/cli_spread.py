@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from selfboot.cli_lab import RAW, RichProgress, default_store
+from selfboot.errors import DataError
 
 EXAMPLES = """\
 examples:
@@ -16,7 +17,7 @@ examples:
   selfboot spread --ray ray://head:10001 --store /shared/store  a cluster elsewhere, a folder that all machines see
   selfboot spread --ray auto --url s3://bucket/store            an object store; --store is each machine's cache
   selfboot spread -m paper --plan                               what would be made first, and on how many GPUs
-  selfboot spread -m paper --scaling 1 8 64 --gpu h100          hours and price of the paper's scale on so many GPUs
+  selfboot plan --gpus 1 8 64                                   hours and price of the paper's scale on so many GPUs
   selfboot run -m fastpath --ray auto                           fill the store, and then pytest on it
 
 Every machine needs this package in the same versions. Credentials of an object store come from the environment.
@@ -32,8 +33,6 @@ def add_parser(commands: Any) -> None:
     )  # fmt: skip
     add_options(parser)
     parser.add_argument("--plan", action="store_true", help="only show what would be made first")
-    parser.add_argument("--scaling", nargs="+", type=int, default=[], metavar="N", help="reckon with so many GPUs")
-    parser.add_argument("--gpu", default="h100", help="--scaling: of this kind (default: %(default)s)")
     parser.set_defaults(run=run)
 
 
@@ -48,6 +47,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--weights", choices=["trained", "random"], default="trained", help="random: the untrained twin"
     )
     parser.add_argument("--isolation", default="auto", help="how strictly programs are isolated")
+    parser.add_argument(
+        "--engine",
+        choices=["auto", "transformers", "vllm"],
+        default="auto",
+        help="what draws completions, as for pytest",
+    )
+    parser.add_argument(
+        "--organism", choices=["0", "1", "2"], default="0", help="which pre-training seed, as for pytest"
+    )
+    parser.add_argument("--tokens", type=int, default=None, metavar="N", help="no completion longer (rehearsals)")
     add_where(parser)
 
 
@@ -60,16 +69,9 @@ def add_where(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Fill the store; print how it went."""
-    from selfboot.planning import gpu
     from selfboot.spread.graph import jobs
-    from selfboot.spread.scaling import programme, table
 
-    if args.scaling:
-        kind = gpu(args.gpu)
-        print(table(programme(args.marks, args.only, kind, [max(1, n) for n in args.scaling]), kind))
-        return 0
-
-    chosen = jobs(args.marks, args.only, ["mini", "paper"] if args.scale == "auto" else [args.scale])
+    chosen = jobs(args.marks, args.only, ["mini", "paper"] if args.scale == "auto" else [args.scale], args.organism)
     if args.plan:
         print(show(chosen, args))
         return 0
@@ -97,7 +99,7 @@ def show(chosen: Sequence[Any], args: argparse.Namespace) -> str:
     from selfboot.spread.run import reader
 
     site = _site(args)
-    lab = PlanningLab(reader(site), device=site.device, weights=site.weights, isolation=site.isolation)
+    lab = PlanningLab(reader(site), **site.options())
     units = {unit.address: unit for job in chosen for unit in plan(job, lab)}
     lines = [f"{len(chosen)} runs of claims; {len(units)} units can be made at once:"]
     lines += [f"  {unit}, {unit.gpus} GPU{'s' * (unit.gpus != 1)}" for unit in units.values()]
@@ -107,7 +109,7 @@ def show(chosen: Sequence[Any], args: argparse.Namespace) -> str:
 def _site(args: argparse.Namespace) -> Any:
     from selfboot.spread.work import Site
 
-    return Site(args.store.absolute(), args.url, args.device, args.isolation, args.weights)
+    return Site(args.store.absolute(), args.url, args.device, args.isolation, args.weights, args.engine, args.tokens)
 
 
 def before_pytest(options: Sequence[str]) -> list[str]:
@@ -118,11 +120,13 @@ def before_pytest(options: Sequence[str]) -> list[str]:
     where, rest = ours.parse_known_args(list(options))
     if not (where.ray or where.url or where.processes):
         return list(options)
+    if any(word.partition("=")[0] == "--stand-in" for word in options):
+        raise DataError("--stand-in: its artifacts cannot be made beforehand; leave out --ray, --url and --processes")
     every = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     add_options(every)
     args, _ = every.parse_known_args(list(options))
     from selfboot.spread.graph import jobs
 
     scales = ["mini", "paper"] if args.scale == "auto" else [args.scale]
-    print(fill(jobs(args.marks, args.only, scales), args), flush=True)
+    print(fill(jobs(args.marks, args.only, scales, args.organism), args), flush=True)
     return rest

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast
 
 from selfboot.claims import SCALES, Claim, Settings, model_entry, registry
@@ -158,11 +158,16 @@ class PlanningLab(OpenLab):
             return Promise()
 
 
-def jobs(marks: str = "", only: str = "", scales: Iterable[str] = SCALES) -> list[Job]:
-    """Every claim, scale and seed that a marker expression, a part of its id and the scales select."""
+def jobs(marks: str = "", only: str = "", scales: Iterable[str] = SCALES, organism: str = "0") -> list[Job]:
+    """Every claim, scale and seed that a marker expression, a part of its id and the scales select; ``organism``: the
+    pre-training seed that stands for organism-0, as pytest's option."""
     chosen, wanted = selector(marks), set(scales)
+
+    def ours(settings: Settings) -> bool:
+        return settings.model == "organism-0"
+
     return [
-        Job(claim.id, settings, seed)
+        Job(claim.id, replace(settings, model=f"organism-{organism}") if ours(settings) else settings, seed)
         for claim in registry().values()
         for scale, settings in claim.scales.items()
         if scale in wanted and only in claim.id and settings.protocol and chosen(_marks(claim, scale))

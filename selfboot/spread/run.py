@@ -42,7 +42,7 @@ class _Filling:
 
     def __init__(self, jobs: Sequence[Job], site: Site, pool: Pool, progress: Progress) -> None:
         self.jobs, self.site, self.pool, self.progress = list(jobs), site, pool, progress
-        self.lab = PlanningLab(reader(site), device=site.device, weights=site.weights, isolation=site.isolation)
+        self.lab = PlanningLab(reader(site), **site.options())
         self.known: dict[str, Unit] = {}
         self.waiting: set[str] = set()
         self.found = Filled()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from selfboot.diagnose.models import OpenLab
+from selfboot.engines import Choice
 from selfboot.lab import Adapter
 from selfboot.progress import ProgressFolder
 from selfboot.spread.graph import Unit
@@ -18,9 +19,8 @@ from selfboot.store import Artifact, RunStore
 
 @dataclass(frozen=True)
 class Site:
-    """Where work is done: the store's folder, the remote store behind it ("": none), and the Lab's options.
-
-    ``cache``: with a remote store, each machine keeps its own folder at that path.
+    """Where work is done: the store's folder, the remote store behind it ("": none), and the Lab's options. With a
+    remote store, each machine keeps its own folder at ``root``.
     """
 
     root: Path
@@ -28,6 +28,12 @@ class Site:
     device: str = "cpu"
     isolation: str = "auto"
     weights: str = "trained"
+    engine: Choice = "auto"
+    tokens: int | None = None
+
+    def options(self) -> dict[str, Any]:
+        """The Lab's options: whoever plans needs the same ones as who works, since they are part of the addresses."""
+        return {name: getattr(self, name) for name in ("device", "isolation", "weights", "engine", "tokens")}
 
     def store(self) -> RunStore:
         """The run store as this machine sees it."""
@@ -46,11 +52,9 @@ def _lab(site: Site, process: int) -> OpenLab:
     torch.set_num_threads(1)
     return OpenLab(
         site.store(),
-        device=site.device,
-        weights=site.weights,
-        isolation=site.isolation,
         graders=1,
         progress=ProgressFolder(site.root / "progress"),
+        **site.options(),
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import random
 import shutil
 from pathlib import Path
 
@@ -13,15 +12,13 @@ from spread_help import Here, addresses, contents, die_always, die_once, small_j
 
 from selfboot import cli_spread
 from selfboot.claims import registry
-from selfboot.errors import StoreError, UnavailableError
-from selfboot.planning import gpu
+from selfboot.errors import DataError, StoreError, UnavailableError
 from selfboot.protocols.base import run_protocol
 from selfboot.spread.graph import Job, PlanningLab, Reader, Unit, jobs, plan
 from selfboot.spread.pools import RETRIES, Processes
 from selfboot.spread.remote import RemoteReader, RemoteStore
 from selfboot.spread.run import Filled, fill
-from selfboot.spread.scaling import programme, schedule
-from selfboot.spread.work import Site
+from selfboot.spread.work import Site, _lab
 from selfboot.store import RunStore
 
 
@@ -256,33 +253,6 @@ def test_an_s3_store_on_a_real_server(
         server.stop()
 
 
-# Scaling
-
-
-def test_longest_first_is_never_far_from_the_best() -> None:
-    """Graham's bound on random tasks, and exact cases."""
-    rng = random.Random(7)
-    assert schedule([(1.0, 1)] * 8, 8) == 1
-    assert schedule([(3.0, 1), (2.0, 1), (2.0, 1)], 2) == 4
-    assert schedule([(1.0, 2), (1.0, 2)], 2) == 2, "each needs both"
-    for _ in range(200):
-        tasks = [(rng.uniform(0.1, 3), 1) for _ in range(rng.randint(1, 30))]
-        gpus = rng.randint(1, 8)
-        least = max(sum(hours for hours, _ in tasks) / gpus, max(hours for hours, _ in tasks))
-        found = schedule(tasks, gpus)
-        assert least <= found + 1e-9
-        assert found <= sum(hours for hours, _ in tasks) / gpus + max(hours for hours, _ in tasks) + 1e-9
-    with pytest.raises(ValueError, match="needs 2 GPUs"):
-        schedule([(1.0, 2)], 1)
-
-
-def test_more_gpus_never_take_longer_and_cost_the_same() -> None:
-    rows = programme("", "recipe-7b", gpu("h100"), [2, 8, 64])
-    assert rows[0].hours >= rows[1].hours >= rows[2].hours > 0
-    assert len({row.usd for row in rows}) == 1
-    assert all(0 < row.share <= 1 for row in rows)
-
-
 # Command line
 
 
@@ -303,9 +273,31 @@ def test_run_takes_its_own_options_and_fills_first(
 
     monkeypatch.setattr(cli_spread, "fill", note)
     options = ["-k", "recipe-7b-full", "--scale", "mini", "--ray", "auto", "--store", str(tmp_path), "-q"]
-    assert cli_spread.before_pytest(options) == [*options[:4], *options[6:]]
+    more = ["--engine", "transformers", "--isolation", "process", "--weights", "random", "--tokens", "8"]
+    assert cli_spread.before_pytest([*options, *more]) == [*options[:4], *options[6:], *more]
     assert (seen[0].ray, seen[0].store) == ("auto", tmp_path)
+    expected = Site(tmp_path, "", "cpu", "process", "random", "transformers", 8)
+    assert cli_spread._site(seen[0]) == expected
     assert "0 units" in capsys.readouterr().out
+
+
+def test_a_stand_in_cannot_be_made_beforehand() -> None:
+    with pytest.raises(DataError, match="--stand-in"):
+        cli_spread.before_pytest(["--ray", "auto", "--stand-in=organism-1"])
+
+
+def test_workers_and_planner_have_the_same_options(tmp_path: Path) -> None:
+    """What a worker makes must have the address that was planned: engine, device, weights and cap are part of it."""
+    site = Site(tmp_path, engine="transformers", tokens=5, weights="random", isolation="process")
+    planner, worker = PlanningLab(Reader(tmp_path), **site.options()), _lab(site, -1)
+    for lab in (planner, worker):
+        assert (lab.tokens, lab.weights, lab.isolation, lab.engines.choice) == (5, "random", "process", "transformers")
+    _lab.cache_clear()
+
+
+def test_the_organism_is_the_one_that_was_asked_for() -> None:
+    assert {job.settings.model for job in jobs("", "recipe-7b-full", ["mini"], organism="2")} == {"organism-2"}
+    assert {job.settings.model for job in jobs("", "recipe-7b-full", ["paper"], organism="2")} == {"qwen2.5-7b"}
 
 
 def test_results_are_those_of_a_plain_store(filled: tuple[Path, Here, Filled, list[Job]]) -> None:
