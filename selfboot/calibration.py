@@ -58,15 +58,28 @@ class Calibration:
             )
         return [value for _, value in sorted(self.measures[measure].items(), key=lambda item: int(item[0]))]
 
+    def by_device(self, measure: str) -> dict[str, list[float]]:
+        """The figures of one measure by the device that they were measured on, the device with most seeds first."""
+        claim, known = measure.split("/")[0], self.measures[measure]
+        found: dict[str, list[float]] = {}
+        for call in self.provenance:
+            seeds = [str(seed) for seed in call["seeds"].get(claim, []) if str(seed) in known]
+            found.setdefault(str(call["device"]), []).extend(known[seed] for seed in seeds)
+        return dict(sorted(((d, v) for d, v in found.items() if v), key=lambda item: -len(item[1])))
+
     def band(self, measure: str, fresh: int = 1, tasks: int | None = None) -> Band:
         """99 % prediction interval for the mean of ``fresh`` seeds; ``tasks``: what a score cannot exceed."""
         return calibrated_band(self.values(measure), fresh, limits=(0, tasks) if tasks else None)
 
-    def difference_band(self, before: str, after: str, fresh: int = 1) -> Band:
-        """The same for the difference of two figures of one seed; a greedy one is the same for every seed."""
+    def differences(self, before: str, after: str) -> list[float]:
+        """The difference of two figures of one seed, in seed order; a greedy one is the same for every seed."""
         first, last = self.values(before), self.values(after)
         first = first * len(last) if len(first) == 1 else first
-        return calibrated_band([b - a for a, b in zip(first, last, strict=True)], fresh)
+        return [b - a for a, b in zip(first, last, strict=True)]
+
+    def difference_band(self, before: str, after: str, fresh: int = 1) -> Band:
+        """99 % prediction interval of such a difference."""
+        return calibrated_band(self.differences(before, after), fresh)
 
     def greedy_band(self, measure: str, tasks: int) -> Band:
         """Band of a greedy score, which has no seed: the tasks that flipped across batch sizes decide its width."""

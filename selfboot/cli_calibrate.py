@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import statistics
+from collections.abc import Sequence
 from typing import Any
 
 from selfboot.cli_lab import RAW, RichProgress, shared_options
@@ -12,6 +14,7 @@ EXAMPLES = """\
 examples:
   selfboot calibrate organism-0 --jobs 2                          hours on a CPU; what is measured is kept
   selfboot calibrate organism-0 --only recipe-7b control --seeds 30
+  selfboot calibrate organism-0 --compare                         do seeds of two devices agree? measures nothing
   selfboot calibrate organism-0 organism-tidy --device cuda --jobs 12 --rows 1024
 """
 
@@ -32,6 +35,7 @@ def add_parser(commands: Any) -> None:
     calibrate.add_argument("--rows", type=int, default=0, help="the sampler's batch size (default: its own)")
     calibrate.add_argument("--only", nargs="*", metavar="CLAIM", help="only these; the others are kept as they are")
     calibrate.add_argument("--again", action="store_true", help="measure also the seeds that the file has")
+    calibrate.add_argument("--compare", action="store_true", help="show whether the seeds of several devices agree")
     calibrate.set_defaults(run=run)
 
 
@@ -39,7 +43,39 @@ def run(args: argparse.Namespace) -> int:
     """Measure and write data/calibration/MODEL.json."""
     from selfboot.calibrate import How, calibrate
 
+    if args.compare:
+        print("\n".join(line for model in args.models for line in compared(model)))
+        return 0
     command, how = "selfboot " + shlex.join(args.words), How(args.store, args.device, args.jobs, args.rows)
     for path in calibrate(args.models, args.seeds, how, args.only or [], RichProgress(), command, args.again):
         print(f"calibration -> {path}")
     return 0
+
+
+def compared(model: str) -> list[str]:
+    """A Markdown table: each figure on the device with most seeds, and whether the others' mean lies in its band."""
+    from selfboot.analysis.bands import CALIBRATION_SEEDS, calibrated_band
+    from selfboot.calibration import calibration
+
+    known = calibration(model)
+    lines = [
+        "| figure | device | mean | sd | seeds | band for the mean of the others | |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for measure in sorted(known.measures):
+        (first, values), *others = list(known.by_device(measure).items()) or [("", [])]
+        if not others or len(values) < CALIBRATION_SEEDS:
+            continue
+        lines.append(_row(measure, first, values, "", ""))
+        for device, fresh in others:
+            band = calibrated_band(values, len(fresh))
+            inside = band.lower <= statistics.fmean(fresh) <= band.upper
+            lines.append(
+                _row(measure, device, fresh, f"{band.lower:.1f} to {band.upper:.1f}", "in" if inside else "OUT")
+            )
+    return lines
+
+
+def _row(measure: str, device: str, values: Sequence[float], band: str, inside: str) -> str:
+    spread = f"{statistics.stdev(values):.1f}" if len(values) > 1 else ""
+    return f"| {measure} | {device} | {statistics.fmean(values):.1f} | {spread} | {len(values)} | {band} | {inside} |"

@@ -14,6 +14,7 @@ import selfboot.calibrate as calibrating
 import selfboot.calibration as known
 from selfboot.calibrate import FIRST_SEED, How, calibrate
 from selfboot.claims import registry
+from selfboot.cli_calibrate import compared
 from selfboot.errors import SelfbootError
 from selfboot.progress import Silent
 from selfboot.protocols.base import Run
@@ -103,3 +104,25 @@ def test_what_a_fingerprint_covers(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(marks) == 6
     same = replace(SETTINGS, seeds=(1,), shows="down", finding="said otherwise", minutes=3.0)
     assert known.fingerprint(same) == known.fingerprint(SETTINGS)
+
+
+def test_figures_by_device_and_their_comparison(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {str(1000 + i): 50.0 + i % 5 for i in range(15)} | {"1015": 52.0, "1016": 90.0}
+    calls = [
+        {"device": "CPU", "code": "", "seeds": {CLAIM: [1015, 1016]}},
+        {"device": "GPU", "code": "", "seeds": {CLAIM: list(range(1000, 1015))}},
+    ]
+    table = {"measures": {f"{CLAIM}/trained": values}, "settings": {}, "provenance": calls}
+    monkeypatch.setattr(known, "DATA", tmp_path)
+    known.path_of(MODEL).parent.mkdir()
+    known.path_of(MODEL).write_text(json.dumps(table), encoding="utf-8")
+    known.calibration.cache_clear()
+    by_device = known.calibration(MODEL).by_device(f"{CLAIM}/trained")
+    assert list(by_device) == ["GPU", "CPU"]
+    assert by_device["CPU"] == [52.0, 90.0]
+    rows = [line.split("|")[2:] for line in compared(MODEL)[2:]]
+    assert [(row[0].strip(), row[3].strip(), row[5].strip()) for row in rows] == [
+        ("GPU", "15", ""),
+        ("CPU", "2", "OUT"),
+    ]
+    known.calibration.cache_clear()
