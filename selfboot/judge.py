@@ -16,6 +16,7 @@ import numpy as np
 from selfboot.analysis import verdict as policy
 from selfboot.analysis.bands import Band, baseline_band, oracle_band, seed_spread, training_band
 from selfboot.analysis.paired import PairedTest, paired_test
+from selfboot.analysis.power import calibrated_misses
 from selfboot.analysis.verdict import Verdict
 from selfboot.calibration import Calibration, calibration
 from selfboot.claims import Claim, Direction, Scale, Settings
@@ -25,6 +26,7 @@ from selfboot.protocols.base import Run
 ALPHA = 0.05
 BASELINE_FLIPS = 6  # assumed at paper scale until measured there (bands.md)
 MARGIN = 8.0  # tasks; "no difference" at paper scale where the registry names no other margin
+MARGIN_SHARE = 1 / 8  # of the tasks: at mini scale "no difference" must be able to see one of this size
 SWEEP_RISE = 27.0  # bands.md
 SAMPLED = ("best-of-", "pass@", "oracle", "vote", "first")
 
@@ -166,11 +168,24 @@ class Judge:
                 f"{test.difference:+.1f} tasks, band {span(band)}",
             )
             if inside:
-                return Verdict("reproduced", text, details)
+                return self._no_difference(runs, text, details)
             return Verdict("direction only", f"{text}: outside", {**details, "second_strike": True})
         p = test.up if shows == "up" else test.down
         text = f"{test.difference:+.1f} tasks, p = {p:.2g} one-sided"
         return Verdict("reproduced" if p <= ALPHA else "not reproduced", text, details)
+
+    def _no_difference(self, runs: Sequence[Run], text: str, details: Mapping[str, policy.Detail]) -> Verdict:
+        """Inside its band; reproduced only where a difference of ``MARGIN_SHARE`` of the tasks would have been seen."""
+        first, last = self.settings.contrast
+        margin = MARGIN_SHARE * len(runs[0].arms[last])
+        names = (f"{self.claim.id}/{first}", f"{self.claim.id}/{last}")
+        power = (
+            calibrated_misses(self._known.differences(*names), margin, len(runs)) if last not in runs[0].greedy else 1.0
+        )
+        details = {**details, "margin": margin, "power": power}
+        if power < policy.ENOUGH_POWER:
+            return Verdict("inconclusive", f"{text}; one of {margin:.0f} would be seen with {power:.0%} power", details)
+        return Verdict("reproduced", text, details)
 
     def _paper_direction(
         self, before: Sequence[Sequence[bool]], after: Sequence[Sequence[bool]], fresh: int

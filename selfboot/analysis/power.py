@@ -15,7 +15,7 @@ import argparse
 import json
 import math
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -183,7 +183,7 @@ def determinism_scenario(completions: int = 164, share: float = 0.02) -> Scenari
 # ---------------------------------------------------------------- trained scores
 
 
-def _outside_twice(
+def outside_twice(
     offset: float, sd: float, seeds: int, spreads: NDArray[np.float64], scale: float, own: float
 ) -> float:
     """Chance that two fresh means (sd ``own``, ``offset`` off) both miss centre ± scale·spread.
@@ -194,6 +194,18 @@ def _outside_twice(
     error, half = nodes[:, None] * sd / math.sqrt(seeds), scale * spreads[None, :]
     out = stats.norm.cdf((error - half - offset) / own) + stats.norm.sf((error + half - offset) / own)
     return float((weights[:, None] / weights.sum() * out**2).sum() / len(spreads))
+
+
+def calibrated_misses(values: Sequence[float], shift: float, fresh: int = 1, level: float = 0.99) -> float:
+    """Chance that the mean of ``fresh`` seeds misses its calibrated band (bands.calibrated_band) twice, when it is
+    ``shift`` off what the calibration's ``values`` saw: the false alarm at 0, else the power against that shift."""
+    k, sd = len(values), float(np.std(values, ddof=1))
+    if sd == 0:
+        return float(shift != 0)
+    levels = (np.arange(400) + 0.5) / 400
+    spreads = sd * np.sqrt(stats.chi2.ppf(levels, k - 1) / (k - 1))
+    scale = float(stats.t.ppf(0.5 + level / 2, k - 1)) * math.sqrt(1 / k + 1 / fresh)
+    return outside_twice(shift, sd, k, spreads, scale, sd / math.sqrt(fresh))
 
 
 def _trained(rng: Rng, scores: NDArray[np.float64]) -> list[list[bool]]:
@@ -212,7 +224,7 @@ def training_scenario(fresh: int, mean: float = 103.7, sd: float = 7.0, base: in
         return _two_strikes(rng, band, base, float(scores.mean()), lambda: rng.normal(mean + offset, sd, fresh))
 
     def rates() -> Rates:
-        alarm, power = (_outside_twice(x, sd, 3, spreads, scale, own) for x in (0, shift))
+        alarm, power = (outside_twice(x, sd, 3, spreads, scale, own) for x in (0, shift))
         return Rates(alarm, 1 - alarm, power, 1 - power)
 
     return Scenario(
@@ -236,7 +248,7 @@ def calibrated_scenario(
         return _two_strikes(rng, band, base, mean, lambda: rng.normal(mean + offset, sd, 1))
 
     def rates() -> Rates:
-        alarm, power = (_outside_twice(x, sd, seeds, spreads, scale, sd) for x in (0, shift))
+        alarm, power = (outside_twice(x, sd, seeds, spreads, scale, sd) for x in (0, shift))
         return Rates(alarm, 1 - alarm, power, 1 - power)
 
     return Scenario(

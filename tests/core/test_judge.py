@@ -38,7 +38,7 @@ def calibrated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     measures |= {"c/3 pairs": spread(60), "c/40 pairs": spread(100)}
     measures |= {"c/right": {"0": 130}, "c/wrong": {"0": 60}}
     (tmp_path / "calibration").mkdir()
-    table = {"model": "m", "measures": measures, "provenance": {"code": "x"}}
+    table = {"model": "m", "measures": measures, "settings": {}, "provenance": []}
     (tmp_path / "calibration" / "m.json").write_text(json.dumps(table))
     monkeypatch.setattr(calibration_module, "DATA", tmp_path)
     calibration.cache_clear()
@@ -164,3 +164,14 @@ def test_results_are_kept_and_rehearsals_stay_apart(tmp_path: Path) -> None:
     assert sorted(r.weights for r in load(tmp_path)) == ["random", "trained"]
     with pytest.raises(DataError, match="not a result"):
         from_json("{}")
+
+
+@pytest.mark.usefixtures("calibrated")
+def test_no_difference_needs_the_power_to_see_one() -> None:
+    """The same figures, inside the same band: reproduced only where an eighth of the tasks would have been seen."""
+    none, runs = judge("none", shows="none"), [run(base=40, trained=100)]
+    assert none.contrast(runs).verdict.status == "reproduced"
+    calibration("m").measures["c/trained"] = spread(100, 25.0)
+    seen = none.contrast(runs).verdict
+    assert seen.status == "inconclusive"
+    assert float(seen.details["power"] or 0) < 0.8
