@@ -36,14 +36,29 @@ class Pool(Protocol):
     def close(self) -> None: ...
 
 
-class Processes:
+class Tries:
+    """How often each unit's worker was lost."""
+
+    def __init__(self) -> None:
+        self.retried = 0
+        self.lost: dict[str, int] = {}
+
+    def given_up(self, unit: Unit) -> SelfbootError | None:
+        """A worker of the unit was lost: why it is not tried again, if it is not."""
+        self.lost[unit.address] = self.lost.get(unit.address, 0) + 1
+        if self.lost[unit.address] > RETRIES:
+            return SelfbootError(f"{unit}: its process died {RETRIES + 1} times; look for a lack of memory")
+        self.retried += 1
+        return None
+
+
+class Processes(Tries):
     """``count`` processes of this machine, each doing ``work``."""
 
     def __init__(self, site: Site, count: int, work: Work = do) -> None:
+        super().__init__()
         self.site, self.count, self.work = site, count, work
-        self.retried = 0
         self.running: dict[Future[float], Unit] = {}
-        self.tries: dict[str, int] = {}
         self.pool = self._start()
 
     def _start(self) -> ProcessPoolExecutor:
@@ -72,10 +87,8 @@ class Processes:
         self.pool.shutdown(wait=True, cancel_futures=True)
         self.pool = self._start()
         for unit in lost:
-            self.tries[unit.address] = self.tries.get(unit.address, 0) + 1
-            self.retried += 1
-            if self.tries[unit.address] > RETRIES:
-                yield unit, SelfbootError(f"{unit}: its process died {RETRIES + 1} times; look for a lack of memory")
+            if why := self.given_up(unit):
+                yield unit, why
             else:
                 self.submit(unit)
 
@@ -84,40 +97,46 @@ class Processes:
         self.pool.shutdown(wait=True, cancel_futures=True)
 
 
-class Cluster:
+class Cluster(Tries):
     """A Ray cluster at ``address`` ("local": one is started here; "auto": the one that this machine is part of).
 
     Every machine needs this package installed and the store's path or URL in reach. A unit takes one core and the GPUs
     that its model needs.
     """
 
-    def __init__(self, site: Site, address: str) -> None:
+    def __init__(self, site: Site, address: str, work: Work = do) -> None:
+        super().__init__()
         try:
             import ray  # type: ignore[import-not-found,unused-ignore]
         except ImportError:
             raise UnavailableError("--ray needs Ray: pip install 'selfboot[cluster]'") from None
         self.ray, self.site = ray, site
-        self.retried = 0
         self.running: dict[Any, Unit] = {}
         self.started = not ray.is_initialized()
         if self.started:
             where = None if address == "local" else address
             ray.init(where, log_to_driver=False, logging_level=logging.WARNING, include_dashboard=None)
-        self.task = ray.remote(do)
+        self.task = ray.remote(work)
 
     def submit(self, unit: Unit) -> None:
-        """Queue a unit."""
-        options = {"num_cpus": 1, "num_gpus": unit.gpus, "max_retries": RETRIES, "name": str(unit)}
+        """Queue a unit. Retries are ours, so that they are counted."""
+        options = {"num_cpus": 1, "num_gpus": unit.gpus, "max_retries": 0, "name": str(unit)}
         self.running[self.task.options(**options).remote(unit, self.site)] = unit
 
     def finished(self) -> Iterator[Finished]:
-        """The next unit that came to an end; Ray itself tries a lost one again."""
+        """The next unit that came to an end, unless its worker or machine was lost: then it is queued again."""
+        errors = self.ray.exceptions
         done, _ = self.ray.wait(list(self.running), num_returns=1)
         for reference in done:
             unit = self.running.pop(reference)
             try:
                 yield unit, float(self.ray.get(reference))
-            except self.ray.exceptions.RayError as error:
+            except (errors.WorkerCrashedError, errors.NodeDiedError, errors.LocalRayletDiedError):
+                if why := self.given_up(unit):
+                    yield unit, why
+                else:
+                    self.submit(unit)
+            except errors.RayError as error:
                 cause = getattr(error, "cause", None)
                 yield unit, cause if isinstance(cause, Exception) else error
 

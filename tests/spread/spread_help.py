@@ -31,6 +31,11 @@ def small_jobs(seeds: tuple[int, ...] = (7, 13), tasks: int = 4, count: int = 2)
     return [Job("small", settings, seed) for seed in seeds]
 
 
+def some_units(count: int) -> list[Unit]:
+    """Units for workers that do something else with them."""
+    return [Unit(f"samples-{i}", "evaluate", ("organism-0", "minieval"), {}) for i in range(count)]
+
+
 class Here:
     """A pool that does everything at once, in this very process; ``done``: in which order."""
 
@@ -64,6 +69,12 @@ def die_once(unit: Unit, site: Site) -> float:
     return 1.0
 
 
+def rest(unit: Unit, site: Site) -> float:
+    """A worker that takes a second of nobody's time: on one core, two of them still rest side by side."""
+    time.sleep(1.0)
+    return 1.0
+
+
 def die_always(unit: Unit, site: Site) -> float:
     """A worker that never gets anywhere."""
     os.kill(os.getpid(), signal.SIGKILL)
@@ -85,9 +96,9 @@ def contents(root: Path) -> dict[str, dict[str, str]]:
     return found
 
 
-def wait_for(pattern: str, root: Path, seconds: float = 120) -> None:
-    """Until something of the pattern is in the folder."""
+def wait_for(pattern: str, root: Path, count: int = 1, seconds: float = 120) -> None:
+    """Until so many things of the pattern are in the folder."""
     until = time.monotonic() + seconds
-    while not list(root.glob(pattern)):
-        assert time.monotonic() < until, f"no {pattern} in {root} after {seconds} s"
+    while len(list(root.glob(pattern))) < count:
+        assert time.monotonic() < until, f"fewer than {count} of {pattern} in {root} after {seconds} s"
         time.sleep(0.05)

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from spread_help import Here, addresses, contents, die_always, die_once, small_jobs
+from spread_help import Here, addresses, contents, die_always, die_once, small_jobs, some_units
 
 from selfboot import cli_spread
 from selfboot.claims import registry
@@ -152,10 +152,6 @@ def run_pool(pool: Processes, units: list[Unit]) -> list[tuple[str, object]]:
         results += [(unit.address, result) for unit, result in pool.finished()]
     pool.close()
     return results
-
-
-def some_units(count: int) -> list[Unit]:
-    return [Unit(f"samples-{i}", "evaluate", ("organism-0", "minieval"), {}) for i in range(count)]
 
 
 def test_a_killed_process_costs_a_try_and_no_unit(tmp_path: Path) -> None:
