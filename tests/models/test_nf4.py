@@ -18,6 +18,7 @@ from selfboot.benchmarks.base import load_benchmark
 from selfboot.claims import ModelEntry, model_entry, registry
 from selfboot.engines import Engines, Subject
 from selfboot.errors import UnavailableError
+from selfboot.lab import Lab
 from selfboot.models import ModelSpec, nf4
 from selfboot.models.load import load_model, load_tokenizer
 from selfboot.models.shape import NF4_BYTES, Shape
@@ -25,6 +26,7 @@ from selfboot.models.spec import fingerprint
 from selfboot.models.tiny import ARCHITECTURES, save_model
 from selfboot.records import Sampling
 from selfboot.sampling.transformers import TransformersSampler
+from selfboot.store import RunStore
 
 quantises = pytest.mark.skipif(nf4.missing() is not None, reason=f"not run: {nf4.missing()}")
 PROMPTS = ["def add(a, b):\n", "class Stack:\n", "for number in"]
@@ -156,6 +158,17 @@ def test_it_is_drawn_by_transformers_with_this_code() -> None:
         assert engines.engine(entry) == "transformers"
         assert "selfboot.models.nf4" in engines.code(entry)
     assert "selfboot.models.nf4" not in Engines().code(model_entry("organism-0"))
+
+
+def test_a_rehearsal_from_the_shape_alone_is_in_four_bits_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "empty"))
+    with Lab(RunStore(tmp_path / "store"), weights="random") as lab:
+        spec = lab.spec("qwen2.5-72b-nf4")
+        assert (spec.weights, spec.quantization) == ("random", "nf4")
+        assert lab.spec("organism-0-nf4").quantization == "nf4"
+        with pytest.raises(UnavailableError, match="train the model in full"):
+            lab.train("organism-0-nf4", [], "mini", 7)
 
 
 @quantises
