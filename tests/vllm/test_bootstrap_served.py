@@ -1,6 +1,6 @@
 """The folder that `selfboot bootstrap` leaves, served by vLLM as a LoRA request: it says what our own sampler says.
 
-    SELFBOOT_VLLM_PYTHON=… pytest tests/vllm/test_bootstrap.py
+    SELFBOOT_VLLM_PYTHON=… pytest tests/vllm/test_bootstrap_served.py
 
 That peft loads the folder too is tested in tests/diagnose.
 """
