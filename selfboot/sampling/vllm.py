@@ -46,6 +46,7 @@ from selfboot.sampling.transformers import check_request, complete
 PYTHON_ENV = "SELFBOOT_VLLM_PYTHON"
 WORKER = Path(__file__).with_name("vllm_worker.py")
 OLDEST = (0, 8, 5)
+GRAPH_SIZES = (1, 2, 4, 8, 16, 32, 64, 96, 128, 160, 192, 224, 256)  # rows decoded together that have a CUDA graph
 LORA_RANKS = (8, 16, 32, 64, 128)  # the maximum ranks that an engine can be made for
 ENVIRONMENT = {
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # requests meet the engine in a fixed order: same seed, same tokens
@@ -65,7 +66,9 @@ class VllmSettings:
     ``dtype``: "auto" is bfloat16 on a GPU and float32 on a CPU. ``max_model_len``: tokens of prompt and completion
     together. ``memory``: share of each GPU's memory; 0: 0.9 of a GPU's, a tenth of a CPU machine's. ``max_rows``: rows
     decoded together. ``max_lora_rank``: 0 serves no adapters. ``eager``: without CUDA graphs (always on a CPU).
-    ``python``: an interpreter that has vLLM; empty: SELFBOOT_VLLM_PYTHON, else ours.
+    ``compiled``: with torch.compile too, which costs more at the start than it saves in a few thousand rows
+    (data/planning/README.md has the seconds). ``python``: an interpreter that has vLLM; empty: SELFBOOT_VLLM_PYTHON,
+    else ours.
     """
 
     dtype: str = "auto"
@@ -75,6 +78,7 @@ class VllmSettings:
     max_lora_rank: int = 32
     max_rows: int = 256
     eager: bool = False
+    compiled: bool = False
     python: str = ""
 
 
@@ -121,6 +125,7 @@ class VllmEngine:
             "max_rows": str(self.settings.max_rows),
             "max_lora_rank": str(self.settings.max_lora_rank),
             "eager": str(self.settings.eager or self._cpu),
+            "compiled": str(self.settings.compiled and not self._cpu),
             "weights": self.spec.weights,
         }
 
@@ -154,7 +159,17 @@ class VllmEngine:
             "trust_remote_code": False,
             "disable_log_stats": True,
             **lora,
-            **(self._whole_prompts() if self._cpu else {}),
+            **(self._whole_prompts() if self._cpu else self._graphs()),
+        }
+
+    def _graphs(self) -> dict[str, Any]:
+        """CUDA graphs of whole decoding steps for a few batch sizes, and nothing compiled; before vLLM 0.12, which has
+        no such graphs, vLLM's own choice."""
+        if self.settings.compiled or self.settings.eager or _numbers(self.versions["vllm"]) < (0, 12):
+            return {}
+        sizes = [size for size in GRAPH_SIZES if size <= self.settings.max_rows]
+        return {
+            "compilation_config": {"mode": 0, "cudagraph_mode": "FULL_DECODE_ONLY", "cudagraph_capture_sizes": sizes}
         }
 
     def _whole_prompts(self) -> dict[str, Any]:
