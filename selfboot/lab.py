@@ -445,7 +445,7 @@ class Lab:
             _write_rows(out / "outcomes.jsonl", [[asdict(next(outcomes)) for _ in row] for row in programs])
             _write_rows(out / "programs.jsonl", programs)  # for the report: what exactly was graded
             return {
-                "benchmark": bench.name,
+                "benchmark": bench.asked or bench.name,
                 "weights": self.weights,
                 "samples": samples.artifact.id,
                 "grader": self.grader.manifest,
@@ -471,7 +471,7 @@ class Lab:
             pairs = [(text, task.answer) for task, row in zip(bench.tasks, texts, strict=True) for text in row]
             outcomes = iter(self.answers.grade(pairs, form.style))
             _write_rows(out / "outcomes.jsonl", [[asdict(next(outcomes)) for _ in row] for row in texts])
-            marks = {"benchmark": bench.name, "weights": self.weights, "style": form.style}
+            marks = {"benchmark": bench.asked or bench.name, "weights": self.weights, "style": form.style}
             return {**marks, "samples": samples.artifact.id, "machine": machine()}
 
         from selfboot.grading.answers import AnswerOutcome

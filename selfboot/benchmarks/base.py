@@ -29,6 +29,7 @@ class Benchmark:
     plus: bool = False  # judge with the extra hidden tests as well
     format: str = "chat"
     unittest: bool = False
+    asked: str = ""  # the name it was loaded by, with the part of it
     sha256: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -46,6 +47,7 @@ class AnswerBenchmark:
     name: str
     tasks: tuple[AnswerTask, ...]
     format: str = "gsm8k"
+    asked: str = ""  # the name it was loaded by, with the part of it
     sha256: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -77,7 +79,7 @@ _LOADERS = {
 
 
 def load_benchmark(name: str) -> Benchmark:
-    """The code benchmark called ``name``; ``name:200`` is its first 200 tasks.
+    """The code benchmark called ``name``; ``name:200`` is its first 200 tasks, ``name::4`` every fourth one.
 
     Raises DataError for an unknown name or damaged data, UnavailableError where a data set is not on this machine.
     """
@@ -97,15 +99,22 @@ def load_answers(name: str) -> AnswerBenchmark:
 
 def load_any(name: str) -> Benchmark | AnswerBenchmark:
     """The benchmark called ``name``, of either kind; names and errors as for ``load_benchmark``."""
-    whole, _, first = name.partition(":")
+    whole, part = split_name(name)
     if whole not in _LOADERS:
         raise DataError(f"unknown benchmark {name!r}; known: {', '.join(sorted(_LOADERS))}")
-    if first and not (first.isascii() and first.isdigit()):
-        raise DataError(f"benchmark {name!r}: after the colon goes a number of tasks")
     loader: Callable[[str], Benchmark | AnswerBenchmark] = importlib.import_module(_LOADERS[whole]).load
     found = loader(whole)
-    some: Any = found.tasks[: int(first)] if first else found.tasks
-    return replace(found, tasks=some)
+    some: Any = found.tasks[part]
+    return replace(found, tasks=some, asked=name)
+
+
+def split_name(name: str) -> tuple[str, slice]:
+    """A benchmark's own name and the part of it that is asked for; DataError where that is no number."""
+    whole, *numbers = name.split(":")
+    stop, step = [*numbers, "", ""][:2]
+    if len(numbers) > 2 or any(n and not (n.isascii() and n.isdigit() and int(n)) for n in numbers):
+        raise DataError(f"benchmark {name!r}: after the name goes :N for the first N tasks, or ::N for every N-th")
+    return whole, slice(None, int(stop) if stop else None, int(step) if step else None)
 
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:

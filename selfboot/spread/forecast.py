@@ -23,7 +23,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, cast
 from unittest.mock import patch
 
-from selfboot.benchmarks.base import AnswerBenchmark, Benchmark
+from selfboot.benchmarks.base import AnswerBenchmark, Benchmark, split_name
 from selfboot.claims import ModelEntry, model_entry, recipes
 from selfboot.errors import DataError
 from selfboot.lab import GREEDY, Lab
@@ -182,10 +182,10 @@ class Recorder:
 @functools.cache
 def tasks_called(name: str) -> Benchmark | AnswerBenchmark:
     """As many empty tasks as the benchmark has, of its kind. DataError for one whose size is not known."""
-    whole, _, first = name.partition(":")
+    whole, part = split_name(name)
     if whole not in phases()["tasks"]:
         raise DataError(f"benchmark {name!r}: data/planning/phases.toml does not know its number of tasks; add it")
-    ids = [str(i) for i in range(int(first) if first else phases()["tasks"][whole])]
+    ids = [str(i) for i in range(phases()["tasks"][whole])][part]
     if whole in ANSWERS:
         return AnswerBenchmark(whole, tuple(AnswerTask(i, "", "") for i in ids), ANSWERS[whole])
     return Benchmark(whole, tuple(CodeTask(i, "", "f", (), "") for i in ids))
