@@ -84,7 +84,7 @@ class Judge:
         measured = f"{_numbers([sum(b) for b in before])} → {_numbers([sum(a) for a in after])}"
         if self.scale == "mini":
             verdict = self._mini_direction(runs, test)
-            band = span(self._difference_band(runs))
+            band = span(self._difference_band(runs), signed=True)
         else:
             verdict, band = self._paper_direction(before, after, len(runs))
         return Judgement(verdict, measured, band, self._direction(test))
@@ -158,14 +158,15 @@ class Judge:
 
     def _mini_direction(self, runs: Sequence[Run], test: PairedTest) -> Verdict:
         """Does the difference go where the registry says that the organism goes?"""
-        shows, details = self.settings.shows, _test_details(test)
+        band = self._difference_band(runs)
+        ends: dict[str, policy.Detail] = {"measured": test.difference, "lower": band.lower, "upper": band.upper}
+        shows, details = self.settings.shows, ends | _test_details(test)
         if shows is None:
             raise DataError(f"data/claims.toml [{self.claim.id}.mini]: a contrast needs `shows` (up, down or none)")
         if shows == "none":
-            band = self._difference_band(runs)
             inside, text = (
                 band.lower <= test.difference <= band.upper,
-                f"{test.difference:+.1f} tasks, band {span(band)}",
+                f"{test.difference:+.1f} tasks, band {span(band, signed=True)}",
             )
             if inside:
                 return self._no_difference(runs, text, details)
@@ -184,7 +185,11 @@ class Judge:
         )
         details = {**details, "margin": margin, "power": power}
         if power < policy.ENOUGH_POWER:
-            return Verdict("inconclusive", f"{text}; one of {margin:.0f} would be seen with {power:.0%} power", details)
+            return Verdict(
+                "inconclusive",
+                f"{text}; a difference of {margin:g} tasks would be seen with only {power:.0%} power",
+                details,
+            )
         return Verdict("reproduced", text, details)
 
     def _paper_direction(
@@ -228,10 +233,10 @@ def _struck(first: Judgement, second: Judgement) -> Judgement:
     return Judgement(verdict, f"{first.measured}; then {second.measured}", first.band, second.direction)
 
 
-def span(band: Band) -> str:
-    """A band as text, in whole tasks."""
+def span(band: Band, signed: bool = False) -> str:
+    """A band as text, in whole tasks; ``signed``: of a difference."""
     low, high = band.whole
-    return f"{low}–{high}" if low >= 0 else f"{low:+d}…{high:+d}"
+    return f"{low:+d}…{high:+d}" if signed or low < 0 else f"{low}–{high}"
 
 
 def _numbers(values: Sequence[float]) -> str:
