@@ -143,7 +143,7 @@ class Shelf:
         if not samples:
             self.notes.append(f"{kind} {id}: the completions are not in the store; only outcomes are shown")
         wanted = provenance["benchmark"], manifest["key"]["benchmark"]
-        known = self._benchmarks[wanted] = self._benchmarks.get(wanted) or self._tasks(*wanted)
+        known = self._benchmarks[wanted] = self._benchmarks.get(wanted) or self._tasks(*wanted, len(outcomes))
         tasks, attempts = [], []
         for place, row in enumerate(outcomes):
             task, tests = known[place] if place < len(known) else (None, "")
@@ -161,16 +161,17 @@ class Shelf:
             return []
         return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
 
-    def _tasks(self, name: str, sha256: str) -> list[Judged]:
-        """The benchmark's tasks, each with what judges it, if the benchmark still is the one that was scored."""
-        with suppress(SelfbootError):
-            code = load_benchmark(name)
-            if code.sha256 == sha256:
-                return [(task, code.tests(task)) for task in code.tasks]
-        with suppress(SelfbootError):
-            answers = load_answers(name)
-            if answers.sha256 == sha256:
-                return [(task, f"answer: {task.answer}") for task in answers.tasks]
+    def _tasks(self, name: str, sha256: str, n: int) -> list[Judged]:
+        """The benchmark's tasks (all, or the first ``n``), each with what judges it, if it still is the one scored."""
+        for wanted in (name, f"{name}:{n}"):
+            with suppress(SelfbootError):
+                code = load_benchmark(wanted)
+                if code.sha256 == sha256:
+                    return [(task, code.tests(task)) for task in code.tasks]
+            with suppress(SelfbootError):
+                answers = load_answers(wanted)
+                if answers.sha256 == sha256:
+                    return [(task, f"answer: {task.answer}") for task in answers.tasks]
         note = (
             f"benchmark {name} is not the one that was scored (or not at hand): tests and failure classes are missing"
         )

@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from selfboot.analysis.decomposition import Decomposition, decompose
 from selfboot.analysis.failures import side
 from selfboot.claims import Claim, Settings, registry
+from selfboot.report.cells import natural
 from selfboot.report.evidence import SCORES, Scored, Shelf
 from selfboot.results import Result
 
 _SEED = re.compile(r"^(?P<group>.*?)(?:, seed (?P<seed>\d+))?(?P<reading>, (?:tolerant|raw))?$")
+_REASON = re.compile(r"; (?=[^;:]+: (?:reproduced|direction only|not reproduced|inconclusive|not run), )")
 VERDICTS = ("reproduced", "direction only", "not reproduced", "inconclusive", "not run")
 
 
@@ -40,8 +42,10 @@ class Arm:
     def amount(self) -> str:
         """What it holds, in a few words: solved tasks, or pairs."""
         if self.score:
-            drawn = f" (first of {self.score.draws} draws)" if self.score.draws > 1 else ""
-            return f"{self.score.solved} of {self.score.n}{drawn}"
+            score, any_of = self.score, sum(map(bool, self.score.passes))
+            if score.draws > 1:
+                return f"{any_of} of {score.n} by any of {score.draws} draws, {score.solved} by the first"
+            return f"{score.solved} of {score.n}"
         count = (self.manifest or {}).get("provenance", {}).get("items")
         return "–" if count is None else f"{count} items"
 
@@ -54,13 +58,17 @@ class Arm:
 
 @dataclass(frozen=True)
 class BandView:
-    """A part of a claim: what was measured and the band that it was judged by, in tasks of ``n`` where known."""
+    """A part of a claim: what was measured and the band that it was judged by, in tasks of ``n`` where known.
+
+    ``difference``: of two scores; else of a score.
+    """
 
     part: str
     measured: float
     lower: float
     upper: float
     n: int | None = None
+    difference: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,13 +94,23 @@ class CaseView:
         )
 
     @property
+    def finding(self) -> str:
+        """What the registry says of the organism, where that is not what the paper says."""
+        return self.settings.finding if self.settings else ""
+
+    @property
+    def pictures(self) -> list[BandView]:
+        """The first bands of scores, to be drawn on a line from no to all tasks."""
+        return [band for band in self.bands if not band.difference][:6]
+
+    @property
     def scores(self) -> list[Arm]:
         return [arm for arm in self.arms if arm.score]
 
     @property
     def reasons(self) -> list[str]:
         """The verdict's reasons, one a part."""
-        return [part for part in self.result.reason.split("; ") if part] or ["no reason given"]
+        return [part for part in _REASON.split(self.result.reason) if part] or ["no reason given"]
 
     @property
     def built_seconds(self) -> float:
@@ -185,21 +203,28 @@ class Gathered:
 def gather(results: Sequence[Result], shelf: Shelf, skipped: Mapping[str, str] | None = None) -> Gathered:
     """``skipped``: why a case was not run, by its name ("recipe-7b[paper-7]") or its test's."""
     order = {name: place for place, name in enumerate(registry())}
-    ordered = sorted(results, key=lambda r: (order.get(r.claim, len(order)), r.scale, r.model, _natural(r.name)))
+    ordered = sorted(results, key=lambda r: (order.get(r.claim, len(order)), r.scale, r.model, natural(r.name)))
     cases = [_case(result, shelf) for result in ordered]
     real = tuple(case for case in cases if case.result.weights == "trained")
     rehearsals = tuple(case for case in cases if case.result.weights != "trained")
     return Gathered(real, rehearsals, tuple(_not_run(real, skipped or {})), tuple(_lifts(real)), shelf)
 
 
-def _natural(name: str) -> list[tuple[bool, int | str]]:
-    return [(part.isdigit(), int(part) if part.isdigit() else part) for part in re.split(r"(\d+)", name) if part]
-
-
 def _case(result: Result, shelf: Shelf) -> CaseView:
     arms = tuple(_arm(e.label, e.kind, e.id, result.case, shelf) for e in result.evidence)
     n = next((arm.score.n for arm in arms if arm.score), None)
-    return CaseView(result, registry().get(result.claim), arms, tuple(_bands(result.details or {}, n)))
+    claim = registry().get(result.claim)
+    order = {group: place for place, group in enumerate(dict.fromkeys(arm.group for arm in arms))}
+    bands = sorted(_bands(result.details or {}, n), key=lambda b: (order.get(b.part, len(order)), natural(b.part)))
+    marked = (replace(band, difference=_is_difference(band.part, result, claim)) for band in bands)
+    return CaseView(result, claim, arms, tuple(marked))
+
+
+def _is_difference(part: str, result: Result, claim: Claim | None) -> bool:
+    """The contrast's band is one of differences, but for a seeded training at paper scale: there the policy judges the
+    trained score by the published ones (judge.py)."""
+    published = result.scale == "paper" and claim is not None and claim.kind == "seeded_training"
+    return part == "synergy" or (part == "contrast" and not published)
 
 
 def _arm(label: str, kind: str, id: str, case: str, shelf: Shelf) -> Arm:
@@ -213,7 +238,7 @@ def _arm(label: str, kind: str, id: str, case: str, shelf: Shelf) -> Arm:
 
 
 def _bands(details: Mapping[str, Any], n: int | None) -> Iterable[BandView]:
-    """Parts that have a measured figure with a lower and an upper bound, in the order of the details."""
+    """Parts that have a measured figure with a lower and an upper bound."""
     for key in details:
         part, _, name = key.rpartition(".")
         if name != "measured":
@@ -267,7 +292,8 @@ def _add(lift: Lift, case: CaseView) -> None:
     for group in groups:
         named = {f"n={group.split()[0]}", group}
         band = next((b for b in case.bands if b.part in named), None)
-        if band is None and len(groups) == 1 and case.bands and case.bands[-1].part != "base":
-            band = case.bands[-1]
+        scores = [b for b in case.bands if not b.difference]
+        if band is None and len(groups) == 1 and scores and scores[-1].part != "base":
+            band = scores[-1]
         if band is not None:
             lift.bands.setdefault(group, band)

@@ -19,13 +19,24 @@ from typing import Any
 from selfboot import __version__
 from selfboot.analysis.decomposition import mean_tally
 from selfboot.analysis.failures import CLASSES, MEANING, side, tally
+from selfboot.decompose import Recorded
 from selfboot.errors import StoreError, UnavailableError
 from selfboot.report import text
+from selfboot.report.cells import MARKS, direction, measured, number, seconds
 from selfboot.report.evidence import Shelf
 from selfboot.report.figures import FigureView, figures
-from selfboot.report.gather import BandView, CaseView, Gathered, Lift, gather
+from selfboot.report.gather import BandView, CaseView, Gathered, Lift, NotRun, gather
 from selfboot.report.samples import pack
-from selfboot.report.summary import MARKS, READING, cost, environment, error_rates, lede
+from selfboot.report.summary import (
+    READING,
+    claim_rates,
+    cost,
+    environment,
+    error_rates,
+    lede,
+    measured_here,
+    outdated,
+)
 from selfboot.results import Result
 from selfboot.store import RunStore, explain, write_atomic
 
@@ -72,7 +83,7 @@ def render(gathered: Gathered, drawn: Sequence[FigureView]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    jinja.filters |= {"seconds": text.seconds, "share": lambda x: f"{x:.0%}", "mean": text.number}
+    jinja.filters |= {"seconds": seconds, "share": lambda x: f"{x:.0%}", "mean": number}
     script, style = ((FOLDER / name).read_text(encoding="utf-8") for name in ("page.js", "page.css"))
     values = _values(gathered, drawn)
     return jinja.get_template("page.html").render(
@@ -102,15 +113,25 @@ def _values(gathered: Gathered, drawn: Sequence[FigureView]) -> dict[str, Any]:
         "marks": MARKS,
         "reading": READING,
         "figures": drawn,
-        "lifts": [_lift(lift) for lift in gathered.lifts],
+        "lifts": [*(_recorded(found) for found in measured_here(gathered)), *(_lift(lift) for lift in gathered.lifts)],
+        "rates": claim_rates(gathered),
+        "outdated": outdated(gathered),
         "meaning": MEANING,
         "side": side,
         "environment": environment(gathered),
         "spent": cost(gathered).seconds,
+        "cost_head": (
+            "case",
+            "its evidence",
+            "last run",
+            *(["paper's hardware"] if any(_expected(gathered.cases)) else []),
+        ),
         "tables": _tables(gathered),
         "packed": pack(gathered),
         "glyph": glyph,
         "compare": compare,
+        "measured": measured,
+        "direction": direction,
     }
 
 
@@ -118,30 +139,68 @@ def _tables(gathered: Gathered) -> dict[str, list[tuple[str, ...]]]:
     """The plain tables of the page."""
     spent = cost(gathered)
     return {
-        "not_run": [(m.claim.id, m.claim.section, m.scale, m.claim.published, m.reason) for m in gathered.not_run],
+        "not_run": _not_run(gathered.not_run),
         "cases": [
-            (c.result.name, text.seconds(built), text.seconds(last), _expected(c)) for c, last, built in spent.cases
+            (c.result.name, seconds(built), seconds(last), *expected)
+            for (c, last, built), expected in zip(spent.cases, _expected(gathered.cases), strict=True)
         ],
-        "kinds": [(kind, str(count), text.seconds(seconds)) for kind, count, seconds in spent.kinds],
+        "kinds": [(kind, str(count), seconds(spent_here)) for kind, count, spent_here in spent.kinds],
         "rates": error_rates(),
     }
 
 
-def _expected(case: CaseView) -> str:
-    minutes = case.settings.minutes if case.settings else 0
-    return text.seconds(60 * minutes) if minutes else "–"
+def _not_run(missing: Sequence[NotRun]) -> list[tuple[str, ...]]:
+    """A row a claim: id, section, scales, the paper's figure, why not."""
+    rows: list[tuple[str, ...]] = []
+    for claim in dict.fromkeys(one.claim.id for one in missing):
+        found = [one for one in missing if one.claim.id == claim]
+        reasons = dict.fromkeys(one.reason.removesuffix(f" --scale {one.scale}") for one in found)
+        scales = ", ".join(one.scale for one in found)
+        rows.append((claim, found[0].claim.section, scales, found[0].claim.published, "; ".join(reasons)))
+    return rows
+
+
+def _expected(cases: Sequence[CaseView]) -> list[tuple[str, ...]]:
+    """What each case takes on the paper's hardware; no column where that is known of none."""
+    minutes = [case.settings.minutes if case.settings else 0 for case in cases]
+    return [(seconds(60 * m) if m else "–",) if any(minutes) else () for m in minutes]
 
 
 def _lift(lift: Lift) -> dict[str, Any]:
     """A lift's failure taxonomy: a column for the base and each group, a row for each class that occurs."""
     tallies = {name: mean_tally([tally(seed) for seed in seeds]) for name, seeds in lift.columns.items()}
+    parts = {group: found for group in lift.groups if (found := lift.decomposition(group))}
+    what = f"{lift.claim} · {lift.scale} · {lift.model} · {lift.base.benchmark}"
+    return _taxonomy(tallies) | {"title": lift.title, "what": what, "n": lift.n, "ended": lift.ended, "parts": parts,
+                                 "said": ""}  # fmt: skip
+
+
+def _recorded(found: Recorded) -> dict[str, Any]:
+    """The decomposition that the checkout holds for a model of this report."""
+    tallies = {"base": {name: float(count) for name, count in found.base.tally.items()}}
+    tallies |= {arm.name: found.failures(arm) for arm in found.arms}
+    seeds = {arm.name: list(by_seed.values()) for arm, by_seed in found.arms.items()}
+    ended = {name: sum(seed.ended for seed in scores) / len(scores) for name, scores in seeds.items()}
+    made = found.provenance
+    old = " An earlier version of the code measured it." if found.outdated else ""
+    return _taxonomy(tallies) | {
+        "title": "Where does the lift come from?",
+        "what": f"{found.model} · {found.benchmark} · recorded on {made['date']}",
+        "n": len(found.base.flags),
+        "ended": {"base": float(found.base.ended), **ended},
+        "parts": {arm.name: found.decomposition(arm) for arm in found.arms},
+        "said": f"Not of this run: recipe, sweep and controls over the same seeds, measured before by"
+        f" {made['command']} and kept in the checkout.{old}",
+    }
+
+
+def _taxonomy(tallies: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
     classes = [name for name in CLASSES if any(name in found for found in tallies.values())]
     sides = {
         name: {s: sum(n for c, n in found.items() if side(c) == s) for s in ("passed", "form", "skill", "unknown")}
         for name, found in tallies.items()
     }
-    parts = {group: found for group in lift.groups if (found := lift.decomposition(group))}
-    return {"lift": lift, "tallies": tallies, "classes": classes, "sides": sides, "parts": parts}
+    return {"tallies": tallies, "classes": classes, "sides": sides}
 
 
 def glyph(band: BandView) -> dict[str, float]:

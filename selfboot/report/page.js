@@ -27,7 +27,8 @@
       const group = make("optgroup", { label: run });
       for (const [label, id] of arms) {
         const score = data.scores[id];
-        group.append(new Option(`${label}, ${run}: ${score.solved} of ${score.rows.length}`, id));
+        const solved = score.draws > 1 ? `${score.any} of ${score.rows.length} by any of ${score.draws} draws` : `${score.solved} of ${score.rows.length}`;
+        group.append(new Option(`${label}, ${run}: ${solved}`, id));
       }
       select.append(group);
     }
@@ -85,7 +86,8 @@
         return make("li", {}, button);
       }),
     );
-    get("tally").textContent = `${rows.length} of ${data.scores[state.a].rows.length} tasks` + (comparable() ? "; marks: the run, then what it is compared with" : "");
+    const drawn = [state.a, comparable() ? state.b : ""].some((id) => id && data.scores[id].draws > 1);
+    get("tally").textContent = `${rows.length} of ${data.scores[state.a].rows.length} tasks` + (comparable() ? "; marks: the run, then what it is compared with" : "") + (drawn ? "; of several draws the first is marked" : "");
     if (rows.length && !rows.includes(state.task)) state.task = rows[0];
     if (rows.length) showTask();
     else panel.replaceChildren(make("p", { textContent: "No task is left: change what is shown or sought." }));

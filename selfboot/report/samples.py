@@ -90,6 +90,7 @@ def _score(score: Scored, draws: int, texts: _Texts, benches: dict[str, int]) ->
         "passes": score.passes,
         "draws": score.draws,
         "solved": score.solved,
+        "any": sum(map(bool, score.passes)),
         "what": ", ".join(part for part in (score.model, score.benchmark) if part),
     }
 

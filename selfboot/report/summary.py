@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from selfboot.decompose import Recorded, recorded
 from selfboot.paths import DATA
-from selfboot.report.gather import CaseView, Gathered
+from selfboot.report.gather import CaseView, Gathered, NotRun
 
-MARKS = {"reproduced": "●", "direction only": "◐", "not reproduced": "○", "inconclusive": "?", "not run": "–"}
 READING = {
     "reproduced": "The figure lies inside its band; where an effect is claimed, an exact paired test over the tasks"
     " shows it too.",
@@ -23,8 +23,8 @@ READING = {
     "not run": "Something is missing here (a GPU, weights, data), or nobody asked. It says nothing about the claim.",
 }
 AT_MINI = (
-    "At mini scale a verdict says what our own small model does against its calibrated band; whether that agrees in"
-    " direction with the paper is a column of its own."
+    "At mini scale “reproduced” means that our own small model does again what its calibration says; whether that is"
+    " also what the paper says is the column “direction”, apart from the verdict."
 )
 
 
@@ -37,14 +37,29 @@ def lede(gathered: Gathered) -> list[str]:
     first = f"{counts.get('reproduced', 0)} of {total} cases reproduced"
     rest = [f"{count} {verdict}" for verdict, count in counts.items() if verdict != "reproduced"]
     said = [f"{first}{''.join(f', {part}' for part in rest)}."]
+    said += _directions(gathered)
     scales = {case.result.scale for case in gathered.cases}
     if "mini" in scales:
         said.append(AT_MINI)
     if gathered.rehearsals:
         said.append(f"Apart, and in no count: {_plural(len(gathered.rehearsals), 'rehearsal')}, on other weights.")
     if gathered.not_run:
-        said.append(f"Not run: {_plural(len(gathered.not_run), 'claim')}, at one scale or the other.")
+        said.append(f"Not run: {_missing(gathered.not_run)}.")
     return said
+
+
+def _directions(gathered: Gathered) -> list[str]:
+    """How many cases agree with the paper in direction, and which claims do not: never left to the table alone."""
+    told = [case.result for case in gathered.cases if case.result.direction]
+    differing = list(dict.fromkeys(result.claim for result in told if not result.direction.startswith("agrees")))
+    agreeing = sum(result.direction.startswith("agrees") for result in told)
+    apart = f"; {', '.join(differing)} {'differs' if len(differing) == 1 else 'differ'} from it" if differing else ""
+    return [f"In direction, {agreeing} of {len(told)} agree with the paper{apart}."] if told else []
+
+
+def _missing(not_run: Sequence[NotRun]) -> str:
+    counts = Counter(missing.scale for missing in not_run)
+    return ", ".join(f"{_plural(count, 'claim')} at {scale} scale" for scale, count in counts.items())
 
 
 def _plural(count: int, what: str) -> str:
@@ -59,7 +74,7 @@ def environment(gathered: Gathered) -> list[tuple[str, list[str]]]:
         if provenance.get("model") and key.get("model"):
             found["models"][f"{provenance['model']}: {str(key['model'])[:16]}"] = None
         for name, table in (("machine", provenance.get("machine")), ("engine", provenance.get("engine")),
-                            ("grader", provenance.get("grader")), ("training", key.get("versions"))):  # fmt: skip
+                            ("grader", provenance.get("grader")), ("libraries", key.get("versions"))):  # fmt: skip
             if table:
                 found[name][_flat(table)] = None
         if key.get("code"):
@@ -89,6 +104,41 @@ def error_rates() -> list[tuple[str, ...]]:
         )
         for row in table["rows"]
     ]
+
+
+def claim_rates(gathered: Gathered) -> dict[str, str]:
+    """False alarm and power of the calibrated claims at mini scale that are shown, at their own n (claim_power.py)."""
+    from selfboot.claim_power import powered_claims
+
+    shown = {case.result.claim for case in gathered.cases if case.result.scale == "mini"}
+    found = {}
+    for one in (one for one in powered_claims() if one.claim.id in shown):
+        alarm, power = one.formula().text
+        found[one.claim.id] = (
+            f"it fails by chance in {alarm} of all runs (false alarm); if the truth were “{one.alternative}”, it would"
+            f" fail in {power} (power)."
+        )
+    return found
+
+
+def outdated(gathered: Gathered) -> list[str]:
+    """A note for each model whose bands an earlier version of the code measured."""
+    from selfboot.calibration import calibration, path_of
+
+    models = {case.result.model for case in gathered.cases if case.result.scale == "mini"}
+    known = [calibration(model) for model in sorted(models) if path_of(model).exists()]
+    return [
+        f"The bands of {one.model} were measured by an earlier version of the code. To measure them anew:"
+        f" selfboot calibrate {one.model} --again"
+        for one in known
+        if one.outdated
+    ]
+
+
+def measured_here(gathered: Gathered) -> list[Recorded]:
+    """The checkout's decompositions of the models that are shown at mini scale."""
+    models = {case.result.model for case in gathered.cases if case.result.scale == "mini"}
+    return [found for found in recorded() if found.model in models]
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from selfboot.report.cells import measured
 from selfboot.results import Result
 
 COLOURS = {"reproduced": "green", "direction only": "yellow", "not reproduced": "red", "inconclusive": "magenta"}
@@ -21,7 +22,8 @@ def render(results: Sequence[Result], width: int | None = None) -> str:
     """The results as a text table, as wide as the terminal (at least 100 columns)."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in COLUMNS:
-        table.add_column(name, justify="right" if name == "seconds" else "left", overflow="fold")
+        right, whole = name == "seconds", name in ("claim", "band", "seconds")
+        table.add_column(name, justify="right" if right else "left", overflow="fold", no_wrap=whole)
     for result in sorted(results, key=lambda r: (r.section, r.name)):
         colour = COLOURS.get(result.verdict, "white")
         table.add_row(
@@ -29,7 +31,7 @@ def render(results: Sequence[Result], width: int | None = None) -> str:
             result.section.lstrip("§"),
             result.scale,
             result.paper,
-            result.measured,
+            measured(result),
             result.band,
             f"[{colour}]{result.verdict}[/{colour}]",
             result.direction,

@@ -4,32 +4,23 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from selfboot import __version__
 from selfboot.analysis.decomposition import sentence
+from selfboot.report.cells import MARKS, cell, direction, markdown_table, measured, seconds
+from selfboot.report.decomposition import tables
 from selfboot.report.figures import FigureView
 from selfboot.report.gather import CaseView, Gathered
-from selfboot.report.summary import MARKS, READING, cost, environment, lede
-
-
-def seconds(value: float) -> str:
-    """A duration for people: "0.4 s", "85 s", "12 min", "3.1 h"."""
-    if value < 10:
-        return f"{value:.1f} s"
-    return f"{value:.0f} s" if value < 120 else f"{value / 60:.0f} min" if value < 7200 else f"{value / 3600:.1f} h"
-
-
-def number(value: float) -> str:
-    """A count, or a mean of counts with one decimal where it needs one."""
-    return f"{value:.0f}" if abs(value - round(value)) < 0.05 else f"{value:.1f}"
+from selfboot.report.summary import READING, claim_rates, cost, environment, lede, measured_here, outdated
 
 
 def markdown(gathered: Gathered, figures: Sequence[FigureView]) -> str:
     """The whole report as Markdown, samples aside."""
-    lines = ["# selfboot report", "", *lede(gathered), "", *_table(gathered.cases), ""]
+    lines = ["# selfboot report", "", *lede(gathered), "", *(f"- note: {note}" for note in outdated(gathered)), ""]
+    lines += [*_table(gathered.cases), ""]
     if gathered.rehearsals:
         lines += [
             "## Rehearsals on other weights: never reproductions",
@@ -38,31 +29,45 @@ def markdown(gathered: Gathered, figures: Sequence[FigureView]) -> str:
             "",
         ]
     lines += ["## Why", "", *(line for case in gathered.cases for line in _why(case)), ""]
+    rates = [f"- {claim}: {said}" for claim, said in claim_rates(gathered).items()]
+    lines += ["## How often these tests err", "", *rates, ""] if rates else []
+    for found in measured_here(gathered):
+        lines += [f"## Where does the lift come from? {found.model}", "", tables(found), ""]
     lines += [*_lifts(gathered)]
     for figure in figures:
-        lines += [f"## {figure.title}", "", figure.caption, "", *_rows(figure.head, figure.rows), ""]
+        lines += [f"## {figure.title}", "", figure.caption, "", *markdown_table(figure.head, figure.rows), ""]
     if gathered.not_run:
         rows = [(missing.claim.id, missing.scale, missing.reason) for missing in gathered.not_run]
-        lines += ["## Not run", "", *_rows(("claim", "scale", "reason"), rows), ""]
+        lines += ["## Not run", "", *markdown_table(("claim", "scale", "reason"), rows), ""]
     lines += ["## Environment", "", *(f"- {name}: {'; '.join(values)}" for name, values in environment(gathered)), ""]
     lines += [f"Making the evidence took {seconds(cost(gathered).seconds)}.", "", "## How to read a verdict", ""]
     lines += [f"- {MARKS[name]} **{name}**: {meaning}" for name, meaning in READING.items()]
-    lines += [f"- note: {_cell(note)}" for note in gathered.shelf.notes]
+    lines += [f"- note: {cell(note)}" for note in gathered.shelf.notes]
     return "\n".join(lines) + "\n"
 
 
 COLUMNS = ("name", "section", "scale", "model", "paper", "measured", "band", "verdict", "direction", "seconds")
 
 
+_SHOWN: dict[str, Callable[[CaseView], str]] = {
+    "measured": lambda case: measured(case.result),
+    "direction": lambda case: direction(case.result, case.claim),
+}
+
+
 def _table(cases: Sequence[CaseView]) -> Iterator[str]:
-    rows = [[str(getattr(case.result, name)) for name in COLUMNS] for case in cases]
-    yield from _rows(
+    rows = [
+        [_SHOWN[name](case) if name in _SHOWN else str(getattr(case.result, name)) for name in COLUMNS]
+        for case in cases
+    ]
+    yield from markdown_table(
         ("", *COLUMNS), [[MARKS.get(case.result.verdict, ""), *row] for case, row in zip(cases, rows, strict=True)]
     )
 
 
 def _why(case: CaseView) -> Iterator[str]:
-    yield f"- **{_cell(case.result.name)}** {_cell(case.result.title)}: {_cell('; '.join(case.reasons))}"
+    found = f" Finding: {cell(case.finding)}." if case.finding else ""
+    yield f"- **{cell(case.result.name)}** {cell(case.result.title)}: {cell('; '.join(case.reasons))}.{found}"
 
 
 def _lifts(gathered: Gathered) -> Iterator[str]:
@@ -73,19 +78,6 @@ def _lifts(gathered: Gathered) -> Iterator[str]:
         if (found := lift.decomposition(group))
     ]
     yield from (["## Form or skill", "", *told, ""] if told else [])
-
-
-def _rows(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    yield "| " + " | ".join(head) + " |"
-    yield "|" + "---|" * len(head)
-    yield from ("| " + " | ".join(_cell(cell) for cell in row) + " |" for row in rows)
-
-
-def _cell(text: str) -> str:
-    """Text that stays text in a Markdown table, whatever stands in it."""
-    for sign in "\\`*_{}[]<>|":
-        text = text.replace(sign, f"\\{sign}" if sign not in "<>" else {"<": "&lt;", ">": "&gt;"}[sign])
-    return " ".join(text.split())
 
 
 def json_twin(gathered: Gathered, figures: Sequence[FigureView]) -> str:
@@ -99,6 +91,8 @@ def json_twin(gathered: Gathered, figures: Sequence[FigureView]) -> str:
         "not_run": [{"claim": m.claim.id, "scale": m.scale, "reason": m.reason} for m in gathered.not_run],
         "figures": [{"id": f.id, "title": f.title, "head": f.head, "rows": f.rows} for f in figures],
         "lifts": [_lift(gathered, place) for place in range(len(gathered.lifts))],
+        "error_rates": claim_rates(gathered),
+        "outdated": outdated(gathered),
         "environment": dict(environment(gathered)),
         "seconds": cost(gathered).seconds,
         "notes": gathered.shelf.notes,

@@ -18,7 +18,17 @@ CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.whic
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync")  # fmt: skip
 STILL = "document.documentElement.style.scrollBehavior = 'auto'"
+TOP = "document.querySelector('#samples h2').getBoundingClientRect().top"
 Open = Callable[..., Any]
+
+
+def until(tab: Any, expression: str) -> None:
+    """Wait until it is true. (The page's policy forbids the eval that playwright's own waiting needs.)"""
+    for _ in range(100):
+        if tab.evaluate(expression):
+            return
+        tab.wait_for_timeout(50)
+    pytest.fail(f"never true: {expression}")
 
 
 @pytest.fixture(scope="module")
@@ -96,9 +106,7 @@ def test_any_evidence_in_two_clicks(opened: Open, lab: Any) -> None:
         claim.click()
         assert card.is_visible()
         card.get_by_role("link", name="samples").last.click()
-        assert tab.locator("#samples h2").evaluate(
-            "e => { const t = e.getBoundingClientRect().top; return t >= 0 && t < 200 }"
-        )
+        until(tab, f"{TOP} >= 0 && {TOP} < 200")  # the page follows the address when it hears of it
         assert tab.locator("#task .arm").count() >= 1
         assert "def " in tab.locator("#task pre").first.text_content()
 
@@ -146,7 +154,7 @@ def test_an_address_leads_to_the_sample(opened: Open, lab: Any) -> None:
     tab = opened()
     base, trained = (e.id for e in lab.results[0].evidence if e.kind == "score")
     tab.evaluate(f"location.hash = '#samples/{base}/{trained}/5'")
-    tab.wait_for_function("document.querySelector('#task h3').textContent === 'HumanEval/5'")
+    until(tab, "document.querySelector('#task h3').textContent === 'HumanEval/5'")
     tab.evaluate("location.hash = '#samples/nonsense/x/y'")
     assert tab.locator("#task h3").text_content() == "HumanEval/5"
 
@@ -182,3 +190,11 @@ def test_it_prints(opened: Open) -> None:
     assert not tab.locator("#samples").is_visible()
     assert tab.locator("h1").is_visible()
     assert tab.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--ink').trim()") == "#1c1e21"
+
+
+def test_nothing_is_cut_off_in_print(opened: Open) -> None:
+    tab = opened(viewport={"width": 703, "height": 1000})  # A4 without its margins, in CSS pixels
+    tab.emulate_media(media="print")
+    tab.evaluate("dispatchEvent(new Event('beforeprint'))")
+    wide = "[...document.querySelectorAll('main table')].filter((t) => t.getBoundingClientRect().right > 703)"
+    assert tab.evaluate(f"{wide}.map((t) => t.textContent.slice(0, 80))") == []

@@ -70,14 +70,33 @@ def test_the_same_results_draw_the_same_figure(drawn: dict[str, FigureView], lab
     assert again == drawn
 
 
-def test_synergy_is_drawn_in_percentage_points(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("part", ["contrast", "synergy"], ids=["as at mini scale", "as at paper scale"])
+def test_synergy_is_drawn_in_percentage_points(lab: Any, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
+    """The difference and its band, not the scores that it is of, under whichever part the judge writes it."""
     claim = replace(registry()["control"], id="synergy-14b", kind="synergy")
     monkeypatch.setattr(gather_module, "registry", lambda: {"synergy-14b": claim})
-    details = {"tts.measured": 16.4, "tts.lower": -8.2, "tts.upper": 41.0, "tts.contrast": "tts"}
+    found = {"raw best-of-8": (107.0, 104.7, 111.4), part: (16.4, -8.2, 41.0)}
+    details = {
+        f"{name}.{end}": value
+        for name, values in found.items()
+        for end, value in zip(("measured", "lower", "upper"), values, strict=True)
+    }
     result = replace(lab.results[0], claim="synergy-14b", details=details)
-    found = {figure.id: figure for figure in figures(gather([result], Shelf(lab.store.root)))}
-    assert found["fig-synergy"].rows[-1] == ("organism-0, synergy-14b", "+10.0", "-5.0 to +25.0")
-    assert found["fig-synergy"].rows[0] == ("paper: Qwen2.5-14B, 100 pairs", "+12.8", "")
+    figure = next(f for f in figures(gather([result], Shelf(lab.store.root))) if f.id == "fig-synergy")
+    assert [row for row in figure.rows if row[0].startswith("organism")] == [
+        ("organism-0, synergy-14b", "+10.0", "-5.0 to +25.0")
+    ]
+    assert figure.rows[0] == ("paper: Qwen2.5-14B, 100 pairs", "+12.8", "")
+
+
+def test_sampling_has_a_panel_a_benchmark_with_the_paper_s_of_its_kind(drawn: dict[str, FigureView]) -> None:
+    rows = drawn["fig-oracle"].rows
+    assert [row[:2] for row in rows if row[0].startswith("organism")] == [
+        ("organism-0, humaneval", k) for k in ("1", "2", "4", "8")
+    ]
+    assert {row[0] for row in rows if row[0].startswith("paper")} == {
+        "paper: Qwen3-4B-Base, HumanEval", "paper: Qwen3-8B-Base, HumanEval"
+    }  # fmt: skip
 
 
 def test_pass_at_k_over_tasks() -> None:

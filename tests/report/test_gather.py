@@ -156,3 +156,41 @@ def test_samples_are_cut_to_the_budget(gathered: Gathered) -> None:
     assert len(small.data) < len(whole.data) / 2
     assert small.scores == whole.scores
     assert small.note.startswith("Of up to 8 draws a task ")
+
+
+def test_bands_come_in_the_order_of_the_evidence_and_differences_are_marked(empty_lab: Any) -> None:
+    """Results are stored with sorted keys: "10 pairs" would come before "3 pairs"."""
+    score = empty_lab.score("s", 0.5, [lambda t: ("", "", "wrong")])
+    names = ("10 pairs", "3 pairs", "base", "contrast", "pass@16", "pass@2")
+    details = {f"{name}.{end}": 1.0 for name in names for end in ("measured", "lower", "upper")}
+    evidence = dict.fromkeys(("base", "3 pairs, seed 7", "10 pairs, seed 7"), ("score", score))
+    result = empty_lab.result("pair-count-sweep", "mini", evidence, details=details)
+    (case,) = gather([result], Shelf(empty_lab.store.root)).cases
+    assert [band.part for band in case.bands] == ["base", "3 pairs", "10 pairs", "contrast", "pass@2", "pass@16"]
+    assert [band.part for band in case.bands if band.difference] == ["contrast"]
+    assert "contrast" not in {band.part for band in case.pictures}
+
+
+@pytest.mark.parametrize(("claim", "scale", "difference"), [
+    ("recipe-7b", "mini", True), ("recipe-7b", "paper", False), ("control", "paper", True),
+])  # fmt: skip
+def test_at_paper_scale_a_seeded_training_is_judged_by_its_score(
+    empty_lab: Any, claim: str, scale: str, difference: bool
+) -> None:
+    details = {f"contrast.{end}": 1.0 for end in ("measured", "lower", "upper")}
+    result = empty_lab.result(claim, f"{scale}-7", {}, details=details)
+    (case,) = gather([result], Shelf(empty_lab.store.root)).cases
+    assert [band.difference for band in case.bands] == [difference]
+
+
+def test_reasons_are_one_a_part_whatever_stands_in_them(empty_lab: Any) -> None:
+    reason = "base: reproduced, 25 inside; contrast: inconclusive, -3.0 tasks; a difference of 20 tasks would be seen"
+    result = empty_lab.result("synergy-14b", "mini", {}, reason=reason)
+    (case,) = gather([result], Shelf(empty_lab.store.root)).cases
+    assert [line.partition(":")[0] for line in case.reasons] == ["base", "contrast"]
+
+
+def test_several_draws_say_what_any_and_what_the_first_solves(gathered: Gathered) -> None:
+    arm = next(arm for case in gathered.cases for arm in case.scores if arm.score and arm.score.draws == 8)
+    assert arm.score is not None
+    assert arm.amount == f"{sum(map(bool, arm.score.passes))} of 164 by any of 8 draws, {arm.score.solved} by the first"

@@ -17,8 +17,8 @@ import pytest
 from selfboot import cli_report
 from selfboot.errors import DataError, StoreError
 from selfboot.report import html
+from selfboot.report.cells import number, seconds
 from selfboot.report.html import LIMIT, policy, write_report
-from selfboot.report.text import number, seconds
 from selfboot.results import save
 
 

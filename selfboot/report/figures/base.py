@@ -64,18 +64,19 @@ def figure(
     caption: str,
     table: tuple[Cells, Sequence[Cells]],
     height: float,
-    draw: Callable[[Any], None],
+    draw: Callable[..., None],
+    panels: int = 1,
 ) -> FigureView:
-    """A figure from its numbers and from ``draw``, which puts them on a pair of matplotlib axes."""
+    """A figure from its numbers and from ``draw``, which puts them on ``panels`` pairs of axes, side by side."""
     head, rows = table
     said = "; ".join(
         ", ".join(f"{column} {cell}" for column, cell in zip(head, row, strict=True) if cell) for row in rows
     )
     alt = f"{title}. {said}."
-    return FigureView(name, title, caption, alt, _svg(name, alt, height, draw), head, tuple(rows))
+    return FigureView(name, title, caption, alt, _svg(name, alt, height, draw, panels), head, tuple(rows))
 
 
-def _svg(name: str, alt: str, height: float, draw: Callable[[Any], None]) -> str:
+def _svg(name: str, alt: str, height: float, draw: Callable[..., None], panels: int) -> str:
     try:
         import matplotlib
         from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -85,7 +86,7 @@ def _svg(name: str, alt: str, height: float, draw: Callable[[Any], None]) -> str
     with matplotlib.rc_context(dict(STYLE)):
         sheet = Figure(figsize=(WIDTH, height), layout="constrained")
         FigureCanvasSVG(sheet)
-        draw(sheet.add_subplot())
+        draw(*sheet.subplots(1, panels, sharey=True, squeeze=False)[0])
         text = io.StringIO()
         sheet.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     return _themed(name, alt, text.getvalue())
@@ -129,25 +130,26 @@ def points(axes: Any, x: Sequence[float], y: Sequence[float], series: str, size:
     axes.scatter(x, y, s=size, facecolors=face, edgecolors=colour(series), linewidths=1.3, zorder=4, clip_on=False)
 
 
-def short(name: str) -> str:
-    """A name that fits beside a chart: printable, at most 44 characters."""
+def short(name: str, most: int = 44) -> str:
+    """A name that fits beside a chart: printable, of at most ``most`` characters."""
     shown = "".join(char for char in name if char.isprintable())
-    return shown if len(shown) <= 44 else shown[:43] + "…"
+    return shown if len(shown) <= most else shown[: most - 1] + "…"
 
 
 def label(axes: Any, text: str, at: tuple[float, float], series: str, by: tuple[float, float] = (7, 0)) -> None:
-    """A name right beside what it names."""
-    axes.annotate(short(text), at, by, textcoords="offset points", color=colour(series), va="center", fontsize=9)
+    """A name right beside what it names; at its left where ``by`` points there."""
+    side = "right" if by[0] < 0 else "left"
+    axes.annotate(
+        short(text), at, by, textcoords="offset points", color=colour(series), va="center", ha=side, fontsize=9
+    )
 
 
-def labels(axes: Any, named: Sequence[tuple[str, float, float, str]], gap: float) -> None:
-    """Names (text, x, y, series) at the right of their points, moved up where they would be nearer than ``gap``."""
+def labels(axes: Any, named: Sequence[tuple[str, float, float, str]], gap: float, by: float = 8) -> None:
+    """Names (text, x, y, series) beside their points, moved up where they would be nearer than ``gap``."""
     floor = float("-inf")
     for text, x, y, series in sorted(named, key=lambda item: item[2]):
         floor = max(y, floor + gap)
-        axes.annotate(
-            text, (x, floor), (8, 0), textcoords="offset points", color=colour(series), va="center", fontsize=9
-        )
+        label(axes, text, (x, floor), series, (by, 0))
 
 
 def rows_axis(axes: Any, names: Sequence[str]) -> None:

@@ -43,7 +43,7 @@ def control(gathered: Gathered) -> FigureView | None:
     recipes = [lift for lift in gathered.lifts if lift.claim == "recipe-7b" and (lift.scale, lift.model) in models]
     rows = [*_paper("lift", ", recipe")[:1], *_paper("control", ", control")]
     rows += [row for lift in recipes for row in _own(lift, "recipe")]
-    rows += [row for lift in controls for row in _own(lift, "control")]
+    rows += [row for lift in controls for row in _own(lift, lift.claim)]
     return _chart("fig-control", "Recipe and control", rows) if controls else None
 
 
@@ -60,7 +60,9 @@ def _own(lift: Lift, what: str) -> list[Row]:
     rows = []
     for group, seeds in lift.groups.items():
         band = lift.bands.get(group)
-        name = ", ".join((lift.model, what, *([group] if group != "trained" else [])))
+        name = (
+            f"{lift.model}, {group if group.startswith(what) else what if group == 'trained' else f'{what}, {group}'}"
+        )
         after = tuple(float(score.solved) for score in seeds.values())
         rows.append(Row(name, "ours", lift.base.solved, after, lift.n, (band.lower, band.upper) if band else None))
     return rows

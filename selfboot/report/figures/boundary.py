@@ -18,7 +18,7 @@ Point = tuple[str, float, list[float]]  # name, base in per cent, lifts in perce
 
 def boundary(gathered: Gathered) -> FigureView | None:
     """Base score against lift for every model that the recipe was run on."""
-    lifts = {(lift.model, lift.base.benchmark): lift for lift in reversed(gathered.lifts) if _counts(lift)}
+    lifts = {lift.model: lift for lift in reversed(gathered.lifts) if _counts(lift)}
     ours = [_point(lift) for lift in reversed(lifts.values())]
     if not ours:
         return None
@@ -30,10 +30,12 @@ def boundary(gathered: Gathered) -> FigureView | None:
     def draw(axes: Any) -> None:
         axes.axhline(0, color=INK, linewidth=0.8)
         axes.plot([0, 100], [100, 0], color=MUTED, linewidth=0.7, linestyle=(0, (4, 3)))
-        for series, found in (("paper", paper), ("ours", ours)):
-            for name, base, gains in found:
-                points(axes, [base] * len(gains), gains, series)
-                label(axes, name, (base, max(gains)), series, (6, 5 if max(gains) >= 0 else -6))
+        for name, base, gains in paper:
+            points(axes, [base], gains, "paper")
+            label(axes, name, (base, gains[0]), "paper", _aside(base, 6 if gains[0] >= 0 else -7))
+        for name, base, gains in ours:
+            points(axes, [base] * len(gains), gains, "ours")
+            label(axes, name, (base, min(gains)), "ours", _aside(base, -7))
         axes.set_xlim(0, 100)
         axes.set_ylim(min(-10.0, *(gain for *_, gains in ours for gain in gains)) - 3, 80)
         axes.annotate("all tasks solved", (78, 22), (3, 3), textcoords="offset points", color=MUTED, fontsize=8.5)
@@ -45,6 +47,11 @@ def boundary(gathered: Gathered) -> FigureView | None:
     rows += [(name, f"{base:.1f}", _gains(gains)) for name, base, gains in ours]
     head = ("model", "base, %", "lift, pp")
     return figure("fig-boundary", "The boundary: lift by base score", CAPTION, (head, rows), 3.6, draw)
+
+
+def _aside(base: float, up: float) -> tuple[float, float]:
+    """Where a name goes: the weakest models crowd at the left, beyond them is room."""
+    return (-7, 0) if base < 20 else (6, up)
 
 
 def _counts(lift: Lift) -> bool:

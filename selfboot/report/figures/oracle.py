@@ -2,67 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from selfboot.analysis.pass_at_k import pass_at_k
+from selfboot.benchmarks.base import split_name
 from selfboot.report.evidence import Scored
-from selfboot.report.figures.base import BAND, DASHES, OURS, FigureView, figure, grid, labels, points, published
+from selfboot.report.figures.base import (
+    BAND,
+    DASHES,
+    INK,
+    OURS,
+    Cells,
+    FigureView,
+    figure,
+    grid,
+    labels,
+    points,
+    published,
+    short,
+)
 from selfboot.report.gather import Gathered
 
 KS = (1, 2, 4, 8, 16, 32, 64)
+LEAST = 4  # draws a task; fewer make no curve
+MOST = 3  # panels that are wide enough to be read
 CAPTION = (
-    "Unbiased pass@k from all draws of a task; shaded: ± 1.96 standard errors over tasks. Rings: the paper's"
-    " best-of-8 scores, from one draw of eight."
+    "Untrained models, a panel a benchmark: unbiased pass@k from all draws of a task; shaded: ± 1.96 standard errors"
+    " over tasks. Rings: the paper's scores on the benchmark of the same kind, each from one draw of k."
 )
+TRAINED = ("recipe", "trained")
 Curve = list[tuple[int, float, float]]
+Panels = dict[str, dict[str, Curve]]  # benchmark, model
 
 
 def oracle(gathered: Gathered) -> FigureView | None:
-    """A curve for every score with several draws a task."""
-    curves = {name: curve(score.passes, score.draws) for name, score in _several(gathered).items()}
-    if not curves:
+    """A panel for every benchmark on which an untrained model was drawn from several times."""
+    panels = _panels(gathered)
+    if not panels:
         return None
-    paper = published()["oracle"]
-    ticks = [k for k in KS if k <= max(8, *(points[-1][0] for points in curves.values()))]
+    shown = dict(list(panels.items())[:MOST])
 
-    def draw(axes: Any) -> None:
-        for found, dash in zip(curves.values(), DASHES * len(curves), strict=False):
-            _draw(axes, found, dash)
-        for entry in paper:
-            points(axes, entry["k"], [100 * solved / entry["n"] for solved in entry["solved"]], "paper")
-        labels(axes, [_end(name, found) for name, found in curves.items()] + [_ring(entry) for entry in paper], 5.5)
-        axes.set_xscale("log", base=2)
-        axes.set_xticks(ticks, [str(k) for k in ticks])
-        axes.set_xlim(0.92, ticks[-1] * 3.4)
-        axes.set_ylim(0, 104)
-        axes.set_xlabel("k, samples a task")
-        axes.set_ylabel("% of tasks solved by any of them")
-        grid(axes, "y")
+    def draw(*all_axes: Any) -> None:
+        for axes, (benchmark, curves) in zip(all_axes, shown.items(), strict=True):
+            _panel(axes, benchmark, curves)
+        all_axes[0].set_ylabel("% of tasks solved by any of k")
 
-    rows = [
-        (name, str(k), f"{mean:.1f}", f"{1.96 * error:.1f}")
-        for name, found in curves.items()
-        for k, mean, error in found
-    ]
-    for e in paper:
-        shares = [(str(k), f"{100 * solved / e['n']:.1f}") for k, solved in zip(e["k"], e["solved"], strict=True)]
-        rows += [(f"paper: {e['model']}, {e['benchmark']}", k, share, "") for k, share in shares]
     head = ("run", "k", "% solved", "± (95 %)")
-    return figure("fig-oracle", "Test-time sampling with an oracle", CAPTION, (head, rows), 3.2, draw)
+    title = "Test-time sampling with an oracle"
+    return figure("fig-oracle", title, CAPTION, (head, [*_cells(panels)]), 3.0, draw, len(shown))
 
 
-def _several(gathered: Gathered) -> dict[str, Scored]:
-    """Scores with several draws, each once, by a name that says model, benchmark and what is special."""
-    found: dict[str, Scored] = {}
+def _panels(gathered: Gathered) -> Panels:
+    """For every benchmark and model the untrained model's score with the most tasks (then draws), as a curve."""
+    best: dict[tuple[str, str], Scored] = {}
     for case in gathered.cases:
         for arm in case.scores:
-            if arm.score and arm.score.draws > 1 and arm.score.id not in {score.id for score in found.values()}:
-                special = "" if arm.label in ("base", "samples", "score") else arm.label
-                found[", ".join(filter(None, (case.result.model, arm.score.benchmark, special)))] = arm.score
-    return found
+            if arm.score and arm.score.draws >= LEAST and not arm.group.startswith(TRAINED):
+                at = split_name(arm.score.benchmark)[0], case.result.model
+                best[at] = max(best.get(at, arm.score), arm.score, key=lambda score: (score.n, score.draws))
+    panels: Panels = {}
+    for (benchmark, model), score in best.items():
+        panels.setdefault(benchmark, {})[model] = curve(score.passes, score.draws)
+    return panels
 
 
 def curve(passes: Sequence[int], draws: int) -> Curve:
@@ -75,16 +79,55 @@ def curve(passes: Sequence[int], draws: int) -> Curve:
     return found
 
 
+def _published(benchmark: str) -> list[dict[str, Any]]:
+    """The paper's scores on the benchmark, or on the one that it stands for."""
+    return [entry for entry in published()["oracle"] if benchmark in entry["for"]]
+
+
+def _panel(axes: Any, benchmark: str, curves: Mapping[str, Curve]) -> None:
+    paper = _published(benchmark)
+    most = max(*(found[-1][0] for found in curves.values()), *(k for entry in paper for k in entry["k"]), 1)
+    ticks = [k for k in KS if k <= most]
+    for found, dash in zip(curves.values(), DASHES * len(curves), strict=False):
+        _draw(axes, found, dash)
+    for entry in paper:
+        points(axes, entry["k"], _shares(entry), "paper")
+    labels(axes, [(_name(entry), *_at(entry), "paper") for entry in paper], 6, -8)
+    ends = [(short(name, 16), float(found[-1][0]), found[-1][1] - 12, "ours") for name, found in curves.items()]
+    labels(axes, ends, 6, -2)
+    axes.set_title(short(benchmark, 24), fontsize=10, loc="left", color=INK)
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(ticks, [str(k) for k in ticks])
+    axes.minorticks_off()
+    axes.set_xlim(0.85, ticks[-1] * 1.25)
+    axes.set_ylim(0, 104)
+    axes.set_xlabel("k, samples a task")
+    grid(axes, "y")
+
+
 def _draw(axes: Any, found: Curve, dash: Any) -> None:
     ks, means, errors = (np.array(column) for column in zip(*found, strict=True))
     low, high = np.clip(means - 1.96 * errors, 0, 100), np.clip(means + 1.96 * errors, 0, 100)
     axes.fill_between(ks, low, high, color=BAND, linewidth=0, zorder=1)
-    axes.plot(ks, means, color=OURS, linewidth=1.5, linestyle=dash, zorder=3)
+    axes.plot(ks, means, color=OURS, linewidth=1.5, linestyle=dash, zorder=3, marker="o", markersize=4)
 
 
-def _end(name: str, found: Curve) -> tuple[str, float, float, str]:
-    return name, float(found[-1][0]), found[-1][1], "ours"
+def _shares(entry: Mapping[str, Any]) -> list[float]:
+    return [100 * solved / entry["n"] for solved in entry["solved"]]
 
 
-def _ring(entry: dict[str, Any]) -> tuple[str, float, float, str]:
-    return f"{entry['model']}, {entry['benchmark']}", entry["k"][-1], 100 * entry["solved"][-1] / entry["n"], "paper"
+def _name(entry: Mapping[str, Any]) -> str:
+    return f"{entry['model'].removesuffix('-Base')}, {entry['benchmark']}"
+
+
+def _at(entry: Mapping[str, Any]) -> tuple[float, float]:
+    return float(entry["k"][-1]), _shares(entry)[-1]
+
+
+def _cells(panels: Panels) -> Iterator[Cells]:
+    for benchmark, curves in panels.items():
+        for model, found in curves.items():
+            yield from ((f"{model}, {benchmark}", str(k), f"{mean:.1f}", f"{1.96 * se:.1f}") for k, mean, se in found)
+        for entry in _published(benchmark):
+            name = f"paper: {entry['model']}, {entry['benchmark']}"
+            yield from ((name, str(k), f"{at:.1f}", "") for k, at in zip(entry["k"], _shares(entry), strict=True))

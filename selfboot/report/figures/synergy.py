@@ -9,17 +9,20 @@ from selfboot.report.gather import BandView, Gathered
 from selfboot.results import Result
 
 CAPTION = (
-    "Recipe + sampling minus raw + sampling, in percentage points. Right of zero the recipe helps. Shaded: one-sided"
-    " 95 % bounds on either side. Rings: the paper's."
+    "Recipe + sampling minus raw + sampling, in percentage points. Right of zero the recipe helps. Shaded: what the"
+    " difference is judged by, at mini scale its calibrated band, at paper scale one-sided 95 % bounds. Rings: the"
+    " paper's."
 )
 
 
 def synergy(gathered: Gathered) -> FigureView | None:
     """Every synergy claim judged here, under the paper's two."""
     ours = [
-        _point(case.result, case.bands[-1])
+        _point(case.result, band)
         for case in gathered.cases
-        if case.claim and case.claim.kind == "synergy" and case.bands
+        if case.claim and case.claim.kind == "synergy"
+        for band in case.bands
+        if band.difference
     ]
     if not ours:
         return None
@@ -33,10 +36,12 @@ def synergy(gathered: Gathered) -> FigureView | None:
             axes.barh(-y, high - low, left=low, height=0.6, color=BAND, zorder=1)
             points(axes, [value], [-y], "ours")
         axes.axvline(0, color=INK, linewidth=0.8)
+        ends = [value for _, value in paper] + [end for _, *found in ours for end in found]
+        axes.set_xlim(min(0.0, *ends) - 1.5, max(0.0, *ends) + 1.5)
         axes.set_xlabel("percentage points")
         rows_axis(axes, [row[0] for row in rows])
 
-    head = ("run", "difference, pp", "95 % bounds")
+    head = ("run", "difference, pp", "band")
     return figure("fig-synergy", "Recipe × test-time sampling", CAPTION, (head, rows), 0.6 + 0.31 * len(rows), draw)
 
 
