@@ -1,4 +1,4 @@
-"""`selfboot report`: the results of a run store as one HTML file, with Markdown and JSON beside it."""
+"""`selfboot report`: the results of a run store as one HTML file, with Markdown and JSON beside it, or as pictures."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ examples:
   selfboot report --out report/                   what this checkout's store holds
   selfboot report --out r --store /data/store     another store
   selfboot report --out r --scale mini            one scale only
+  selfboot report --gallery data/gallery          the figures as SVG files, with a README.md of what they rest on
+  selfboot report --update-readme                 the last fast path's table into README.md
 
 The file report.html needs no network and no other file; open it from disk.
 exit code: 0 written, 2 no results, or the folder cannot be written
@@ -32,7 +34,9 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     store = Path(os.environ.get("SELFBOOT_STORE") or ROOT / ".selfboot" / "store")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the report")
+    parser.add_argument("--out", type=Path, default=None, metavar="DIR", help="folder for the report")
+    parser.add_argument("--gallery", type=Path, default=None, metavar="DIR", help="folder for the figures as SVG files")
+    parser.add_argument("--update-readme", action="store_true", help="write the fast path's table into README.md")
     parser.add_argument("--store", type=Path, default=store, help="run store (default: %(default)s)")
     parser.add_argument("--scale", choices=["mini", "paper"], default=None, help="only this scale")
     parser.add_argument("--model", default=None, help="only this model")
@@ -41,10 +45,40 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the report and say where it is."""
-    from selfboot.report.html import write_report
-    from selfboot.results import load
+    """Write what was asked for and say where it is."""
+    from selfboot.report.readme import update_run
     from selfboot.store import RunStore
+
+    if not (args.out or args.gallery or args.update_readme):
+        raise DataError("nothing to write; give --out DIR, --gallery DIR or --update-readme")
+    store = RunStore(args.store)
+    if args.out:
+        _page(args, store)
+    if args.gallery:
+        _gallery(args, store)
+    if args.update_readme:
+        print(f"{update_run(args.store / 'results')} cases of the fast path -> README.md")
+    return 0
+
+
+def _page(args: argparse.Namespace, store: Any) -> None:
+    from selfboot.report.html import write_report
+
+    results = _results(args)
+    path = write_report(results, store, args.out)
+    print(f"{len(results)} results -> {path} ({path.stat().st_size / 1e6:.1f} MB)")
+
+
+def _gallery(args: argparse.Namespace, store: Any) -> None:
+    from selfboot.report.gallery import write_gallery
+
+    for path in write_gallery(_results(args), store, args.gallery):
+        print(f"{path} ({path.stat().st_size / 1e3:.0f} kB)")
+
+
+def _results(args: argparse.Namespace) -> list[Any]:
+    """The results of the store that are of the scale and model asked for; DataError when there are none."""
+    from selfboot.results import load
 
     wanted = {name: value for name in ("scale", "model") if (value := getattr(args, name))}
     folder = args.store / "results"
@@ -53,6 +87,4 @@ def run(args: argparse.Namespace) -> int:
     if not results:
         of = "".join(f" of {name} {value}" for name, value in wanted.items())
         raise DataError(f"{folder}: no results{of} to report; run `pytest` first, or name another --store")
-    path = write_report(results, RunStore(args.store), args.out)
-    print(f"{len(results)} results -> {path} ({path.stat().st_size / 1e6:.1f} MB)")
-    return 0
+    return results

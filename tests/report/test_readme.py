@@ -1,10 +1,51 @@
-"""The README says what the registry and the calibrations say now."""
+"""The README says what the registry, the calibrations and the last run say."""
 
 from __future__ import annotations
 
-from selfboot.report.readme import README, updated
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from selfboot.errors import DataError
+from selfboot.report.readme import README, RUN, update_run, updated
+from selfboot.results import save
 
 
 def test_the_readme_is_up_to_date() -> None:
     text = README.read_text(encoding="utf-8")
     assert updated(text) == text, "README.md is stale: `selfboot claims --update-readme`"
+    assert all(text.count(marker) == 1 for marker in RUN)
+
+
+def test_the_last_fast_path_goes_between_its_markers(small_lab: Any, tmp_path: Path) -> None:
+    """Without rehearsals, and without another scale's or another organism's results."""
+    recipe = small_lab.results[0]
+    other = (
+        replace(recipe, model="organism-1", measured="organism-1's"),
+        replace(recipe, case="paper-7", scale="paper"),
+    )
+    save(tmp_path / "results", [*small_lab.results, *other])
+    page = tmp_path / "README.md"
+    page.write_text(f"before\n{RUN[0]}\nold\n{RUN[1]}\nafter\n", encoding="utf-8")
+    assert update_run(tmp_path / "results", page) == 7
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith(f"before\n{RUN[0]}\n`pytest -m fastpath --scale mini -n 2` on 20")
+    assert text.endswith(f"\n{RUN[1]}\nafter\n")
+    cases = [line.split(" | ")[1].replace("\\", "") for line in text.splitlines() if "[mini" in line.replace("\\", "")]
+    assert cases == ["stop-strings[mini]", "determinism[mini-7]", "recipe-7b[mini-7]", "recipe-7b[mini-13]",
+                     "recipe-7b[mini-42]", "pair-count-sweep[mini]", "control[mini]"]  # fmt: skip
+    assert "4 reproduced, 1 direction only, 1 not reproduced, 1 inconclusive" in text
+    assert "organism-1" not in text
+    update_run(tmp_path / "results", page)
+    assert page.read_text(encoding="utf-8") == text
+
+
+def test_without_a_fast_path_the_readme_stays_as_it_is(small_lab: Any, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no results of the fast path"):
+        update_run(tmp_path / "none", tmp_path / "README.md")
+    save(tmp_path / "results", small_lab.results)
+    (tmp_path / "README.md").write_text("no markers")
+    with pytest.raises(DataError, match="markers"):
+        update_run(tmp_path / "results", tmp_path / "README.md")
