@@ -20,12 +20,13 @@ from selfboot.report.cells import direction, markdown_table, measured
 from selfboot.report.evidence import Shelf
 from selfboot.report.figures import FigureView, figures
 from selfboot.report.gather import Gathered, gather
-from selfboot.report.summary import environment, lede
+from selfboot.report.summary import environment, lede, outdated
 from selfboot.results import Result
 from selfboot.store import RunStore, explain, write_atomic
 
 SHOWN = ("fig-headline", "fig-control", "fig-sweep", "fig-oracle", "fig-synergy")
 LIMIT = 200_000  # bytes a picture
+MADE_WITH = ("engine", "libraries", "models")  # of the environment; the report has all of it
 COMMAND = "selfboot report --gallery"
 FONT = "ui-sans-serif, system-ui, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 EDGE, HEAD = 14, 46  # points around the figure, and above it for title and key
@@ -105,12 +106,13 @@ def _colours() -> Mapping[str, str]:
 def readme(gathered: Gathered, drawn: Sequence[FigureView]) -> str:
     """What the pictures show and rest on."""
     made = f"Drawn by `{COMMAND}` (selfboot {__version__}) on {time.strftime('%Y-%m-%d')} from a run store's results."
-    lines = ["# Figures of a real run", "", made, "", *lede(gathered), ""]
+    lines = ["# Figures of a real run", "", made, "", *lede(gathered), *outdated(gathered), ""]
     for figure in drawn:
         lines += [f"## {figure.title}", "", f"![{figure.title}]({name(figure)})", "", figure.caption, ""]
         lines += [*markdown_table(figure.head, figure.rows), ""]
     lines += ["## The results that were drawn", "", *_results(gathered), ""]
-    lines += ["## Made with", "", *(f"- {what}: {'; '.join(values)}" for what, values in environment(gathered))]
+    lines += ["## Made with", ""]
+    lines += [f"- {what}: {'; '.join(values)}" for what, values in environment(gathered) if what in MADE_WITH]
     return "\n".join(lines) + "\n"
 
 
