@@ -141,10 +141,11 @@ def update_run(folder: Path, path: Path = README) -> int:
 
 
 def _is_fastpath(result: Result) -> bool:
-    """Of the fast path, on the model that the registry names: neither a rehearsal nor another organism's."""
+    """Of the fast path, on the registry's model, by bands that there still are: neither a rehearsal nor another organism's,
+    nor left over from before a change of the claim's settings."""
     claim = registry().get(result.claim)
     settings = claim.scales.get("mini") if claim else None
-    own = settings is not None and settings.model == result.model
+    own = settings is not None and settings.model == result.model and not lacking(result.claim, settings)
     return own and (result.tier, result.scale, result.weights) == ("fastpath", "mini", "trained")
 
 

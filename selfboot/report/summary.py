@@ -122,16 +122,22 @@ def claim_rates(gathered: Gathered) -> dict[str, str]:
 
 
 def outdated(gathered: Gathered) -> list[str]:
-    """A note for each model whose bands an earlier version of the code measured."""
-    from selfboot.calibration import calibration, path_of
+    """A note for each model whose bands an earlier version of the code measured, and for each case that could not be
+    judged today: its bands, or its settings, are not those it was judged by."""
+    from selfboot.calibration import calibration, lacking, path_of
 
     models = {case.result.model for case in gathered.cases if case.result.scale == "mini"}
     known = [calibration(model) for model in sorted(models) if path_of(model).exists()]
-    return [
+    bands = [
         f"The bands of {one.model} were measured by an earlier version of the code. To measure them anew:"
         f" selfboot calibrate {one.model} --again"
         for one in known
         if one.outdated
+    ]
+    return bands + [
+        f"{case.result.name} was judged by other settings or bands than there are now ({why.replace('`', '')}); run it again."
+        for case in gathered.cases
+        if case.result.scale == "mini" and case.settings and (why := lacking(case.result.claim, case.settings))
     ]
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from selfboot import cli_report
+from selfboot import calibration, cli_report
 from selfboot.errors import DataError, StoreError
 from selfboot.report import html
 from selfboot.report.cells import number, seconds
@@ -155,6 +155,16 @@ def test_the_twins_say_the_same(page: Path, lab: Any) -> None:
     assert "4 of 7 cases reproduced" in text
     for result in lab.results:
         assert result.name.replace("[", r"\[").replace("]", r"\]") in text
+
+
+def test_a_case_that_could_not_be_judged_today_says_so(
+    small_lab: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calibration, "lacking", lambda claim, _: "other settings" if claim == "control" else None)
+    text = write_report(small_lab.results, small_lab.store, tmp_path).read_text(encoding="utf-8")
+    said = "was judged by other settings or bands than there are now"
+    assert text.count(said) == 1
+    assert f"control[mini] {said}" in text
 
 
 def test_the_same_results_give_the_same_page(small_lab: Any, tmp_path: Path) -> None:

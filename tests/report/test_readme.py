@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from selfboot.errors import DataError
+from selfboot.report import readme
 from selfboot.report.readme import README, RUN, update_run, updated
 from selfboot.results import save
 
@@ -19,6 +20,14 @@ def test_the_readme_is_up_to_date() -> None:
     assert all(text.count(marker) == 1 for marker in RUN)
 
 
+@pytest.fixture
+def calibrated(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Every claim has a band, whatever is being calibrated just now."""
+    monkeypatch.setattr(readme, "lacking", lambda claim, settings: None)
+    return monkeypatch
+
+
+@pytest.mark.usefixtures("calibrated")
 def test_the_last_fast_path_goes_between_its_markers(small_lab: Any, tmp_path: Path) -> None:
     """Without rehearsals, and without another scale's or another organism's results."""
     recipe = small_lab.results[0]
@@ -42,6 +51,18 @@ def test_the_last_fast_path_goes_between_its_markers(small_lab: Any, tmp_path: P
     assert page.read_text(encoding="utf-8") == text
 
 
+def test_what_was_judged_by_other_settings_is_left_out(
+    small_lab: Any, tmp_path: Path, calibrated: pytest.MonkeyPatch
+) -> None:
+    calibrated.setattr(readme, "lacking", lambda claim, settings: "other settings" if claim == "control" else None)
+    save(tmp_path / "results", small_lab.results)
+    page = tmp_path / "README.md"
+    page.write_text("".join(RUN), encoding="utf-8")
+    assert update_run(tmp_path / "results", page) == 6
+    assert "control" not in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("calibrated")
 def test_without_a_fast_path_the_readme_stays_as_it_is(small_lab: Any, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no results of the fast path"):
         update_run(tmp_path / "none", tmp_path / "README.md")
