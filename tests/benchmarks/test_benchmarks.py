@@ -74,8 +74,21 @@ def test_name_can_ask_for_the_first_tasks(mbpp: Path) -> None:
     whole, first = load_benchmark("mbpp"), load_benchmark("mbpp:1")
     assert first.tasks == whole.tasks[:1]
     assert first.sha256 != whole.sha256
-    with pytest.raises(DataError, match="number of tasks"):
-        load_benchmark("mbpp:some")
+
+
+@pytest.mark.parametrize("part", [":some", ":0", ":-3", "::0", "::x", ":1:2:3", ":²", ":1.5", ": 4"])
+def test_bad_parts_are_explained(part: str) -> None:
+    with pytest.raises(DataError, match=r"after the name goes :N for the first N tasks, or ::N for every N-th"):
+        load_benchmark(f"minieval{part}")
+
+
+def test_every_fourth_task_is_of_all_levels() -> None:
+    whole, fourth = load_benchmark("minieval"), load_benchmark("minieval::4")
+    assert fourth.tasks == whole.tasks[::4]
+    assert len(fourth.tasks) == 41
+    assert {task.level for task in fourth.tasks} == {1, 2, 3, 4, 5}
+    assert fourth.sha256 != whole.sha256
+    assert load_benchmark("minieval:20:4").tasks == whole.tasks[:20:4]
 
 
 def test_programs_and_answers_are_not_mixed_up(mbpp: Path) -> None:
