@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from selfboot.analysis.bands import CALIBRATION_SEEDS
+from selfboot.benchmarks.base import load_any
 from selfboot.calibration import Calibration, calibration, lacking, path_of
 from selfboot.claims import Claim, Settings, registry
 from selfboot.errors import DataError
-from selfboot.judge import span
+from selfboot.judge import Judge, span
 from selfboot.paths import ROOT
 from selfboot.report.cells import MARKS, direction, markdown_table, measured, natural, seconds
 from selfboot.results import Result, load
@@ -94,9 +95,10 @@ def _figure(measure: str, known: Calibration) -> str:
 
 
 def _direction(claim: Claim, settings: Settings) -> str:
-    if settings.shows is None or lacking(claim.id, settings):
+    if not settings.contrast or lacking(claim.id, settings):
         return ""
-    return "agrees" if settings.shows == claim.expects else f"differs: paper {claim.expects}, ours {settings.shows}"
+    ours = Judge(claim, "mini", settings).shows(len(load_any(settings.benchmark).tasks))
+    return "agrees" if ours == claim.expects else f"differs: paper {claim.expects}, ours {ours}"
 
 
 TABLES = {"claims": claims_table, "organisms": organisms_table}
@@ -141,8 +143,8 @@ def update_run(folder: Path, path: Path = README) -> int:
 
 
 def _is_fastpath(result: Result) -> bool:
-    """Of the fast path, on the registry's model, by bands that there still are: neither a rehearsal nor another organism's,
-    nor left over from before a change of the claim's settings."""
+    """Of the fast path, on the registry's model, by bands that there still are: no rehearsal, not another organism's, not
+    left over from before a change of the claim's settings."""
     claim = registry().get(result.claim)
     settings = claim.scales.get("mini") if claim else None
     own = settings is not None and settings.model == result.model and not lacking(result.claim, settings)

@@ -135,7 +135,8 @@ def outdated(gathered: Gathered) -> list[str]:
         if one.outdated
     ]
     return bands + [
-        f"{case.result.name} was judged by other settings or bands than there are now ({why.replace('`', '')}); run it again."
+        f"{case.result.name} was judged by other settings or bands than there are now"
+        f" ({why.replace('`', '')}); run it again."
         for case in gathered.cases
         if case.result.scale == "mini" and case.settings and (why := lacking(case.result.claim, case.settings))
     ]
