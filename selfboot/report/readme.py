@@ -143,8 +143,8 @@ def update_run(folder: Path, path: Path = README) -> int:
 
 
 def _is_fastpath(result: Result) -> bool:
-    """Of the fast path, on the registry's model, by bands that there still are: no rehearsal, not another organism's, not
-    left over from before a change of the claim's settings."""
+    """Of the fast path, on the registry's model, by bands that there still are: no rehearsal, no other organism's, none
+    from before a change of the claim's settings."""
     claim = registry().get(result.claim)
     settings = claim.scales.get("mini") if claim else None
     own = settings is not None and settings.model == result.model and not lacking(result.claim, settings)
