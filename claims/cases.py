@@ -120,12 +120,12 @@ class Case:
         )
 
 
-def cases(*claim_ids: str, by_seed: bool = False) -> Callable[[Any], Any]:
-    """Parametrise a test over the scales of claims (``by_seed``: and their seeds), marked with the claims' tiers."""
+def cases(*claim_ids: str) -> Callable[[Any], Any]:
+    """Parametrise a test over the scales of claims (where the registry says so, their seeds too), marked with tiers."""
     params = [
         pytest.param(case, id=case.id if len(claim_ids) == 1 else f"{name}-{case.id}", marks=[*_marks(case)])
         for name in claim_ids
-        for case in _expand(registry()[name], by_seed=by_seed)
+        for case in _expand(registry()[name])
     ]
 
     def decorate(test: Any) -> Any:
@@ -134,9 +134,9 @@ def cases(*claim_ids: str, by_seed: bool = False) -> Callable[[Any], Any]:
     return decorate
 
 
-def _expand(claim: Claim, *, by_seed: bool) -> Iterator[Case]:
+def _expand(claim: Claim) -> Iterator[Case]:
     for scale, settings in claim.scales.items():
-        for seed in settings.seeds if by_seed else (0,):
+        for seed in settings.seeds if settings.by_seed else (0,):
             yield Case(claim, scale, settings, seed)
 
 

@@ -17,7 +17,7 @@ def test_wrong_stop_strings_make_the_base_model_look_worse(lab: Lab, case: Case)
     case.check(lab)
 
 
-@cases("determinism", by_seed=True)
+@cases("determinism")
 def test_a_fixed_seed_fixes_tokens_and_weights(lab: Lab, second_lab: Lab, case: Case) -> None:
     """Sampled tokens and a trained adapter, made twice in two stores that know nothing of each other."""
     settings, sampling = case.settings, Sampling(max_new_tokens=200, temperature=0.8, n=2)

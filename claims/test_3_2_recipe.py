@@ -6,7 +6,7 @@ from claims.cases import Case, cases
 from selfboot.lab import Lab
 
 
-@cases("recipe-7b", by_seed=True)
+@cases("recipe-7b")
 def test_forty_self_mined_pairs_lift_the_base_model(lab: Lab, case: Case) -> None:
     case.check(lab)
 
@@ -24,6 +24,6 @@ def test_more_pairs_more_lift(lab: Lab, case: Case) -> None:
     case.check(lab, more)
 
 
-@cases("recipe-7b-full", by_seed=True)
+@cases("recipe-7b-full")
 def test_the_model_mines_its_own_pairs_and_improves(lab: Lab, case: Case) -> None:
     case.check(lab)

@@ -9,18 +9,23 @@ from __future__ import annotations
 
 import functools
 import json
+import statistics
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scipy import stats
+
 from selfboot.analysis.bands import CALIBRATION_SEEDS, Band, baseline_band, calibrated_band
-from selfboot.claims import Settings, recipes
+from selfboot.claims import Direction, Settings, recipes
 from selfboot.errors import DataError
 from selfboot.lab import MINING_CODE, SAMPLING_CODE, TRAINING_CODE
 from selfboot.pairs import pairs_path
 from selfboot.paths import DATA
 from selfboot.store import code_hash, digest
 
+LEVEL = 0.99  # of a prediction interval
+SHOWN_ALPHA, SHOWN_SHARE = 0.01, 1 / 20  # a direction: this clear over the seeds, and more than this share of the tasks
 CODE = (
     *SAMPLING_CODE,
     *TRAINING_CODE,
@@ -67,9 +72,16 @@ class Calibration:
             found.setdefault(str(call["device"]), []).extend(known[seed] for seed in seeds)
         return dict(sorted(((d, v) for d, v in found.items() if v), key=lambda item: -len(item[1])))
 
-    def band(self, measure: str, fresh: int = 1, tasks: int | None = None) -> Band:
-        """99 % prediction interval for the mean of ``fresh`` seeds; ``tasks``: what a score cannot exceed."""
-        return calibrated_band(self.values(measure), fresh, limits=(0, tasks) if tasks else None)
+    def band(self, measure: str, fresh: int = 1, tasks: int | None = None, level: float = LEVEL) -> Band:
+        """Prediction interval for the mean of ``fresh`` seeds; ``tasks``: what a score cannot exceed."""
+        return calibrated_band(self.values(measure), fresh, level, limits=(0, tasks) if tasks else None)
+
+    def level(self, claim: str) -> float:
+        """The level of each of a claim's bands at which all of them together hold with 99 % (Bonferroni)."""
+        seeded = [
+            name for name, values in self.measures.items() if name.startswith(f"{claim}/") and set(values) != {"0"}
+        ]
+        return 1 - (1 - LEVEL) / (len(seeded) + 1)  # and the band of the contrast
 
     def differences(self, before: str, after: str) -> list[float]:
         """The difference of two figures of one seed, in seed order; a greedy one is the same for every seed."""
@@ -77,9 +89,19 @@ class Calibration:
         first = first * len(last) if len(first) == 1 else first
         return [b - a for a, b in zip(first, last, strict=True)]
 
-    def difference_band(self, before: str, after: str, fresh: int = 1) -> Band:
-        """99 % prediction interval of such a difference."""
-        return calibrated_band(self.differences(before, after), fresh)
+    def difference_band(self, before: str, after: str, fresh: int = 1, level: float = LEVEL) -> Band:
+        """Prediction interval of such a difference."""
+        return calibrated_band(self.differences(before, after), fresh, level)
+
+    def shows(self, before: str, after: str, tasks: int) -> Direction:
+        """Where the difference goes: up or down where its mean differs from 0 (t-test over the seeds, two-sided 1 %) by
+        more than one task in twenty; else nowhere. No seed, no test: the size alone."""
+        found = self.differences(before, after)
+        mean = statistics.fmean(found)
+        clear = len(set(found)) == 1 or float(stats.ttest_1samp(found, 0.0).pvalue) < SHOWN_ALPHA
+        if not clear or abs(mean) <= SHOWN_SHARE * tasks:
+            return "none"
+        return "up" if mean > 0 else "down"
 
     def greedy_band(self, measure: str, tasks: int) -> Band:
         """Band of a greedy score, which has no seed: the tasks that flipped across batch sizes decide its width."""

@@ -4,7 +4,8 @@
 
 Null: the organism still does what its calibration saw. Alternative: training (or sampling) changes nothing, the claim's
 after-arm scores what its before-arm does; for a claim of no difference, the after-arm is an eighth of the tasks higher.
-A claim of no difference with less than 80 % power against that is never reproduced, only inconclusive (judge.py).
+A claim of no difference with less than 80 % power against that is never reproduced, only inconclusive (judge.py). A
+claim is judged over the mean of its seeds, or where every seed is a case of its own (``by_seed``) over one.
 ``false_alarm`` and ``power`` are the chances of "not reproduced" under each; ``false_pass`` of "reproduced" under the
 alternative.
 
@@ -32,10 +33,10 @@ import numpy as np
 from scipy import stats
 
 from selfboot.analysis.power import Rng, calibrated_misses, solved
-from selfboot.analysis.verdict import Verdict, combine
+from selfboot.analysis.verdict import ENOUGH_POWER, Verdict, combine
 from selfboot.benchmarks.base import load_any
 from selfboot.calibration import Calibration, calibration, lacking
-from selfboot.claims import Claim, Settings, registry
+from selfboot.claims import Claim, Direction, Settings, registry
 from selfboot.judge import ALPHA, MARGIN_SHARE, Judge, second_strike
 from selfboot.paths import DATA
 from selfboot.protocols.base import Run
@@ -71,7 +72,7 @@ def powered_claims() -> Iterator[ClaimPower]:
     """Every claim that has a calibrated band and a contrast at mini scale."""
     for claim in registry().values():
         settings = claim.scales.get("mini")
-        if settings and settings.contrast and settings.shows and not lacking(claim.id, settings):
+        if settings and settings.contrast and not lacking(claim.id, settings):
             yield ClaimPower(claim, settings)
 
 
@@ -102,16 +103,30 @@ class ClaimPower:
     def n(self) -> int:
         return len(load_any(self.settings.benchmark).tasks)
 
+    @cached_property
+    def shows(self) -> Direction:
+        """Where the contrast went in the calibration."""
+        return Judge(self.claim, "mini", self.settings).shows(self.n)
+
+    @property
+    def fresh(self) -> int:
+        """The seeds that are judged together."""
+        return 1 if self.settings.by_seed else max(1, len(self.settings.seeds))
+
+    @cached_property
+    def level(self) -> float:
+        return self.known.level(self.claim.id)
+
     @property
     def shift(self) -> float:
         """What the alternative adds to the after-arm, in tasks."""
         before, after = (float(np.mean(self.figures[name])) for name in self.settings.contrast)
-        return MARGIN_SHARE * self.n if self.settings.shows == "none" else before - after
+        return MARGIN_SHARE * self.n if self.shows == "none" else before - after
 
     @property
     def alternative(self) -> str:
         """The alternative in words."""
-        return f"{self.shift:+.0f} of {self.n}" if self.settings.shows == "none" else f"no difference ({self.n} tasks)"
+        return f"{self.shift:+.0f} of {self.n}" if self.shows == "none" else f"no difference ({self.n} tasks)"
 
     # By formula
 
@@ -119,12 +134,17 @@ class ClaimPower:
         """Both chances in closed form (module docstring)."""
         parts = [self._misses(name, 0.0) for name in self.figures]
         after = self.settings.contrast[1]
-        if self.settings.shows == "none":
-            names = (f"{self.claim.id}/{name}" for name in self.settings.contrast)
-            return Formula(_bounds(parts), calibrated_misses(self.known.differences(*names), self.shift))
+        names = [f"{self.claim.id}/{name}" for name in self.settings.contrast]
+        found = self.known.differences(*names)
+        if self.shows == "none":
+            return Formula(_bounds(parts), calibrated_misses(found, self.shift, self.fresh, self.level))
         seen, unseen = (self._significant(shift) for shift in (0.0, self.shift))
+        lost = (1 - seen) ** 2 * (seen >= ENOUGH_POWER) + min(
+            1 - seen, 1 - self.level
+        )  # twice, or outside its band too
+        outside = calibrated_misses(found, self.shift, self.fresh, self.level) if len(found) > 1 else 1.0
         missed = self._misses(after, self.shift)
-        return Formula(_bounds([*parts, 1 - seen]), max(1 - unseen, missed))
+        return Formula((max(parts), _bounds([*parts, lost])[1]), max((1 - unseen) * outside, missed))
 
     def _misses(self, name: str, shift: float) -> float:
         """Chance that a figure lies outside its band; for a seeded one twice."""
@@ -135,8 +155,9 @@ class ClaimPower:
                 self._walk,
             )
             low, high = band.whole
-            return float(1 - walk.cdf(high - values[0] - shift) + walk.cdf(low - values[0] - shift - 1))
-        return calibrated_misses(values, shift)
+            above = 1 - walk.cdf(high - values[0] - shift)
+            return float(above + (walk.cdf(low - values[0] - shift - 1) if low > 0 else 0.0))
+        return calibrated_misses(values, shift, self.fresh, self.level)
 
     @property
     def _walk(self) -> Any:
@@ -144,13 +165,13 @@ class ClaimPower:
         return stats.skellam(half, half)
 
     def _significant(self, shift: float) -> float:
-        """Chance of a paired test with the claimed sign, solved tasks in random places."""
+        """Chance of a paired test with the claimed sign, solved tasks in random places; several seeds by their mean."""
         before, after = self.settings.contrast
         total = 0.0
         for b, p_b in self._counts(before, 0.0):
             for a, p_a in self._counts(after, shift):
                 both = np.arange(min(a, b) if self.nested else max(0, a + b - self.n), min(a, b) + 1)
-                gains, losses = (a - both, b - both) if self.settings.shows == "up" else (b - both, a - both)
+                gains, losses = (a - both, b - both) if self.shows == "up" else (b - both, a - both)
                 clear = stats.binom.sf(gains - 1, gains + losses, 0.5) <= ALPHA
                 chances = np.ones(1) if self.nested else stats.hypergeom.pmf(both, self.n, a, b)
                 total += p_b * p_a * float(chances[clear].sum())
@@ -168,7 +189,7 @@ class ClaimPower:
             chances = self._walk.pmf(grid - round(values[0] + shift))
         else:
             k, sd = len(values), max(float(np.std(values, ddof=1)), 1e-6)
-            own = stats.t(k - 1, float(np.mean(values)) + shift, sd * math.sqrt(1 + 1 / k))
+            own = stats.t(k - 1, float(np.mean(values)) + shift, sd * math.sqrt(1 / self.fresh + 1 / k))
             chances = own.cdf(grid + 0.5) - own.cdf(grid - 0.5)
         return [(int(x), float(p)) for x, p in zip(grid, chances, strict=True) if p > 1e-4]
 
@@ -184,10 +205,10 @@ class ClaimPower:
     def _verdict(self, rng: Rng, shift: float) -> Verdict:
         """One judged run, with a second strike where the policy asks for one: as a claim's test does it."""
         judge, draw = Judge(self.claim, "mini", self.settings), self._truth(rng, shift)
-        parts = judge.parts([self._run(rng, draw())])
+        parts = judge.parts(self._runs(rng, draw))
         lost = any(part.verdict.status == "not reproduced" for part in parts.values())
         if not lost and any(part.wants_second_strike for part in parts.values()):
-            parts = second_strike(parts, judge.parts([self._run(rng, draw())]))
+            parts = second_strike(parts, judge.parts(self._runs(rng, draw)))
         return combine({name: part.verdict for name, part in parts.items()})
 
     def _truth(self, rng: Rng, shift: float) -> Callable[[], dict[str, float]]:
@@ -211,6 +232,9 @@ class ClaimPower:
     def _flip(self, rng: Rng) -> float:
         flips = int(rng.binomial(self.n, self.known.fixed("flips") / self.n))
         return float(2 * rng.binomial(flips, 0.5) - flips)
+
+    def _runs(self, rng: Rng, draw: Callable[[], dict[str, float]]) -> list[Run]:
+        return [self._run(rng, draw()) for _ in range(self.fresh)]
 
     def _run(self, rng: Rng, figures: dict[str, float]) -> Run:
         """What a protocol would give back. Figures that are no score of the benchmark's tasks have no arm."""

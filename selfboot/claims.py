@@ -41,7 +41,7 @@ class Settings:
     seeds: tuple[int, ...] = ()
     wrong_stop: tuple[str, ...] = ()
     contrast: tuple[str, ...] = ()  # the arms, before and after, whose difference is the claim's direction
-    shows: Direction | None = None  # mini: what the organism does, by its calibration; asserted by a paired test
+    by_seed: bool = False  # every seed is a case of its own
     published: Mapping[str, tuple[float, ...]] = field(default_factory=dict, hash=False)  # figures, one a seed, by name
     margin: float = 0.0  # paper: tasks that "no difference" and "no clean lift" may be off
     minutes: float = 0.0  # expected wall-clock on the paper's hardware

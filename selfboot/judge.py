@@ -1,26 +1,27 @@
 """From measured runs to judgements: which band applies at which scale, and what the policy says of it.
 
-At paper scale bands come from published figures; at mini scale from the calibration of our own organism: every figure
-must lie in its 99 % prediction interval, and the difference between the arms of the claim's ``contrast`` must go where
-the registry's ``shows`` says that it goes, by a paired test. Whether the measured DIRECTION agrees with the paper's is
-judged apart and never enters the verdict at mini scale.
+At paper scale bands come from published figures; at mini scale from the calibration of our own organism: all figures
+of a claim must lie in their prediction intervals, which hold together with 99 %, and the difference between the arms of
+its ``contrast`` must go where it went in the calibration, by a paired test. Whether the measured DIRECTION agrees with
+the paper's is judged apart and never enters the verdict at mini scale.
 """
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 
 from selfboot.analysis import verdict as policy
 from selfboot.analysis.bands import Band, baseline_band, oracle_band, seed_spread, training_band
-from selfboot.analysis.paired import PairedTest, paired_test
+from selfboot.analysis.paired import Outcomes, PairedTest, paired_test, task_matrix
 from selfboot.analysis.power import calibrated_misses
 from selfboot.analysis.verdict import Verdict
-from selfboot.calibration import Calibration, calibration
+from selfboot.calibration import SHOWN_SHARE, Calibration, calibration
 from selfboot.claims import Claim, Direction, Scale, Settings
-from selfboot.errors import DataError
 from selfboot.protocols.base import Run
 
 ALPHA = 0.05
@@ -28,6 +29,7 @@ BASELINE_FLIPS = 6  # assumed at paper scale until measured there (bands.md)
 MARGIN = 8.0  # tasks; "no difference" at paper scale where the registry names no other margin
 MARGIN_SHARE = 1 / 8  # of the tasks: at mini scale "no difference" must be able to see one of this size
 SWEEP_RISE = 27.0  # bands.md
+MAY_SOLVE_NOTHING = ("floor", "boundary")  # kinds of claim with a model that is too weak
 SAMPLED = ("best-of-", "pass@", "oracle", "vote", "first")
 
 
@@ -62,16 +64,17 @@ class Judge:
         """The figures that have a band at this scale: all of them at mini scale, the published ones at paper scale."""
         if self.scale == "mini":
             return list(run.figures)
-        judged = self.settings.contrast[-1:] if self.claim.kind in ("seeded_training", "difference") else ()
+        judged = self.settings.contrast[-1:] if self.claim.kind in ("seeded_training", "difference") else ("contrast",)
         return [name for name in run.figures if name in self.settings.published and name not in judged]
 
     def figure(self, name: str, runs: Sequence[Run]) -> Judgement:
         """The mean of a figure over the runs' seeds, against its band."""
         values = [run.figures[name] for run in runs]
         band = self._band(name, runs)
-        verdict = policy.baseline(float(np.mean(values)), band)
+        alive = name in runs[0].greedy and self.claim.kind not in MAY_SOLVE_NOTHING
+        verdict = policy.baseline(float(np.mean(values)), band, alive=alive)
         if verdict.failed and name not in runs[0].greedy:
-            verdict = Verdict("direction only", verdict.reason, {**verdict.details, "second_strike": True})
+            verdict = _strike(verdict.reason, verdict.details)
         return Judgement(verdict, _numbers(values if name not in runs[0].greedy else values[:1]), span(band))
 
     def contrast(self, runs: Sequence[Run]) -> Judgement:
@@ -83,11 +86,11 @@ class Judge:
         test = paired_test(before, after)
         measured = f"{_numbers([sum(b) for b in before])} → {_numbers([sum(a) for a in after])}"
         if self.scale == "mini":
-            verdict = self._mini_direction(runs, test)
+            verdict = self._mini_direction(runs, test, before, after)
             band = span(self._difference_band(runs), signed=True)
         else:
             verdict, band = self._paper_direction(before, after, len(runs))
-        return Judgement(verdict, measured, band, self._direction(test))
+        return Judgement(verdict, measured, band, self._direction(test, len(after[0])))
 
     def synergy(self, runs: Sequence[Run], published: float) -> Judgement:
         """Recipe with test-time sampling against test-time sampling alone, by seeds and tasks (§3.5)."""
@@ -139,7 +142,7 @@ class Judge:
             measure = f"{self.claim.id}/{name}"
             if name in runs[0].greedy:
                 return self._known.greedy_band(measure, tasks)
-            return self._known.band(measure, len(runs), tasks or None)
+            return self._known.band(measure, len(runs), tasks or None, self._known.level(self.claim.id))
         published = self.settings.published[name]
         if name in runs[0].greedy:
             return baseline_band(published[0], BASELINE_FLIPS, tasks)
@@ -149,55 +152,65 @@ class Judge:
 
     def _difference_band(self, runs: Sequence[Run]) -> Band:
         """Band of the contrast in tasks; between two greedy arms, where no seed varies, flips decide its width."""
-        first, last = (f"{self.claim.id}/{name}" for name in self.settings.contrast)
+        first, last = self._measures
         if self.settings.contrast[1] in runs[0].greedy:
             score, before = self._known.fixed(last), self._known.fixed(first)
             band = baseline_band(score, 2 * self._known.fixed("flips"), len(runs[0].arms[self.settings.contrast[1]]))
             return Band(band.lower - before, band.upper - before, band.source, band.note)
-        return self._known.difference_band(first, last, len(runs))
+        return self._known.difference_band(first, last, len(runs), self._known.level(self.claim.id))
 
-    def _mini_direction(self, runs: Sequence[Run], test: PairedTest) -> Verdict:
-        """Does the difference go where the registry says that the organism goes?"""
-        band = self._difference_band(runs)
+    def _mini_direction(
+        self, runs: Sequence[Run], test: PairedTest, before: Sequence[Outcomes], after: Sequence[Outcomes]
+    ) -> Verdict:
+        """Does the difference go where it went in the calibration, and as far?"""
+        band, shows, n = self._difference_band(runs), self.shows(len(after[0])), len(after[0])
         ends: dict[str, policy.Detail] = {"measured": test.difference, "lower": band.lower, "upper": band.upper}
-        shows, details = self.settings.shows, ends | _test_details(test)
-        if shows is None:
-            raise DataError(f"data/claims.toml [{self.claim.id}.mini]: a contrast needs `shows` (up, down or none)")
+        details: dict[str, policy.Detail] = ends | _test_details(test) | {"shows": shows}
+        inside = test.difference in band
+        text = f"{test.difference:+.1f} tasks {'inside' if inside else 'outside'} its band {span(band, signed=True)}"
         if shows == "none":
-            inside, text = (
-                band.lower <= test.difference <= band.upper,
-                f"{test.difference:+.1f} tasks, band {span(band, signed=True)}",
-            )
-            if inside:
-                return self._no_difference(runs, text, details)
-            return Verdict("direction only", f"{text}: outside", {**details, "second_strike": True})
+            return self._no_difference(runs, n, text, details) if inside else _strike(text, details)
         p = test.up if shows == "up" else test.down
-        text = f"{test.difference:+.1f} tasks, p = {p:.2g} one-sided"
-        return Verdict("reproduced" if p <= ALPHA else "not reproduced", text, details)
+        text = f"{text}, p = {p:.2g} one-sided"
+        if p <= ALPHA:
+            return Verdict("reproduced", text, details) if inside else _strike(text, details)
+        if not inside:
+            return Verdict("not reproduced", text, details)
+        power = usual_power(self._known.differences(*self._measures), before, after)
+        details["power"] = power
+        if power < policy.ENOUGH_POWER:
+            return Verdict("inconclusive", f"{text}; only {power:.0%} of such runs are significant", details)
+        return _strike(f"{text}; not significant", details)
 
-    def _no_difference(self, runs: Sequence[Run], text: str, details: Mapping[str, policy.Detail]) -> Verdict:
+    def shows(self, tasks: int) -> Direction:
+        """Where the claim's contrast went in the calibration."""
+        return self._known.shows(*self._measures, tasks)
+
+    @property
+    def _measures(self) -> tuple[str, str]:
+        """The calibrated measures of the contrast."""
+        first, last = (f"{self.claim.id}/{name}" for name in self.settings.contrast)
+        return first, last
+
+    def _no_difference(self, runs: Sequence[Run], n: int, text: str, details: Mapping[str, policy.Detail]) -> Verdict:
         """Inside its band; reproduced only where a difference of ``MARGIN_SHARE`` of the tasks would have been seen."""
-        first, last = self.settings.contrast
-        margin = MARGIN_SHARE * len(runs[0].arms[last])
-        names = (f"{self.claim.id}/{first}", f"{self.claim.id}/{last}")
-        power = (
-            calibrated_misses(self._known.differences(*names), margin, len(runs)) if last not in runs[0].greedy else 1.0
-        )
+        margin, power = MARGIN_SHARE * n, 1.0
+        if self.settings.contrast[1] not in runs[0].greedy:
+            found, level = self._known.differences(*self._measures), self._known.level(self.claim.id)
+            power = calibrated_misses(found, margin, len(runs), level)
         details = {**details, "margin": margin, "power": power}
         if power < policy.ENOUGH_POWER:
-            return Verdict(
-                "inconclusive",
-                f"{text}; a difference of {margin:g} tasks would be seen with only {power:.0%} power",
-                details,
-            )
+            return Verdict("inconclusive", f"{text}; one of {margin:.0f} would be seen with {power:.0%} power", details)
         return Verdict("reproduced", text, details)
 
     def _paper_direction(
-        self, before: Sequence[Sequence[bool]], after: Sequence[Sequence[bool]], fresh: int
+        self, before: Sequence[Outcomes], after: Sequence[Outcomes], fresh: int
     ) -> tuple[Verdict, str]:
         """The kind's policy against the published figures."""
         settings, (first, last) = self.settings, self.settings.contrast
         margin = settings.margin or MARGIN
+        if self.claim.kind in ("equivalence", "no_lift") and not any(map(any, before)):
+            return Verdict("inconclusive", "the base model solves nothing, so nothing could be lost"), ""
         if self.claim.kind == "equivalence":
             middle = sum(before[0])
             return policy.equivalence(before, after, margin=margin), f"{middle - margin:g}–{middle + margin:g}"
@@ -211,15 +224,25 @@ class Judge:
             band = training_band(end, len(after[0]), fresh)
             lift = float(np.mean(end) - np.mean(start))
             return policy.seeded_training(before, after, band, claimed_lift=lift), span(band)
-        test = paired_test(before, after)
-        p = test.down if self.claim.expects == "down" else test.up
-        status: policy.VerdictStatus = "reproduced" if p <= ALPHA else "not reproduced"
-        return Verdict(
-            status, f"{test.difference:+.1f} tasks, p = {p:.2g} one-sided", _test_details(test)
-        ), "significant"
+        return self._significant(before, after), "significant"
 
-    def _direction(self, test: PairedTest) -> str:
-        ours: Direction = "up" if test.up <= ALPHA / 2 else "down" if test.down <= ALPHA / 2 else "none"
+    def _significant(self, before: Sequence[Outcomes], after: Sequence[Outcomes]) -> Verdict:
+        """A direction without a published size: significant, by a test that could have seen ``MARGIN_SHARE``."""
+        test, sign = paired_test(before, after), -1 if self.claim.expects == "down" else 1
+        p, margin = test.down if sign < 0 else test.up, MARGIN_SHARE * len(after[0])
+        text, details = f"{test.difference:+.1f} tasks, p = {p:.2g} one-sided", _test_details(test)
+        if p <= ALPHA:
+            return Verdict("reproduced", text, details)
+        wrong = (test.up if sign < 0 else test.down) <= ALPHA
+        power = policy.lift_power(before, after, sign * margin, ALPHA)
+        if power < policy.ENOUGH_POWER and not wrong:
+            return Verdict("inconclusive", f"{text}; {margin:.0f} would be seen with {power:.0%} power", details)
+        return Verdict("not reproduced", text, details)
+
+    def _direction(self, test: PairedTest, tasks: int) -> str:
+        """Where this run went, beside the paper's direction."""
+        ours: Direction = "up" if test.up <= ALPHA else "down" if test.down <= ALPHA else "none"
+        ours = ours if abs(test.difference) > SHOWN_SHARE * tasks else "none"
         return "agrees" if ours == self.claim.expects else f"differs ({ours})"
 
 
@@ -231,6 +254,20 @@ def second_strike(first: Mapping[str, Judgement], second: Mapping[str, Judgement
 def _struck(first: Judgement, second: Judgement) -> Judgement:
     verdict = policy.second_strike(first.verdict, second.verdict)
     return Judgement(verdict, f"{first.measured}; then {second.measured}", first.band, second.direction)
+
+
+def usual_power(usual: Sequence[float], before: Sequence[Outcomes], after: Sequence[Outcomes]) -> float:
+    """Chance that a run of as many seeds is significant, if its difference is drawn as the calibration's ``usual`` ones
+    were, over the noise between the tasks of these arms (normal approximation of the paired test)."""
+    noise = task_matrix(after).mean(0) - task_matrix(before).mean(0)
+    mean, sd, k = statistics.fmean(usual), float(np.std(usual, ddof=1)), len(usual)
+    needed = float(stats.norm.ppf(1 - ALPHA)) * max(float((noise**2).sum()), abs(mean)) ** 0.5
+    return float(stats.t.sf((needed - abs(mean)) / max(sd * (1 / len(after) + 1 / k) ** 0.5, 1e-9), k - 1))
+
+
+def _strike(reason: str, details: Mapping[str, policy.Detail]) -> Verdict:
+    """Not as it was: to be tried again with fresh seeds."""
+    return Verdict("direction only", reason, {**details, "second_strike": True})
 
 
 def span(band: Band, signed: bool = False) -> str:

@@ -83,9 +83,17 @@ def not_run(reason: str) -> Verdict:
 
 
 def baseline(
-    measured: float, band: Band, *, same_environment: bool = False, same_tokens: bool | None = None
+    measured: float,
+    band: Band,
+    *,
+    same_environment: bool = False,
+    same_tokens: bool | None = None,
+    alive: bool = True,
 ) -> Verdict:
-    """A greedy score. On an identical environment manifest the token hashes decide; otherwise the flip band does."""
+    """A greedy score. On an identical environment manifest the token hashes decide; otherwise the flip band does.
+
+    ``alive``: a band that reaches 0 shows nothing, since a model that solves nothing would pass too.
+    """
     details = _in_band_details(measured, band) | {"same_environment": same_environment, "same_tokens": same_tokens}
     if same_environment and same_tokens is not None:
         if same_tokens:
@@ -93,7 +101,7 @@ def baseline(
         return Verdict(
             "not reproduced", "other tokens on an identical environment: greedy decoding is not stable", details
         )
-    return _plain_band(measured, band, details)
+    return _plain_band(measured, band, details, alive)
 
 
 def oracle(measured: float, band: Band, *, k: int, draws: int) -> Verdict:
@@ -136,10 +144,10 @@ def _show(band: Band) -> str:
     return f"the {band.source} band {band.lower:.1f}–{band.upper:.1f}"
 
 
-def _plain_band(measured: float, band: Band, details: dict[str, Detail]) -> Verdict:
+def _plain_band(measured: float, band: Band, details: dict[str, Detail], alive: bool = True) -> Verdict:
     side = band.side(measured)
     shown = f"{measured:.1f} {side} {_show(band)}"
-    if side == "inside" and band.lower <= 0 < band.upper:
+    if alive and side == "inside" and band.lower <= 0 < band.upper:
         return Verdict("inconclusive", f"{shown}, which reaches 0: a model that solves nothing would pass", details)
     return Verdict("reproduced" if side == "inside" else "not reproduced", shown, details)
 

@@ -33,7 +33,7 @@ def test_formula_and_judge_agree_and_underpowered_is_never_reproduced(one: Claim
     assert 0 <= low <= high <= 1
     assert low - noise(low) <= seen.false_alarm <= high + noise(high)
     assert seen.power >= formula.power - noise(formula.power)
-    if one.settings.shows == "none":
+    if one.shows == "none":
         assert seen.false_pass == 0 or formula.power >= ENOUGH_POWER - 0.05
     assert seen.false_pass <= 1 - formula.power + noise(formula.power)
 
