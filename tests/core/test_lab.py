@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import ast
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+import selfboot.grading.code as code_module
 import selfboot.lab as lab_module
+import selfboot.store as store_module
 from selfboot.benchmarks.base import Benchmark
 from selfboot.claims import ModelEntry
 from selfboot.errors import DataError, SelfbootError, StoreError
-from selfboot.lab import Lab
+from selfboot.lab import GRADING_CODE, Lab
 from selfboot.mining.bootstrap import BootstrapMiner
-from selfboot.records import CodeTask, Pair, Sampling
-from selfboot.store import RunStore
+from selfboot.paths import ROOT
+from selfboot.records import CodeJob, CodeTask, Outcome, Pair, Sampling
+from selfboot.store import RunStore, code_hash
 
 SHORT = Sampling(max_new_tokens=12)
 TASKS = tuple(
@@ -141,3 +145,86 @@ def test_disk_full_while_training_loses_nothing_else(lab: Lab, monkeypatch: pyte
     monkeypatch.undo()
     assert len(list((lab.store.root / "adapter").iterdir())) == 1
     assert (kept.path / "adapter_model.safetensors").is_file()
+
+
+# What a stored score was graded by
+
+
+def imported(module: str) -> set[str]:
+    """The grading modules that a module imports, anywhere in it."""
+    source = (ROOT / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8")
+    froms = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom)]
+    named = {f"{node.module}.{alias.name}" for node in froms for alias in node.names} | {node.module for node in froms}
+    return named & {f"selfboot.grading.{file.stem}" for file in (ROOT / "selfboot" / "grading").glob("*.py")}
+
+
+def test_a_score_s_key_covers_every_module_of_the_grader() -> None:
+    """The roots are what a Lab starts, what its workers run, and what tests of HumanEval+ import there."""
+    known, new = set[str](), {f"selfboot.grading.{name}" for name in ("code", "worker", "zygote", "plus")}
+    while new:
+        known |= new
+        new = {name for module in new for name in imported(module)} - known
+    assert set(GRADING_CODE) == known
+
+
+def test_an_edited_tester_serves_no_old_scores(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = lab.evaluate("tiny", "bench", sampling=SHORT)
+    read = store_module._logic
+    monkeypatch.setattr(store_module, "_logic", lambda name: read(name) + "edited" * name.endswith("tester"))
+    code_hash.cache_clear()
+    try:
+        again = lab.evaluate("tiny", "bench", sampling=SHORT)
+    finally:
+        code_hash.cache_clear()
+    assert again.artifact.id != first.artifact.id
+    assert again.samples.artifact.cached
+
+
+@pytest.fixture
+def graded_at(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], bool]:
+    """Evaluate (and mine) at a level, on a machine whose best is "kernel"; was it all read, and no grader started?"""
+    started: list[str] = []
+
+    class Grader:
+        def __init__(self, workers: int | None = None, isolation: str = "auto") -> None:
+            started.append(isolation)
+            self.manifest = {"isolation": {"auto": "kernel"}.get(isolation, isolation)}
+
+        def __enter__(self) -> Grader:
+            return self
+
+        def __exit__(self, *why: object) -> None: ...
+
+        def grade(self, jobs: Sequence[CodeJob], progress: object = None) -> list[Outcome]:
+            return [Outcome("wrong", "", None, 0.0) for _ in jobs]
+
+    monkeypatch.setattr(code_module, "CodeGrader", Grader)
+
+    def ask(level: str) -> bool:
+        with Lab(lab.store, isolation=level, graders=1) as other:
+            started.clear()
+            score = other.evaluate("tiny", "bench", sampling=SHORT)
+            mined = other.mine("tiny", BootstrapMiner(steps=1, problems=2, problem_sampling=SHORT), seed=1)
+        assert score.artifact.cached == (not started)
+        return score.artifact.cached and mined.artifact.cached
+
+    return ask
+
+
+def test_a_score_of_a_weaker_level_answers_no_stricter_request(graded_at: Callable[[str], bool]) -> None:
+    levels = ("rlimits", "kernel", "namespaces", "auto", "rlimits")
+    assert [graded_at(level) for level in levels] == [False, False, False, True, True]
+
+
+def test_a_score_with_limits_alone_is_not_what_auto_asks_for(graded_at: Callable[[str], bool]) -> None:
+    assert [graded_at(level) for level in ("rlimits", "auto", "auto")] == [False, False, True]
+
+
+def test_a_warm_store_of_an_ordinary_machine_answers_the_level_that_it_got(graded_at: Callable[[str], bool]) -> None:
+    assert [graded_at(level) for level in ("auto", "auto", "rlimits", "namespaces")] == [False, True, True, False]
+
+
+def test_an_unknown_level_is_named_also_where_everything_is_at_hand(graded_at: Callable[[str], bool]) -> None:
+    graded_at("auto")
+    with pytest.raises(DataError, match=r"isolation 'process': expected one of auto, rlimits, kernel, namespaces"):
+        graded_at("process")
