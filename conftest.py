@@ -8,7 +8,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -214,7 +214,7 @@ def _runnable(request: pytest.FixtureRequest) -> Iterator[None]:
     if case.scale == "mini":
         if case.settings.model == "organism-0":
             case.settings = replace(case.settings, model=f"organism-{config.getoption('--organism')}")
-        uncalibrated = lacking(case.claim.id, case.settings)
+        uncalibrated = _said(lacking, case.claim.id, case.settings)
     if reason := uncalibrated or missing(case.settings, case.scale, config.getoption("--weights")):
         request.node.user_properties.append((CASE_PROPERTY, f"{case.claim.id}[{case.id}]"))
         pytest.skip(f"not run: {reason}")
@@ -222,6 +222,14 @@ def _runnable(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
         if config.stash[SHARED] and "lab" in request.fixturenames:
             request.getfixturevalue("lab").engines.close()  # the next worker's case needs the memory
+
+
+def _said(ask: Callable[..., str | None], *args: Any) -> str | None:
+    """What ``ask`` answers; a library error fails the case in one line, also while it is set up."""
+    try:
+        return ask(*args)
+    except SelfbootError as error:
+        pytest.fail(f"{type(error).__name__}: {error}", pytrace=False)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from selfboot.analysis.bands import CALIBRATION_SEEDS, Band, baseline_band, cali
 from selfboot.claims import Direction, Settings, recipes
 from selfboot.errors import DataError
 from selfboot.lab import MINING_CODE, SAMPLING_CODE, TRAINING_CODE
-from selfboot.pairs import pairs_path
+from selfboot.pairs import check_pairs, pairs_path
 from selfboot.paths import DATA
 from selfboot.store import code_hash, digest
 
@@ -115,7 +115,10 @@ class Calibration:
 
 
 def lacking(claim: str, settings: Settings) -> str | None:
-    """Why a claim has no band at mini scale yet, with the remedy; None when it has one."""
+    """Why a claim has no band at mini scale yet, with the remedy; None when it has one.
+
+    DataError where its pairs are missing or damaged: that is no reason to measure anything anew.
+    """
     if not settings.protocol:
         return None
     remedy = f"`selfboot calibrate {settings.model} --only {claim}`"
@@ -123,6 +126,8 @@ def lacking(claim: str, settings: Settings) -> str | None:
         return f"{settings.model} is not calibrated; {remedy}"
     table = calibration(settings.model)
     if claim in table.settings and table.settings[claim] != fingerprint(settings):
+        for name in _pair_names(settings):
+            check_pairs(settings.model, name)
         return f"calibrated with other settings than data/claims.toml has now; {remedy}"
     known = {name: v for name, v in table.measures.items() if name.startswith(f"{claim}/")}
     seeds = [len(values) for values in known.values() if set(values) != {"0"}]
@@ -139,10 +144,14 @@ def fingerprint(settings: Settings) -> str:
     parts: dict[str, Any] = {name: getattr(settings, name) for name in DETERMINING}
     parts["options"] = dict(settings.options)
     parts["recipe"] = recipes().get(settings.recipe)
-    names = settings.arms if settings.protocol == "grid" and settings.arms else (settings.pairs,)
-    files = [pairs_path(settings.model, name) for name in names if name]
+    files = [pairs_path(settings.model, name) for name in _pair_names(settings)]
     parts["pairs"] = [digest(path.read_text(encoding="utf-8")) if path.exists() else None for path in files]
     return digest(parts)[:16]
+
+
+def _pair_names(settings: Settings) -> list[str]:
+    names = settings.arms if settings.protocol == "grid" and settings.arms else (settings.pairs,)
+    return [name for name in names if name]
 
 
 def path_of(model: str) -> Path:

@@ -14,7 +14,7 @@ from selfboot.benchmarks.base import read_jsonl
 from selfboot.errors import DataError
 from selfboot.paths import DATA
 from selfboot.records import Item, Pair, Solution
-from selfboot.store import digest, write_atomic
+from selfboot.store import digest, file_sha256, write_atomic
 
 _PAIR = ("signature", "broken", "error", "fixed")
 _SOLUTION = ("problem", "solution")
@@ -39,6 +39,21 @@ def pairs_path(model: str, name: str) -> Path:
 def pairs_at_hand(model: str, name: str) -> list[Pair]:
     """The pairs called ``name`` for a model. DataError when there is no such file."""
     return read_pairs(pairs_path(model, name))
+
+
+def check_pairs(model: str, name: str) -> None:
+    """DataError where the pair file called ``name`` is missing, unreadable, or not what its provenance says it is."""
+    path = pairs_path(model, name)
+    if not path.exists():
+        own = DATA / "pairs" / model / path.name
+        raise DataError(
+            f"{own}: no such file; restore it from the repository, or mine it (data/pairs/README.md says how)"
+        )
+    read_items(path)
+    beside = path.with_suffix(".provenance.json")
+    files = json.loads(beside.read_text(encoding="utf-8")).get("files", {}) if beside.exists() else {}
+    if files.get("pairs.jsonl", file_sha256(path)) != file_sha256(path):
+        raise DataError(f"{path}: not the file whose sha256 {beside.name} gives; restore both from the repository")
 
 
 def read_items(path: Path, empty: bool = False) -> list[Item]:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,12 +16,15 @@ import pytest
 
 import selfboot.calibrate as calibrating
 import selfboot.calibration as known
+import selfboot.pairs as pairs_module
 from selfboot.calibrate import FIRST_SEED, How, calibrate
 from selfboot.claims import registry
 from selfboot.cli_calibrate import compared
-from selfboot.errors import SelfbootError
+from selfboot.errors import DataError, SelfbootError
+from selfboot.paths import ROOT
 from selfboot.progress import Silent
 from selfboot.protocols.base import Run
+from selfboot.store import file_sha256
 
 CLAIM, MODEL = "recipe-7b", "organism-0"
 SETTINGS = registry()[CLAIM].scales["mini"]
@@ -83,6 +90,59 @@ def test_changed_settings_drop_the_figures(
     assert list(table["measures"][f"{CLAIM}/trained"]) == [str(FIRST_SEED)]
 
 
+@pytest.fixture
+def own_pairs(tmp_path: Path, measured: list[int], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The claim's pairs and their provenance, copied to where they may be damaged, and calibrated with."""
+    shipped, folder = pairs_module.pairs_path(MODEL, SETTINGS.pairs), tmp_path / "pairs" / MODEL
+    folder.mkdir(parents=True)
+    for path in (shipped, shipped.with_suffix(".provenance.json")):
+        shutil.copy(path, folder / path.name)
+    monkeypatch.setattr(pairs_module, "DATA", tmp_path)
+    run(tmp_path, 15)
+    assert known.lacking(CLAIM, SETTINGS) is None
+    return folder / shipped.name
+
+
+def test_missing_pairs_are_an_error_not_other_settings(own_pairs: Path) -> None:
+    own_pairs.unlink()
+    with pytest.raises(DataError, match=rf"{own_pairs}: no such file; restore it"):
+        known.lacking(CLAIM, SETTINGS)
+
+
+@pytest.mark.parametrize("keep", [lambda text: text[:-40], lambda text: text[: text.rindex("\n", 0, -1) + 1]])
+def test_cut_pairs_are_an_error_that_names_the_file(own_pairs: Path, keep: Callable[[str], str]) -> None:
+    """In the middle of a line, and between two: then the provenance knows."""
+    own_pairs.write_text(keep(own_pairs.read_text(encoding="utf-8")), encoding="utf-8")
+    with pytest.raises(DataError, match=rf"{own_pairs}.*restore"):
+        known.lacking(CLAIM, SETTINGS)
+
+
+def test_pairs_that_were_mined_anew_are_other_settings(own_pairs: Path) -> None:
+    own_pairs.write_text(own_pairs.read_text(encoding="utf-8") * 2, encoding="utf-8")
+    beside = own_pairs.with_suffix(".provenance.json")
+    beside.write_text(json.dumps({"files": {"pairs.jsonl": file_sha256(own_pairs)}}))
+    assert "other settings" in str(known.lacking(CLAIM, SETTINGS))
+
+
+def test_a_case_without_its_pairs_fails(tmp_path: Path) -> None:
+    """A session of its own, whose claim's pairs are not there: one line, and no green skip."""
+    plugin = (
+        "from pathlib import Path\nimport selfboot.pairs as pairs\nreal = pairs.pairs_path\n"
+        "def pairs_path(model, name):\n    return Path('gone') / f'{name}.jsonl'\n"
+        "import selfboot.calibration as calibration\n"
+        "pairs.pairs_path = calibration.pairs_path = pairs_path\n"
+    )
+    (tmp_path / "without_pairs.py").write_text(plugin)
+    command = [sys.executable, "-m", "pytest", "claims", "-p", "without_pairs", "-k", f"{CLAIM} and not full"]
+    command += ["--scale", "mini", "-n", "0", "-q", "--store", str(tmp_path / "store"), "-p", "no:cacheprovider"]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1, done.stdout[-2000:]
+    assert "DataError" in done.stdout
+    assert f"{SETTINGS.pairs}.jsonl: no such file; restore it" in done.stdout
+    assert "other settings" not in done.stdout
+
+
 def test_a_failing_seed_costs_the_others_nothing(tmp_path: Path, measured: list[int]) -> None:
     seeds_that_fail.add(FIRST_SEED + 1)
     with pytest.raises(SelfbootError, match="out of memory"):
@@ -102,7 +162,7 @@ def test_what_a_fingerprint_covers(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     marks = {known.fingerprint(settings) for settings in (SETTINGS, *other)}
     assert len(marks) == 6
-    same = replace(SETTINGS, seeds=(1,), shows="down", finding="said otherwise", minutes=3.0)
+    same = replace(SETTINGS, seeds=(1,), finding="said otherwise", minutes=3.0)
     assert known.fingerprint(same) == known.fingerprint(SETTINGS)
 
 
