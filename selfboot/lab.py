@@ -414,7 +414,7 @@ class Lab:
                 seed,
                 out,
                 device=device,
-                checkpoint_dir=work / ("checkpoints-saving" if saving else "checkpoints"),
+                checkpoint_dir=work / _checkpoints(device, saving),
                 on_step=lambda done, total: self.progress.update(f"training on {len(items)} items", done, total),
                 start_from=start_from.path if start_from else None,
             )
@@ -556,6 +556,18 @@ class OnDemand:
 
     def grade(self, *args: Any) -> Any:
         return self.start().grade(*args)
+
+
+def _checkpoints(device: str, saving: bool) -> str:
+    """The folder of a training's checkpoints. Its bits are those of one number of threads and one kind of device
+    (training/lora.py), so with others it starts over instead of going on from a checkpoint that does not belong."""
+    import torch
+
+    from selfboot.availability import our_gpus
+
+    kind = [one.name for one in our_gpus()[:1]] if device.startswith("cuda") else []
+    place = [device, kind, platform.machine(), torch.get_num_threads()]
+    return f"checkpoints-{digest([place, saving])[:12]}"
 
 
 def _level(artifact: Artifact) -> str:

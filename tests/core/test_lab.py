@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+import torch
 
 import selfboot.grading.code as code_module
 import selfboot.lab as lab_module
@@ -17,6 +18,7 @@ from selfboot.errors import DataError, SelfbootError, StoreError
 from selfboot.lab import GRADING_CODE, Lab
 from selfboot.mining.bootstrap import BootstrapMiner
 from selfboot.paths import ROOT
+from selfboot.progress import Silent
 from selfboot.records import CodeJob, CodeTask, Outcome, Pair, Sampling
 from selfboot.store import RunStore, code_hash
 
@@ -145,6 +147,33 @@ def test_disk_full_while_training_loses_nothing_else(lab: Lab, monkeypatch: pyte
     monkeypatch.undo()
     assert len(list((lab.store.root / "adapter").iterdir())) == 1
     assert (kept.path / "adapter_model.safetensors").is_file()
+
+
+class Interrupting(Silent):
+    """Ends a training at its twelfth step, after a checkpoint."""
+
+    def update(self, what: str, done: int, total: int) -> None:
+        if what.startswith("training") and done == 12:
+            raise KeyboardInterrupt
+
+
+def test_a_killed_training_resumes_also_with_another_number_of_threads(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the same number it goes on, with another it starts over: a checkpoint's bits are those of its threads."""
+    monkeypatch.setattr(lab_module, "recipes", lambda: {"quick": {**QUICK, "epochs": 8}})
+
+    def resumed_at(killed_with: int, then: int, seed: int) -> int:
+        monkeypatch.setattr(torch, "get_num_threads", lambda: killed_with)
+        monkeypatch.setattr(lab, "progress", Interrupting())
+        with pytest.raises(KeyboardInterrupt):
+            lab.train("tiny", PAIRS, "quick", seed)
+        monkeypatch.setattr(torch, "get_num_threads", lambda: then)
+        monkeypatch.setattr(lab, "progress", Silent())
+        return int(lab.train("tiny", PAIRS, "quick", seed).artifact.manifest["provenance"]["training"]["resumed"])
+
+    assert resumed_at(killed_with=1, then=1, seed=1) == 10
+    assert resumed_at(killed_with=1, then=2, seed=2) == 0
 
 
 # What a stored score was graded by
