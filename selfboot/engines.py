@@ -3,7 +3,8 @@
 "auto" takes vLLM for models of the paper's scale wherever an interpreter has it (ours, or SELFBOOT_VLLM_PYTHON), and
 transformers for everything else. Models in 4 bits are transformers' whatever was chosen, since bitsandbytes quantises
 them there. One vLLM engine lives at a time, and it serves a model's base and all its adapters; it
-ends before anything is trained, since it takes the GPU's memory. A model of the paper's scale always runs on a GPU.
+ends before anything is trained, since it takes the GPU's memory. What is trained on a GPU has a process of its own
+(training/process.py), which ends before anything is drawn there. A model of the paper's scale always runs on a GPU.
 Not covered: two models side by side in vLLM, and the choice of a GPU (CUDA_VISIBLE_DEVICES says which are ours).
 """
 
@@ -13,11 +14,12 @@ import gc
 import importlib.util
 import json
 import os
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from selfboot.claims import ModelEntry
 from selfboot.models.spec import ModelSpec, locate
@@ -25,6 +27,7 @@ from selfboot.sampling.base import Sampler
 
 if TYPE_CHECKING:
     from selfboot.sampling.vllm import VllmEngine
+    from selfboot.training.process import Trainer, TrainingProcess
 
 Choice = Literal["auto", "transformers", "vllm"]
 CHOICES: tuple[Choice, ...] = ("auto", "transformers", "vllm")
@@ -50,12 +53,19 @@ class Subject:
 
 
 class Engines:
-    """The samplers of a Lab. ``device`` is where small models run, ``rows`` the transformers sampler's batch size."""
+    """The samplers and trainers of a Lab. ``device`` is where small models run, ``rows`` the transformers sampler's
+    batch size; ``apart``: train in a process of its own on a CPU too, as on a GPU."""
 
-    def __init__(self, choice: Choice = "auto", device: str = "cpu", rows: int | None = None) -> None:
-        self.choice, self.device, self.rows = choice, device, rows
+    _all: ClassVar[weakref.WeakSet[Engines]] = weakref.WeakSet()  # of this process: they share its GPU
+
+    def __init__(
+        self, choice: Choice = "auto", device: str = "cpu", rows: int | None = None, apart: bool = False
+    ) -> None:
+        self.choice, self.device, self.rows, self.apart = choice, device, rows, apart
         self._samplers: dict[str, Sampler] = {}
         self._vllm: dict[ModelSpec, VllmEngine] = {}
+        self._training: TrainingProcess | None = None
+        self._all.add(self)
 
     def engine(self, entry: ModelEntry) -> str:
         """The engine that draws for a model: "transformers" or "vllm"."""
@@ -88,6 +98,8 @@ class Engines:
         from selfboot.models.load import stop_token_ids
 
         stops = stop_token_ids(subject.spec, subject.tokenizer())
+        if not self.device_of(subject.entry).startswith("cpu"):
+            self._end_training()
         if self.engine(subject.entry) == "transformers":
             return self._in_process(subject, stops)
         from selfboot.sampling.vllm import VllmSampler
@@ -95,6 +107,8 @@ class Engines:
         engine = self._engine(subject)
         for other in [one for one in self._vllm.values() if one is not engine]:
             other.close()
+        for lab in [one for one in self._all if one is not self]:
+            lab.leave_gpu()
         longest = min(1500, engine.settings.max_model_len * 3 // 4)
         return VllmSampler(engine, subject.tokenizer(), stops, longest, subject.adapter[0] if subject.adapter else None)
 
@@ -119,12 +133,29 @@ class Engines:
             self._vllm[subject.spec] = VllmEngine(subject.spec, settings)
         return self._vllm[subject.spec]
 
-    def make_room(self) -> None:
-        """Give GPU memory back before a training: vLLM ends, and models on a GPU are dropped."""
+    def trainer(self, entry: ModelEntry) -> Trainer:
+        """Who trains a model, with room made for it: this process; where models live on a GPU, one of its own."""
+        from selfboot.training.process import Here, TrainingProcess
+
+        for lab in self._all:
+            lab.leave_gpu(training=lab is self)
+        if not self.apart and self.device_of(entry).startswith("cpu"):
+            return Here()
+        self._training = self._training or TrainingProcess()
+        return self._training
+
+    def leave_gpu(self, training: bool = False) -> None:
+        """Give GPU memory back: vLLM and the training process (unless ``training``) end, models there are dropped."""
         for engine in self._vllm.values():
             engine.close()
+        if not training:
+            self._end_training()
         if any(not sampler.engine["device"].startswith("cpu") for sampler in self._samplers.values()):
             self._drop()
+
+    def _end_training(self) -> None:
+        if self._training is not None:
+            self._training.close()
 
     def _drop(self) -> None:
         import torch
@@ -138,6 +169,7 @@ class Engines:
         for engine in self._vllm.values():
             engine.close()
         self._vllm.clear()
+        self._end_training()
         if self._samplers:
             self._drop()
 

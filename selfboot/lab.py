@@ -382,12 +382,12 @@ class Lab:
         self, model: str, items: Sequence[Item], recipe: str, seed: int, start_from: Adapter | None = None
     ) -> Adapter:
         """A LoRA adapter trained on pairs and solved problems by a recipe of data/recipes.toml; with gradient
-        checkpointing where the GPU's free memory asks for it.
+        checkpointing where the GPU's free memory asks for it. On a GPU in a process of its own (engines.py).
 
         ``start_from``: the adapter to continue; None: a fresh one.
         """
-        from selfboot.training.lora import train_adapter
-        from selfboot.training.memory import free_gb, judged
+        from selfboot.training.memory import judged
+        from selfboot.training.process import Training
         from selfboot.training.recipe import Recipe
 
         spec, settings = self.spec(model), dict(self._recipe(recipe))
@@ -403,23 +403,25 @@ class Lab:
         }
 
         def build(out: Path, work: Path) -> Mapping[str, Any]:
-            self.engines.make_room()
+            trainer = self.engines.trainer(self.entry(model))
             device, wanted = self.engines.device_of(self.entry(model)), Recipe(**settings)
-            memory = judged(self.entry(model), wanted.rank, free_gb(device))
+            memory = judged(self.entry(model), wanted.rank, trainer.free_gb(device))
             saving = wanted.gradient_checkpointing or memory.checkpointing
-            info = train_adapter(
+            job = Training(
                 spec,
-                examples,
+                tuple(examples),
                 replace(wanted, gradient_checkpointing=saving),
                 seed,
                 out,
-                device=device,
-                checkpoint_dir=work / _checkpoints(device, saving),
-                on_step=lambda done, total: self.progress.update(f"training on {len(items)} items", done, total),
-                start_from=start_from.path if start_from else None,
+                device,
+                work / _checkpoints(device, saving),
+                start_from.path if start_from else None,
+            )
+            done = trainer.train(
+                job, lambda done, total: self.progress.update(f"training on {len(items)} items", done, total)
             )
             about = {"model": model, "weights": self.weights, "machine": machine(), "memory": asdict(memory)}
-            return {**about, "training": info.manifest()}
+            return {**about, "peak_gb": done.peak_gb, "training": done.manifest}
 
         artifact = self.store.get("adapter", key, build)
         return Adapter(artifact, artifact.manifest["files"]["adapter_model.safetensors"])

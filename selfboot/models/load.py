@@ -5,6 +5,7 @@ Differences between library versions live here; 4-bit weights are nf4.py's matte
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,7 +66,7 @@ def load_model(
     dtype = dtype or (getattr(torch, spec.dtype) if spec.dtype else default_dtype(target))
     if spec.quantization:
         return _quantised(spec, dtype, target, download, adapter is not None or trainable)
-    model = _random(spec, dtype, download) if spec.weights == "random" else _trained(spec, dtype, download)
+    model = _random(spec, dtype, target, download) if spec.weights == "random" else _trained(spec, dtype, download)
     if merge is None:
         merge = dtype == torch.float32 and not trainable
     if adapter is not None:
@@ -155,11 +156,15 @@ def _trained(spec: ModelSpec, dtype: torch.dtype, download: bool, more: dict[str
     return model
 
 
-def _random(spec: ModelSpec, dtype: torch.dtype, download: bool) -> Any:
+def _random(spec: ModelSpec, dtype: torch.dtype, device: torch.device, download: bool) -> Any:
+    """The random twin. For a GPU it is made there and in its own dtype: billions of weights take a CPU minutes."""
+    if device.type == "cuda":
+        importlib.import_module("torch._dynamo")  # under a device, as transformers would below, torch 2.6 cannot
     config = AutoConfig.from_pretrained(str(locate(spec, download).model), trust_remote_code=False)
-    with torch.random.fork_rng(devices=[]):
+    made = torch.float32 if device.type == "cpu" else dtype
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), device:
         torch.manual_seed(spec.random_seed)
-        model = AutoModelForCausalLM.from_config(config, attn_implementation="sdpa", **{DTYPE_KEYWORD: torch.float32})
+        model = AutoModelForCausalLM.from_config(config, attn_implementation="sdpa", **{DTYPE_KEYWORD: made})
     return model.to(dtype)
 
 

@@ -1,0 +1,94 @@
+"""The process that trains what lives on a GPU: its end gives the memory back, allocator, kernels and CUDA context too.
+
+Started by ``selfboot.training.process`` with ``python -P -m selfboot.training.worker FD``; JSON lines over one socket.
+
+    in   {"free": device}
+         {"train": {fields of process.Training}, "threads": torch's}
+    out  {"free_gb": GB or null}
+         {"step": [done, total]} after each step, then {"done": manifest, "peak_gb": GB or null}
+         {"error": type, "message": text}
+
+When the parent goes away, however it goes, so does this process: its checkpoints are on disk.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import queue
+import socket
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from selfboot.models.spec import ModelSpec
+from selfboot.training.recipe import Example, Recipe
+
+
+class Channel:
+    """Our end of the socket. A thread reads, so that the parent's end is noticed in the middle of a training too."""
+
+    def __init__(self, descriptor: int) -> None:
+        os.set_inheritable(descriptor, False)
+        self.socket = socket.socket(fileno=descriptor)
+        self.incoming: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        with self.socket.makefile("r", encoding="utf-8") as lines:
+            for line in lines:
+                self.incoming.put(json.loads(line))
+        os._exit(0)
+
+    def send(self, message: dict[str, Any]) -> None:
+        self.socket.sendall(json.dumps(message, separators=(",", ":")).encode() + b"\n")
+
+
+def serve(channel: Channel) -> None:
+    """Answer one request after the other, until the parent goes away."""
+    while True:
+        message = channel.incoming.get()
+        try:
+            channel.send(_free(message["free"]) if "free" in message else _train(channel, message))
+        except Exception as error:  # whatever it is, the parent says it in one line and ends this process
+            channel.send({"error": type(error).__name__, "message": " ".join(str(error).split())})
+
+
+def _free(device: str) -> dict[str, Any]:
+    from selfboot.training.memory import free_gb
+
+    return {"free_gb": free_gb(device)}
+
+
+def _train(channel: Channel, message: dict[str, Any]) -> dict[str, Any]:
+    import torch
+
+    from selfboot.training.lora import train_adapter
+
+    job, device = message["train"], torch.device(message["train"]["device"])
+    torch.set_num_threads(message["threads"])
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    info = train_adapter(
+        ModelSpec(**{**job["spec"], "stop_tokens": tuple(job["spec"]["stop_tokens"])}),
+        [Example(**example) for example in job["examples"]],
+        Recipe(**{**job["recipe"], "target_modules": tuple(job["recipe"]["target_modules"])}),
+        job["seed"],
+        Path(job["out"]),
+        device=device,
+        checkpoint_dir=Path(job["checkpoints"]),
+        on_step=lambda done, total: channel.send({"step": [done, total]}),
+        start_from=Path(job["start_from"]) if job["start_from"] else None,
+    )
+    peak = None
+    if device.type == "cuda":
+        peak = torch.cuda.max_memory_allocated(device) / 1e9
+        gc.collect()
+        torch.cuda.empty_cache()  # the next training finds the GPU as this one found it
+    return {"done": info.manifest(), "peak_gb": peak}
+
+
+if __name__ == "__main__":
+    serve(Channel(int(sys.argv[1])))
