@@ -196,6 +196,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if dropped:
         config.hook.pytest_deselected(items=dropped)
         items[:] = [item for item in items if item not in dropped]
+    if hasattr(config, "workerinput"):
+        items.sort(key=_minutes, reverse=True)  # so that no worker ends alone with a long case
+
+
+def _minutes(item: pytest.Item) -> float:
+    """What a mini case is expected to take; a test of the library comes after all of them."""
+    case = _case(item)
+    return case.settings.minutes if case and case.scale == "mini" else 0.0
 
 
 @pytest.fixture(autouse=True)

@@ -44,7 +44,7 @@ class Settings:
     by_seed: bool = False  # every seed is a case of its own
     published: Mapping[str, tuple[float, ...]] = field(default_factory=dict, hash=False)  # figures, one a seed, by name
     margin: float = 0.0  # paper: tasks that "no difference" and "no clean lift" may be off
-    minutes: float = 0.0  # expected wall-clock on the paper's hardware
+    minutes: float = 0.0  # expected wall-clock: mini on one CPU core, paper on the paper's hardware
     deviations: str = ""
     finding: str = ""  # mini: where the organism differs from the paper, with figures and the explanation
 
