@@ -128,6 +128,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `selfboot claims | head`
         sys.stderr.close()
         return 0
+    except OSError as error:  # a file of the user's that cannot be read or written: the system's words name it
+        print(f"selfboot: {error}; check the file, its folder and the disk", file=sys.stderr)
+        return 2
 
 
 def _complete(top: argparse.ArgumentParser) -> None:

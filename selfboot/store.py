@@ -146,6 +146,15 @@ def explain(error: OSError, path: Path) -> StoreError:
     return StoreError(f"store {path}: {error.strerror or error}; {remedy}")
 
 
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Errors of the operating system as the store's, at ``path``."""
+    try:
+        yield
+    except OSError as error:
+        raise explain(error, path) from error
+
+
 def _address(kind: str, key: Mapping[str, Any]) -> str:
     return digest({"kind": kind, "key": key})[:20]
 
@@ -212,10 +221,8 @@ class RunStore:
     @contextmanager
     def _locked(self, kind: str, address: str) -> Iterator[None]:
         lock = FileLock(self.root / "locks" / f"{kind}-{address}.lock")
-        try:
+        with _explained(self.root / "locks"):
             lock.acquire()
-        except OSError as error:
-            raise explain(error, self.root / "locks") from error
         try:
             yield
         finally:
@@ -223,19 +230,29 @@ class RunStore:
 
     def _build(self, kind: str, address: str, key: Mapping[str, Any], build: Builder) -> Artifact:
         work, final = self.root / "work" / f"{kind}-{address}", self.root / kind / address
-        try:
+        out = work / "out"
+        with _explained(final):
             self._drop_stale(work)
-            out = work / "out"
             shutil.rmtree(out, ignore_errors=True)  # a half-written result of a killed run; checkpoints beside it stay
             out.mkdir(parents=True)
-            started = time.perf_counter()
+        started = time.perf_counter()
+        try:
             provenance = dict(build(out, work))
+        except OSError as error:  # of a file elsewhere (a model's, say): no fault of the store
+            if self._is_ours(error):
+                raise explain(error, final) from error
+            raise
+        with _explained(final):
             manifest = self._manifest(kind, address, key, out, provenance, time.perf_counter() - started)
             self._publish(out, final)
             shutil.rmtree(work, ignore_errors=True)
-        except OSError as error:
-            raise explain(error, final) from error
         return Artifact(kind, address, final, manifest, cached=False)
+
+    def _is_ours(self, error: OSError) -> bool:
+        """Did a builder fail on the store? On a file of it, or on a full disk, where a write names no file."""
+        if error.filename is None:
+            return error.errno in (errno.ENOSPC, errno.EDQUOT)
+        return Path(os.fsdecode(error.filename)).absolute().is_relative_to(self.root)
 
     def _drop_stale(self, work: Path) -> None:
         if self.fresh_since is not None and work.exists() and work.stat().st_mtime < self.fresh_since:

@@ -93,6 +93,16 @@ def test_run_hands_its_options_to_pytest(capfd: pytest.CaptureFixture[str], tmp_
     assert "[paper]" not in out
 
 
+def test_a_file_that_cannot_be_read_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("selfboot.doctor.checks", lambda store: (tmp_path / "model.safetensors").read_bytes())
+    assert main(["doctor"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("selfboot: ")
+    assert "model.safetensors" in line
+
+
 def test_doctor_names_what_is_missing_and_the_remedy(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

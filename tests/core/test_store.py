@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import multiprocessing
 import os
@@ -123,6 +124,33 @@ def test_full_disk_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.undo()
     assert store.get("thing", {"n": 1}, builder("-")).cached
     assert (done.path / "value.txt").read_text() == "kept"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        FileNotFoundError(errno.ENOENT, "No such file or directory", "/models/tiny/model.safetensors"),
+        PermissionError(errno.EACCES, "Permission denied", b"/models/tiny/config.json"),
+        OSError("no file named model.safetensors in that folder"),
+        ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"),
+    ],
+)
+def test_what_a_builder_lacks_elsewhere_is_no_fault_of_the_store(tmp_path: Path, error: OSError) -> None:
+    def build(out: Path, work: Path) -> dict[str, str]:
+        raise error
+
+    with pytest.raises(OSError) as raised:
+        RunStore(tmp_path).get("thing", {}, build)
+    assert raised.value is error
+
+
+@pytest.mark.parametrize(("number", "named"), [(errno.ENOSPC, False), (errno.EDQUOT, False), (errno.EIO, True)])
+def test_what_a_builder_cannot_write_into_the_store_is_the_store_s(tmp_path: Path, number: int, named: bool) -> None:
+    def build(out: Path, work: Path) -> dict[str, str]:
+        raise OSError(number, os.strerror(number), *([str(out / "value.txt")] if named else []))
+
+    with pytest.raises(StoreError, match="--store"):
+        RunStore(tmp_path).get("thing", {}, build)
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a read-only kernel file system to try")
