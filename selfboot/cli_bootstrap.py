@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from selfboot.cli_diagnose import seconds
-from selfboot.cli_lab import RAW, RichProgress, shared_options
+from selfboot.cli_lab import RAW, lab_options, shared_options
 from selfboot.errors import DataError
 
 EXAMPLES = """\
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     from selfboot.store import RunStore
 
     wish = Wish(args.method, args.pairs, args.seed, args.benchmark, args.tasks, args.recipe, args.seeds, limit(args))
-    with OpenLab(RunStore(args.store), device=args.device, weights=args.weights, progress=RichProgress()) as lab:
+    with OpenLab(RunStore(args.store), **lab_options(args)) as lab:
         done = bootstrap(lab, args.model, wish, args.out)
     print(f"{done.model}: {done.verdict}; {done.items} items, {done.dropped} left out by the audit")
     if done.after is None:

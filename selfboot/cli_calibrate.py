@@ -23,11 +23,12 @@ def add_parser(commands: Any) -> None:
     """Add the command to argparse's sub-commands."""
     calibrate = commands.add_parser(
         "calibrate",
-        parents=[shared_options()],
+        parents=[shared_options(seed=False, choice=False)],
         help="measure the bands of the mini scale",
         description=__doc__,
         epilog=EXAMPLES,
         formatter_class=RAW,
+        allow_abbrev=False,  # --seed is another thing than --seeds
     )
     calibrate.add_argument("models", nargs="+", metavar="MODEL", help="models of data/models.toml")
     calibrate.add_argument("--seeds", type=int, default=20, help="seeds a claim (default: %(default)s)")

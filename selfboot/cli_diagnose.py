@@ -9,7 +9,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from selfboot.cli_lab import RAW, RichProgress, shared_options
+from selfboot.cli_lab import RAW, lab_options, shared_options
 from selfboot.errors import DataError
 
 EXAMPLES = """\
@@ -94,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
         seconds=seconds(args.budget),
         gpus=tuple(args.gpu),
     )
-    with OpenLab(RunStore(args.store), device=args.device, weights=args.weights, progress=RichProgress()) as lab:
+    with OpenLab(RunStore(args.store), **lab_options(args)) as lab:
         found = diagnose(lab, args.model, plan)
     if args.json:
         write_atomic(args.json, json.dumps(found.table(), indent=1) + "\n")
@@ -109,6 +109,8 @@ def _family(args: argparse.Namespace) -> int:
     from selfboot.diagnose.measure import family
     from selfboot.diagnose.text import left_out_table
 
+    if args.engine == "vllm" or args.weights != "trained":
+        raise DataError("--family measures trained members by transformers: leave --engine and --weights out")
     command = "selfboot " + shlex.join(args.words)
     path = measure_family(args.store, args.jobs, args.device, command, args.family or MEMBERS)
     family.cache_clear()

@@ -58,19 +58,26 @@ def default_store() -> Path:
     return Path(os.environ.get("SELFBOOT_STORE") or ROOT / ".selfboot" / "store")
 
 
-def shared_options(seed: bool = True) -> argparse.ArgumentParser:
-    """The options of every command that holds a Lab, as a parent parser; ``seed``: does it take one?"""
+def shared_options(seed: bool = True, choice: bool = True) -> argparse.ArgumentParser:
+    """The options of every command that holds a Lab, as a parent parser. ``seed``: does it take one? ``choice``: does
+    it leave engine and weights to the user?"""
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--store", type=Path, default=default_store(), help="run store (default: %(default)s)")
     shared.add_argument("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
-    shared.add_argument("--engine", choices=["auto", "transformers", "vllm"], default="auto",
-                        help="what draws completions (auto: vLLM for the paper's models where it is)")  # fmt: skip
-    shared.add_argument(
-        "--weights", choices=["trained", "random"], default="trained", help="random: the untrained twin"
-    )
+    if choice:
+        shared.add_argument("--engine", choices=["auto", "transformers", "vllm"], default="auto",
+                            help="what draws completions (auto: vLLM for the paper's models where it is)")  # fmt: skip
+        shared.add_argument(
+            "--weights", choices=["trained", "random"], default="trained", help="random: the untrained twin"
+        )
     if seed:
         shared.add_argument("--seed", type=int, default=7, help="default: %(default)s")
     return shared
+
+
+def lab_options(args: argparse.Namespace) -> dict[str, Any]:
+    """What the shared options say of a Lab, but for its store."""
+    return {"device": args.device, "engine": args.engine, "weights": args.weights, "progress": RichProgress()}
 
 
 def open_lab(args: argparse.Namespace) -> Lab:
@@ -78,9 +85,7 @@ def open_lab(args: argparse.Namespace) -> Lab:
     from selfboot.lab import Lab
     from selfboot.store import RunStore
 
-    return Lab(
-        RunStore(args.store), device=args.device, engine=args.engine, weights=args.weights, progress=RichProgress()
-    )
+    return Lab(RunStore(args.store), **lab_options(args))
 
 
 def given_adapter(folder: Path | None) -> Adapter | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import selfboot.bootstrap_model as bootstrapping
 from selfboot.analysis.prediction import Estimate, Row
 from selfboot.benchmarks.base import load_benchmark
 from selfboot.bootstrap_model import Done, Wish, bootstrap, card, rounds
@@ -364,13 +365,45 @@ def test_the_command_line_passes_every_option_on(monkeypatch: pytest.MonkeyPatch
 
     def note(lab: OpenLab, model: str, plan: Plan) -> Diagnosis:
         seen.append(plan)
+        assert (lab.engines.choice, lab.engines.device, lab.weights) == ("vllm", "cuda", "random")
         raise DataError("far enough")
 
     monkeypatch.setattr(measuring, "diagnose", note)
     words = "diagnose organism-0 --benchmark minieval --tasks 3 --samples 4 --sampled 5 --rounds 6 --seed 9 --budget 2m"
+    words += " --engine vllm --device cuda --weights random"
     assert main([*words.split(), "--gpu", "l40s", "--store", str(tmp_path)]) == 2
     expected = Plan("minieval", tasks=3, samples=4, sampled=5, rounds=6, seed=9, seconds=120, gpus=("l40s",))
     assert seen == [expected]
+
+
+def test_bootstrap_passes_its_lab_s_options_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    seen: list[tuple[str, str, str]] = []
+
+    def note(lab: OpenLab, model: str, wish: Wish, out: Path) -> Done:
+        seen.append((lab.engines.choice, lab.engines.device, lab.weights))
+        raise DataError("far enough")
+
+    monkeypatch.setattr(bootstrapping, "bootstrap", note)
+    words = f"bootstrap organism-0 --out {tmp_path / 'out'} --store {tmp_path} --device cuda"
+    assert main([*words.split(), "--engine", "transformers", "--weights", "random"]) == 2
+    assert main(words.split()) == 2
+    assert seen == [("transformers", "cuda", "random"), ("auto", "cuda", "trained")]
+
+
+@pytest.mark.parametrize("option", ["--engine=vllm", "--weights=random"])
+def test_the_family_is_measured_in_one_way(option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["diagnose", "--family", "dodo", option, "--store", str(tmp_path)]) == 2
+    assert "leave --engine and --weights out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--engine=vllm", "--weights=random", "--seed=1"])
+def test_calibrate_takes_no_option_that_it_would_ignore(
+    option: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("selfboot.calibrate.calibrate", lambda *args: [])
+    with pytest.raises(SystemExit):
+        main(["calibrate", "organism-0", option])
+    assert option.split("=")[0] in capsys.readouterr().err
 
 
 # The family
