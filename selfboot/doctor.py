@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from selfboot.errors import SelfbootError
+from selfboot.paths import DATA
 
 Purpose = Literal["mini", "paper", "report", "data"]
 MEMORY_GB, DISK_GB = 4.0, 2.0  # free, for the organism with two workers, and for a run store of all mini claims
@@ -57,7 +58,7 @@ def _python(store: Path) -> Iterator[Check]:
 
 
 def _packages(store: Path) -> Iterator[Check]:
-    """The packages that the project asks for without extras."""
+    """The packages that the project asks for without extras; those of its other stacks (data/constraints) will do."""
     from packaging.requirements import Requirement
 
     wanted = [Requirement(text) for text in requires("selfboot") or []]
@@ -74,7 +75,17 @@ def _wrong(name: str, specifier: str) -> str:
         have = version(name)
     except PackageNotFoundError:
         return f"{name} is missing"
-    return "" if SpecifierSet(specifier).contains(have, prereleases=True) else f"{name} {have} is not {specifier}"
+    wanted = list(dict.fromkeys((specifier, *_pins(name))))
+    fits = any(SpecifierSet(one).contains(have, prereleases=True) for one in wanted)
+    return "" if fits else f"{name} {have} is not {' or '.join(wanted)}"
+
+
+def _pins(name: str) -> list[str]:
+    """The very versions (``==2.6.0``) of a package that the project's stacks are made of: pyproject.toml can ask for
+    one torch only, and each stack has its own."""
+    files = sorted((DATA / "constraints").glob("*.txt"))
+    lines = [line.strip() for file in files for line in file.read_text("utf-8").splitlines()]
+    return [line.removeprefix(name) for line in lines if line.startswith(f"{name}==")]
 
 
 def _organisms(store: Path) -> Iterator[Check]:

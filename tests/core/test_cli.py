@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,25 @@ def test_doctor_names_what_is_missing_and_the_remedy(
     assert not checks["data sets"]["ok"]
     assert "selfboot fetch" in checks["data sets"]["remedy"]
     assert all(check["remedy"] for check in found["checks"] if not check["ok"])
+
+
+@pytest.mark.parametrize(
+    ("torch", "wrong"),
+    [
+        ("2.13.0+cpu", ""),  # pyproject.toml's
+        ("2.14.0", ""),  # data/constraints/cuda.txt
+        ("2.6.0+cu124", ""),  # data/constraints/paper.txt
+        ("2.7.1", "torch 2.7.1 is not ==2.13.0 or ==2.14.0 or ==2.6.0"),
+    ],
+)
+def test_doctor_knows_the_torch_of_every_stack(
+    torch: str, wrong: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    have = {"torch": torch, "transformers": "4.51.3", "peft": "0.13.0"}
+    monkeypatch.setattr(doctor, "version", lambda name: have.get(name) or metadata.version(name))
+    (check,) = doctor._packages(tmp_path)
+    assert check.ok == (not wrong)
+    assert not wrong or check.found == wrong
 
 
 def test_a_check_that_breaks_is_a_check_that_failed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
