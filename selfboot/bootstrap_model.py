@@ -44,7 +44,8 @@ class Wish:
     """What is asked for. Empty ``benchmark``, ``recipe``, ``seeds``: what suits the model (organism or not).
 
     ``tasks``: score on so many tasks drawn at random (0: all). ``seconds``: the time that all of it may take (0: no
-    limit); it decides, after one round, how many rounds are mined. ``settings``: of the miner, beside its defaults.
+    limit); it decides, after one round, how many rounds are mined, so methods that are given their tasks take none.
+    ``settings``: of the miner, beside its defaults.
     """
 
     method: str = "bootstrap"
@@ -83,6 +84,7 @@ class Done:
 
 def bootstrap(lab: OpenLab, model: str, wish: Wish, out: Path) -> Done:
     """Run the recipe and write ``out``: adapter, README.md, pairs.jsonl, bootstrap.json. DataError for a bad wish."""
+    _refuse_endless(wish)
     bench = benchmark(model, wish)
     recipe = wish.recipe or ("mini" if bench.name.startswith("mini") else "paper-rank16")
     if recipe not in recipes():
@@ -95,6 +97,15 @@ def bootstrap(lab: OpenLab, model: str, wish: Wish, out: Path) -> Done:
     done = _done(lab, model, wish, bench, before, after, mined, found, items, adapter)
     _write(out, done, adapter, items, _base_name(model), recipe)
     return done
+
+
+def _refuse_endless(wish: Wish) -> None:
+    """A budget decides the number of rounds; a method that goes through given tasks has none to leave out."""
+    if wish.seconds and METHODS[NAMES.get(wish.method, "bootstrap")].seeds:
+        raise DataError(
+            f"method {wish.method!r} goes through all its tasks, a budget of {wish.seconds:.0f} s cannot shorten it; "
+            "leave --budget and --max-cost out and name fewer tasks, e.g. --seeds mbpp-train:50"
+        )
 
 
 def benchmark(model: str, wish: Wish) -> Benchmark:
@@ -112,7 +123,7 @@ def harvest(lab: OpenLab, model: str, wish: Wish, recipe: str, before: Score) ->
     seeds = (wish.seeds or ("miniseeds" if organism else "mbpp-train")) if METHODS[name].seeds else ""
     settings = {"target": wish.pairs, **wish.settings}
     trains = recipe if METHODS[name].trains else ""
-    if wish.seconds and not METHODS[name].seeds:
+    if wish.seconds:
         probe = lab.mine(model, make_miner(name, seeds, {**settings, "steps": 1}), wish.seed, recipe=trains)
         settings["steps"] = rounds(wish.seconds, before, probe, make_miner(name, seeds, settings).steps)
     return lab.mine(model, make_miner(name, seeds, settings), wish.seed, recipe=trains)

@@ -40,20 +40,33 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     )
     parser.add_argument("--benchmark", default="", help="default: minieval for an organism, else humaneval")
     parser.add_argument("--tasks", type=int, default=0, help="score on so many tasks, drawn at random (default: all)")
-    parser.add_argument("--budget", default="", metavar="TIME", help="about the time that it may take, e.g. 30m")
-    parser.add_argument("--max-cost", type=float, default=0.0, metavar="USD", help="the same in dollars, on --gpu")
+    parser.add_argument(
+        "--budget",
+        default="",
+        metavar="TIME",
+        help="about the time that it may take, e.g. 30m (not with seeded: give it fewer --seeds)",
+    )
+    parser.add_argument(
+        "--max-cost",
+        type=float,
+        default=0.0,
+        metavar="USD",
+        help="the same in dollars, on as many --gpu as the model needs",
+    )
     parser.add_argument("--gpu", default="h100", help="whose price --max-cost reckons with (default: %(default)s)")
     parser.set_defaults(run=run)
     return parser
 
 
 def limit(args: argparse.Namespace) -> float:
-    """Seconds that it may take; 0: no limit."""
+    """Seconds that it may take; 0: no limit. Every GPU that the model needs is paid for all of the time."""
+    from selfboot.diagnose.models import find_model
     from selfboot.planning import gpu
 
     if args.max_cost < 0 or args.pairs < 1:
         raise DataError(f"--max-cost {args.max_cost:g}, --pairs {args.pairs}: give positive numbers")
-    limits = [seconds(args.budget), 3600 * args.max_cost / gpu(args.gpu).usd_per_hour]
+    gpus = find_model(args.model).tensor_parallel if args.max_cost else 1
+    limits = [seconds(args.budget), 3600 * args.max_cost / (gpus * gpu(args.gpu).usd_per_hour)]
     return min((one for one in limits if one > 0), default=0.0)
 
 

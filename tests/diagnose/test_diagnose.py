@@ -17,6 +17,7 @@ import selfboot.bootstrap_model as bootstrapping
 from selfboot.analysis.prediction import Estimate, Row
 from selfboot.benchmarks.base import load_benchmark
 from selfboot.bootstrap_model import Done, Wish, bootstrap, card, rounds
+from selfboot.claims import models
 from selfboot.cli import main
 from selfboot.cli_bootstrap import limit
 from selfboot.cli_diagnose import seconds
@@ -320,10 +321,25 @@ def test_a_budget_decides_the_rounds() -> None:
     assert rounds(1, before, probe, 20) == 1  # type: ignore[arg-type]
 
 
+def test_a_budget_that_could_not_hold_is_refused_before_anything_runs(lab: OpenLab, tmp_path: Path) -> None:
+    wish = Wish(method="seeded", seconds=1800, benchmark="minieval-dev", tasks=4)
+    with pytest.raises(DataError, match=r"'seeded'.*1800 s.*--seeds mbpp-train:50"):
+        bootstrap(lab, "no-such-model", wish, tmp_path / "out")
+
+
+def test_cost_counts_every_gpu_that_the_model_needs() -> None:
+    import argparse
+
+    largest = max(models().values(), key=lambda entry: entry.tensor_parallel)
+    assert largest.tensor_parallel > 1
+    args = argparse.Namespace(budget="", max_cost=3.0, gpu="h100", pairs=40, model=largest.name)
+    assert limit(args) == pytest.approx(3600 / largest.tensor_parallel)
+
+
 def test_cost_is_time_on_a_gpu() -> None:
     import argparse
 
-    args = argparse.Namespace(budget="", max_cost=3.0, gpu="h100", pairs=40)
+    args = argparse.Namespace(budget="", max_cost=3.0, gpu="h100", pairs=40, model="organism-0")
     assert limit(args) == 3600
     args.budget = "30m"
     assert limit(args) == 1800
