@@ -22,15 +22,22 @@ from selfboot.spread.graph import Reader
 from selfboot.store import Artifact, RunStore
 
 MANIFEST = "manifest.json"
+# They have no folders: making one would make the bucket, perhaps one of a mistyped name.
+OBJECT_STORES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss")
 
 
 class Remote(RunStore):
-    """What a store and a reader behind a URL share."""
+    """What a store and a reader behind a URL share.
+
+    Whatever a file system raises is a StoreError here: many are not an OSError (botocore's for a server out of reach
+    or missing credentials), and which ones there are is the package's business that the URL names.
+    """
 
     def __init__(self, root: Path, url: str) -> None:
         super().__init__(root)
         self.url = url
         self.files, self.base = _file_system(url)
+        self.folders = url.partition("://")[0] not in OBJECT_STORES
         self._there: set[str] = set()  # known to be on the other side
 
     def pull(self, kind: str, address: str) -> bool:
@@ -48,7 +55,7 @@ class Remote(RunStore):
             for name in [*manifest["files"], MANIFEST]:
                 (half / name).parent.mkdir(parents=True, exist_ok=True)
                 self.files.get_file(f"{remote}/{name}", str(half / name))
-        except (OSError, ValueError) as error:
+        except Exception as error:
             raise StoreError(f"store {self.url}: {kind}/{address} cannot be read: {error}; try again") from error
         final.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -63,9 +70,10 @@ class Remote(RunStore):
         names = [str(file.relative_to(final)) for file in sorted(final.rglob("*")) if file.is_file()]
         try:
             for name in sorted(names, key=lambda name: name == MANIFEST):
-                self.files.makedirs(f"{remote}/{name}".rpartition("/")[0], exist_ok=True)
+                if self.folders:
+                    self.files.makedirs(f"{remote}/{name}".rpartition("/")[0], exist_ok=True)
                 self.files.put_file(str(final / name), f"{remote}/{name}")
-        except OSError as error:
+        except Exception as error:
             raise StoreError(
                 f"store {self.url}: cannot be written: {error}; check address, credentials and bucket"
             ) from error
@@ -73,7 +81,7 @@ class Remote(RunStore):
     def _exists(self, remote: str) -> bool:
         try:
             return bool(self.files.exists(f"{remote}/{MANIFEST}"))
-        except OSError as error:
+        except Exception as error:
             raise StoreError(f"store {self.url}: cannot be reached: {error}; check address and credentials") from error
 
     def _find(self, kind: str, address: str) -> Artifact | None:

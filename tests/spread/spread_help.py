@@ -6,8 +6,12 @@ import json
 import os
 import signal
 import time
+import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 from selfboot.claims import Settings
 from selfboot.spread.graph import Job, Unit
@@ -102,3 +106,26 @@ def wait_for(pattern: str, root: Path, count: int = 1, seconds: float = 120) -> 
     while len(list(root.glob(pattern))) < count:
         assert time.monotonic() < until, f"fewer than {count} of {pattern} in {root} after {seconds} s"
         time.sleep(0.05)
+
+
+@contextmanager
+def s3_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A server of this process that speaks S3 over HTTP, and the environment that leads to it: its one bucket's URL."""
+    s3fs = pytest.importorskip("s3fs", reason="s3fs is not installed: pip install 'selfboot[cluster]'")
+    moto = pytest.importorskip("moto.server", reason="moto is not installed: pip install 'moto[server]'")
+    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")  # an error need not wait
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.setenv(name, "testing")
+        s3fs.S3FileSystem.clear_instance_cache()  # those of an earlier server
+        name = f"bucket-{uuid.uuid4()}"  # moto's buckets outlive its servers
+        s3fs.S3FileSystem().mkdir(name)
+        yield f"s3://{name}/store"
+    finally:
+        server.stop()
+        s3fs.S3FileSystem.clear_instance_cache()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from spread_help import Here, addresses, contents, die_always, die_once, small_jobs, some_units
+from spread_help import Here, addresses, contents, die_always, die_once, s3_server, small_jobs, some_units
 
 from selfboot import cli_spread
 from selfboot.claims import registry
@@ -218,35 +219,44 @@ def test_a_store_that_cannot_be_reached_says_so(tmp_path: Path) -> None:
         RemoteStore(tmp_path, "nothere://bucket/store")
 
 
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    with s3_server(monkeypatch) as url:
+        yield url
+
+
 def test_an_s3_store_on_a_real_server(
-    filled: tuple[Path, Here, Filled, list[Job]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    filled: tuple[Path, Here, Filled, list[Job]], bucket: str, tmp_path: Path
 ) -> None:
     """moto's server speaks S3 over HTTP; what one machine sends, another reads with the same hashes."""
-    pytest.importorskip("s3fs", reason="s3fs is not installed: pip install 'selfboot[cluster]'")
-    server_of = pytest.importorskip("moto.server", reason="moto is not installed: pip install 'moto[server]'")
-    server = server_of.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            monkeypatch.setenv(name, "testing")
-        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        import s3fs
+    root, _, _, _ = filled
+    store = RemoteStore(tmp_path / "mine", bucket)
+    for name in sorted(addresses(root)):
+        shutil.copytree(root / name, store.root / name)
+        store.push(store.root / name)
+    other = Site(tmp_path / "other", bucket)
+    pool = Here(other)
+    fill(small_jobs(), other, pool)
+    assert not pool.done
+    assert contents(other.root) == contents(root)
 
-        s3fs.S3FileSystem(skip_instance_cache=True).mkdir("bucket")
-        root, _, _, _ = filled
-        store = RemoteStore(tmp_path / "mine", "s3://bucket/store")
-        for name in sorted(addresses(root)):
-            shutil.copytree(root / name, store.root / name)
-            store.push(store.root / name)
-        other = Site(tmp_path / "other", "s3://bucket/store")
-        pool = Here(other)
-        fill(small_jobs(), other, pool)
-        assert not pool.done
-        assert contents(other.root) == contents(root)
-    finally:
-        server.stop()
+
+def build_in(root: Path, url: str) -> None:
+    RemoteStore(root, url).get("thing", {"a": 1}, lambda out, work: (out / "z").write_text("z") and {})
+
+
+def test_a_bucket_of_another_name_is_not_made(bucket: str, tmp_path: Path) -> None:
+    for _ in range(2):  # the second time the artifact is here, and still not there
+        with pytest.raises(StoreError, match="check address, credentials and bucket"):
+            build_in(tmp_path, bucket.replace("bucket", "buckett"))
+
+
+def test_an_s3_server_out_of_reach_is_a_store_error(
+    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    with pytest.raises(StoreError, match=r"cannot be reached: .*127\.0\.0\.1:9"):
+        build_in(tmp_path, bucket)
 
 
 # Command line
