@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,7 @@ from selfboot.gpu import (
     visible,
     worker_devices,
 )
+from selfboot.paths import ROOT
 
 
 def env(worker: int, workers: int, named: str | None = None) -> dict[str, str]:
@@ -78,8 +81,54 @@ def test_more_workers_than_devices_share(workers: str, named: str | None, sharin
     assert not shared({WORKERS: "2"}, 0), "no device, nothing to share"
 
 
-def test_counting_starts_no_cuda() -> None:
-    assert device_count() >= 0
+def test_a_machine_without_nvidia_smi_is_counted_by_its_device_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(
+        Path, "glob", lambda folder, pattern: map(Path, ("/dev/nvidia0", "/dev/nvidia1", "/dev/nvidiactl"))
+    )
+    assert device_count() == 2
+
+
+# torch comes first, so that whoever touches CUDA afterwards is noted, also on a machine that has none.
+COLLECTS = """
+import sys
+import pytest
+import torch
+
+touched = []
+def watch(owner, name):
+    def touch(*args, **named):
+        touched.append(name)
+        return 0
+    setattr(owner, name, touch)
+for name in ("_lazy_init", "init", "is_available", "device_count", "current_device", "set_device", "mem_get_info"):
+    watch(torch.cuda, name)
+if sys.argv[1:] == ["touch"]:
+    torch.zeros(1) if torch.cuda.is_available() else None
+code = pytest.main(["--collect-only", "-q", "-n", "0", "-p", "no:cacheprovider", "claims"])
+print("collected with", int(code), "initialised", torch.cuda.is_initialized(), "touched", touched)
+"""
+PLAIN = """
+import sys
+import pytest
+
+code = pytest.main(["--collect-only", "-q", "-n", "0", "-p", "no:cacheprovider", "claims"])
+torch = sys.modules.get("torch")
+print("collected with", int(code), "initialised", bool(torch and torch.cuda.is_initialized()))
+"""
+
+
+def last_line(script: str, *words: str) -> str:
+    command = [sys.executable, "-c", script, *words]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=True)
+    return done.stdout.splitlines()[-1]
+
+
+def test_collecting_the_claims_starts_no_cuda() -> None:
+    """As it happens, and with every way to CUDA watched; the watch itself sees what it is to see."""
+    assert last_line(PLAIN) == "collected with 0 initialised False"
+    assert last_line(COLLECTS) == "collected with 0 initialised False touched []"
+    assert last_line(COLLECTS, "touch") == "collected with 0 initialised False touched ['is_available']"
 
 
 def test_sharers_of_a_device_take_turns(tmp_path: Path) -> None:
