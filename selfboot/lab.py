@@ -300,14 +300,17 @@ class Lab:
         adapter: Adapter | None = None,
         format: str = "",
         stop: tuple[str, ...] | None = None,
-        sampling: Sampling = GREEDY,
+        sampling: Sampling | None = None,
         seed: int = 0,
     ) -> Score:
-        """The model's score on a code benchmark, in its usual format if none is named: every completion, graded."""
+        """The model's score on a code benchmark, in its usual format if none is named: every completion, graded.
+
+        ``sampling`` None: greedy, as long as the benchmark's completions may get.
+        """
         bench = load_benchmark(benchmark)
         form = code_format(format or bench.format, stop)
         prompts = [form.prompt(task, self.chat(model)) for task in bench.tasks]
-        drawn = replace(sampling, stop=form.stop)
+        drawn = replace(sampling or Sampling(bench.tokens), stop=form.stop)
         seeds = [derive(seed, task.task_id) for task in bench.tasks]
         samples = self.sample(model, prompts, drawn, seeds, adapter, what=f"{benchmark}, {form.name}")
         programs = [
@@ -323,15 +326,15 @@ class Lab:
         *,
         adapter: Adapter | None = None,
         format: str = "",
-        sampling: Sampling = GREEDY,
+        sampling: Sampling | None = None,
         seed: int = 0,
     ) -> AnswerScore:
-        """The model's score on an answer benchmark, in its usual format if none is named."""
+        """The model's score on an answer benchmark; as ``evaluate``."""
         bench = load_answers(benchmark)
         form = answer_format(format or bench.format)
         prompts = [form.prompt(task, self.chat(model)) for task in bench.tasks]
         seeds = [derive(seed, task.task_id) for task in bench.tasks]
-        drawn = replace(sampling, stop=form.stop)
+        drawn = replace(sampling or Sampling(bench.tokens), stop=form.stop)
         samples = self.sample(model, prompts, drawn, seeds, adapter, what=f"{benchmark}, {form.name}")
         return self._grade_answers(bench, samples, form)
 

@@ -9,10 +9,12 @@ from selfboot.datasets import read_source
 from selfboot.errors import DataError
 from selfboot.records import AnswerTask
 
+TOKENS = 2000
+
 
 def load(name: str) -> AnswerBenchmark:
     """The problems; ``kind`` is the year's contest, as far as the source's address tells."""
-    return AnswerBenchmark(name, tuple(task(row) for row in read_source("aime")), "aime")
+    return AnswerBenchmark(name, tuple(task(row) for row in read_source("aime")), "aime", TOKENS)
 
 
 def task(row: dict[str, Any]) -> AnswerTask:

@@ -21,13 +21,14 @@ class Benchmark:
     """A benchmark of programming tasks. ``tests(task)`` is the source that judges a program for it.
 
     ``format`` is the code format it is usually put in. ``unittest``: the tests are unittest cases that need the
-    program's real objects (``CodeGrader.grade_unittests``).
+    program's real objects (``CodeGrader.grade_unittests``). ``tokens``: how long a completion may get, unless said.
     """
 
     name: str
     tasks: tuple[CodeTask, ...]
     plus: bool = False  # judge with the extra hidden tests as well
     format: str = "chat"
+    tokens: int = 400
     unittest: bool = False
     asked: str = ""  # the name it was loaded by, with the part of it
     sha256: str = field(init=False)
@@ -42,11 +43,13 @@ class Benchmark:
 
 @dataclass(frozen=True)
 class AnswerBenchmark:
-    """A benchmark of problems with one final answer; ``format`` is the answer format it is usually put in."""
+    """A benchmark of problems with one final answer. ``format`` is the answer format it is usually put in, ``tokens``
+    how long a completion may get, unless said."""
 
     name: str
     tasks: tuple[AnswerTask, ...]
     format: str = "gsm8k"
+    tokens: int = 400
     asked: str = ""  # the name it was loaded by, with the part of it
     sha256: str = field(init=False)
 

@@ -13,13 +13,13 @@ from selfboot.benchmarks.base import Benchmark
 from selfboot.datasets import read_source
 from selfboot.records import CodeTask
 
-KIND = "bigcodebench"
+KIND, TOKENS = "bigcodebench", 700
 
 
 def load(name: str) -> Benchmark:
     """The tasks; ``prompt`` is the instruction, ``canonical`` a whole program (imports, header and body)."""
     tasks = tuple(task(row) for row in read_source("bigcodebench-hard"))
-    return Benchmark(name, tasks, format="bcb", unittest=True)
+    return Benchmark(name, tasks, format="bcb", tokens=TOKENS, unittest=True)
 
 
 def task(row: dict[str, Any]) -> CodeTask:

@@ -10,12 +10,14 @@ from selfboot.errors import DataError
 from selfboot.grading.answers import last_boxed
 from selfboot.records import AnswerTask
 
+TOKENS = 800
+
 
 def load(name: str) -> AnswerBenchmark:
     r"""A split of MATH; ``kind`` is the subject. Training answers: the last \boxed{} of each solution."""
     rows = read_source(name)
     task = _test if name == "math500" else _train
-    return AnswerBenchmark(name, tuple(task(f"{name}/{at}", row) for at, row in enumerate(rows)), "math")
+    return AnswerBenchmark(name, tuple(task(f"{name}/{at}", row) for at, row in enumerate(rows)), "math", TOKENS)
 
 
 def _test(task_id: str, row: dict[str, Any]) -> AnswerTask:

@@ -24,7 +24,7 @@ def load(name: str) -> Benchmark:
     """A split of MBPP sanitized; a task's ``prompt`` is its text, ``canonical`` a whole program."""
     named = os.environ.get(PATH_ENV)
     rows = read_source("mbpp", Path(named) if named else None)
-    return Benchmark(name, tuple(_task(row) for row in rows if row["task_id"] in SPLITS[name]))
+    return Benchmark(name, tuple(_task(row) for row in rows if row["task_id"] in SPLITS[name]), format="mbpp")
 
 
 def _task(row: dict[str, Any]) -> CodeTask:

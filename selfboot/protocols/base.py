@@ -11,7 +11,7 @@ from typing import Protocol
 from selfboot.benchmarks.base import AnswerBenchmark, load_any
 from selfboot.claims import Settings
 from selfboot.errors import DataError
-from selfboot.lab import GREEDY, Adapter, AnswerScore, Lab, Score
+from selfboot.lab import Adapter, AnswerScore, Lab, Score
 from selfboot.records import Item, Sampling
 from selfboot.store import Artifact
 
@@ -93,13 +93,15 @@ def evaluate(
     *,
     adapter: Adapter | None = None,
     format: str = "",
-    sampling: Sampling = GREEDY,
+    sampling: Sampling | None = None,
     seed: int = 0,
 ) -> Score | AnswerScore:
-    """A score on a benchmark of either kind, in its usual format if none is named."""
-    if isinstance(load_any(benchmark), AnswerBenchmark):
-        return lab.evaluate_answers(model, benchmark, adapter=adapter, format=format, sampling=sampling, seed=seed)
-    return lab.evaluate(model, benchmark, adapter=adapter, format=format, sampling=sampling, seed=seed)
+    """A score on a benchmark of either kind, in its usual format and greedy with its usual length if none is named."""
+    bench = load_any(benchmark)
+    drawn = sampling or Sampling(bench.tokens)
+    if isinstance(bench, AnswerBenchmark):
+        return lab.evaluate_answers(model, benchmark, adapter=adapter, format=format, sampling=drawn, seed=seed)
+    return lab.evaluate(model, benchmark, adapter=adapter, format=format, sampling=drawn, seed=seed)
 
 
 def trained_or_base(
