@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
+from selfboot import pairs as pair_files
 from selfboot.analysis.verdict import combine
 from selfboot.claims import Claim, Scale, Settings, registry
 from selfboot.judge import Judge, Judgement, second_strike
 from selfboot.lab import Lab
 from selfboot.pairs import pairs_at_hand
+from selfboot.protocols.ahead import train_ahead
 from selfboot.protocols.base import Evident, Run, run_protocol
 from selfboot.records import Pair
 from selfboot.results import Evidence, Result
+from selfboot.stand_ins import stand_in_pairs
 
 More = Callable[[list[Run]], dict[str, Judgement]]
 FRESH = 1_000_000  # what the seeds of a second strike are apart from the first ones
@@ -47,15 +51,26 @@ class Case:
 
     def runs(self, lab: Lab, fresh: int = 0) -> list[Run]:
         """One run of the claim's protocol for each seed of this case; ``fresh``: other seeds, the so-many-th set."""
-        seeds = (self.seed,) if self.seed else self.settings.seeds or (0,)
-        return [run_protocol(lab, self.runnable, seed + FRESH * fresh) for seed in seeds]
+        seeds = [seed + FRESH * fresh for seed in ((self.seed,) if self.seed else self.settings.seeds or (0,))]
+        with self._pairs_at_hand():
+            train_ahead(lab, self.runnable, seeds if fresh else self._own_first)
+            return [run_protocol(lab, self.runnable, seed) for seed in seeds]
+
+    @property
+    def _own_first(self) -> list[int]:
+        """All seeds of the claim, this case's first: what other workers train meanwhile is there at its turn."""
+        return sorted(self.settings.seeds or (0,), key=lambda seed: seed != self.seed)
+
+    def _pairs_at_hand(self) -> AbstractContextManager[None]:
+        """On random weights, made-up pairs for those that are not here."""
+        return stand_in_pairs() if self.weights == "random" else nullcontext()
 
     @property
     def runnable(self) -> Settings:
         """The settings as they are run: with the stand-in, if there is one, and the pairs of the claim's own model."""
         if not self.stand_in:
             return self.settings
-        own = self.settings.pairs and f"{self.model}/{self.settings.pairs}"
+        own = pair_files.join(f"{self.model}/{part}" for part in pair_files.parts(self.settings.pairs))
         return replace(self.settings, model=self.stand_in, pairs=own)
 
     def check(self, lab: Lab, more: More | None = None) -> list[Run]:
@@ -81,7 +96,8 @@ class Case:
 
     def pairs(self) -> list[Pair]:
         """The pairs at hand for this case, as many as its ``count``."""
-        return pairs_at_hand(self.model, self.settings.pairs)[: self.settings.count or None]
+        with self._pairs_at_hand():
+            return pairs_at_hand(self.model, self.settings.pairs)[: self.settings.count or None]
 
     def expect(self, parts: Mapping[str, Judgement], evidence: Mapping[str, Evident]) -> None:
         """Report the parts' judgements as one result; fail the test when any of them is "not reproduced".

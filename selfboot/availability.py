@@ -29,8 +29,9 @@ def _reasons(settings: Settings, scale: Scale, weights: str) -> Iterator[str]:
             yield f"{short}; or --scale mini"
         if weights == "trained" and (gone := _no_weights(settings.model)):
             yield gone
-    if gone := _no_data(settings):
-        yield gone
+    for gone in (_no_data(settings), _no_pairs(settings) if scale == "paper" and weights == "trained" else None):
+        if gone:
+            yield gone
 
 
 @functools.cache
@@ -59,14 +60,45 @@ def _no_weights(model: str) -> str | None:
 
 
 def _no_data(settings: Settings) -> str | None:
-    """The benchmark, and the pairs where they are a data set of data/sources.toml."""
+    """The benchmarks: the claim's own, those scored beside it, and what is mined from."""
     from selfboot.benchmarks.base import load_any
-    from selfboot.datasets.pinned import source_path, sources
 
+    options = settings.options
     try:
-        load_any(settings.benchmark)
-        if settings.pairs in sources():
-            source_path(settings.pairs)
+        for name in (settings.benchmark, *options.get("also", ()), *filter(None, [options.get("tasks")])):
+            load_any(name)
     except UnavailableError as error:
         return str(error)
     return None
+
+
+def _no_pairs(settings: Settings) -> str | None:
+    """The first pair file of a claim at paper scale that is not here, and what makes it. (Those of the mini scale come
+    with the checkout: without one a case fails.)"""
+    from selfboot.pairs import pairs_path, parts
+
+    names = settings.arms if settings.protocol == "grid" and settings.arms else (settings.pairs,)
+    for name in [part for one in names for part in parts(one)]:
+        if not pairs_path(settings.model, name).exists():
+            return _gone(settings, name)
+    return None
+
+
+def _gone(settings: Settings, name: str) -> str:
+    from selfboot.datasets.pinned import source_path, sources
+    from selfboot.paths import DATA
+
+    if name in sources():
+        try:
+            source_path(name)
+        except UnavailableError as error:
+            return str(error)
+    count = settings.count or max(settings.counts, default=0)
+    wanted = f" --target {count}" if count else ""
+    if name.startswith("control-"):
+        path = DATA / "pairs" / f"{name}.jsonl"
+        how = f"{settings.model} --method control-own --seeds mbpp-train{wanted} --seed 42"
+    else:
+        path = DATA / "pairs" / settings.model / f"{name}.jsonl"
+        how = f"{settings.model}{wanted}"
+    return f"{path} is missing; `selfboot mine {how} --out {path}` makes it"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from selfboot.cli_lab import RAW, given_adapter, open_lab, shared_options
 from selfboot.errors import DataError
 from selfboot.mining.catalogue import METHODS, make_miner, miner_class
-from selfboot.records import Pair
+from selfboot.records import CodeTask, Pair
 
 EXAMPLES = """\
 examples:
@@ -23,6 +24,7 @@ examples:
   selfboot mine organism-0 --method curriculum-math --recipe mini --out solutions.jsonl
   selfboot mine organism-0 --set shuffle_tests=true --out none.jsonl
   selfboot mine organism-0 --method control-house --target 21 --seed 42 --out control.jsonl
+  selfboot mine qwen2.5-7b --method control-own --seeds mbpp-train --seed 42 --out data/pairs/control-mbpp.jsonl
 
 How the items came about goes beside them, to OUT.provenance.json (OUT without its ending). A killed run goes on where
 it was when the same command is given again.
@@ -30,6 +32,7 @@ it was when the same command is given again.
 
 
 CORRUPTION = "selfboot.mining.corruption"
+MBPP = "mbpp-train"
 CONTROLS = ("control-own", "control-house", "control-form")
 
 
@@ -51,8 +54,9 @@ def add_parser(commands: Any) -> None:
     mine.add_argument("--target", type=int, default=None, help="end when so many items are there (bootstrap: 40)")
     mine.add_argument("--steps", "--iterations", type=int, default=None, help="at most so many rounds or batches")
     mine.add_argument("--seeds", default="", metavar="NAME",
-                      help="the benchmark that problems are taken from (default: the organism's own); for a control, a "
-                      "file of tasks with solutions (default: data/minieval/seeds.jsonl), or of pairs")  # fmt: skip
+                      help="the benchmark that problems are taken from (default: the organism's own); for a control: "
+                      "mbpp-train, or a file of tasks with solutions (data/minieval/seeds.jsonl) or of "
+                      "pairs")  # fmt: skip
     mine.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="any other setting of the miner")
     mine.add_argument("--recipe", default="", help="for methods that train in between (default: mini)")
     mine.add_argument("--adapter", type=Path, default=None, help="mine from the model with this adapter")
@@ -61,6 +65,7 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Mine; write the items and their provenance."""
+    args.out.parent.mkdir(parents=True, exist_ok=True)  # now, not after hours of work
     if args.method in CONTROLS:
         return _control(args)
     method = METHODS[args.method]
@@ -106,25 +111,55 @@ def _value(name: str, text: str, default: Any) -> Any:
 def _control(args: argparse.Namespace) -> int:
     from selfboot.lab import machine
     from selfboot.pairs import write_pairs
-    from selfboot.paths import DATA
-    from selfboot.store import code_hash, file_sha256
+    from selfboot.store import code_hash
 
-    path, style = Path(args.seeds or DATA / "minieval" / "seeds.jsonl"), args.method.removeprefix("control-")
+    style = args.method.removeprefix("control-")
+    tasks, seeds = ([], _file(args.seeds)) if style == "form" else control_tasks(args.seeds)
     with open_lab(args) as lab:
-        pairs, module = _form_only(args, lab.grader) if style == "form" else _corrupted(args, path, style, lab.grader)
+        pairs, module = _form_only(args, lab.grader) if style == "form" else _corrupted(args, tasks, style, lab.grader)
         made = {"grader": lab.grader.manifest, "machine": machine(), "code": code_hash(module)}
     write_pairs(args.out, pairs)
-    seeds = {"file": path.name, "sha256": file_sha256(path)}
     settings = {"style": style, "count": len(pairs), "seed": args.seed}
     _provenance(args.out, {"kind": "pairs", "method": args.method, **settings, "seeds": seeds, **made})
     print(f"{len(pairs)} control pairs -> {args.out}")
     return 0
 
 
-def _corrupted(args: argparse.Namespace, path: Path, style: str, grader: Any) -> tuple[list[Pair], str]:
-    from selfboot.mining.corruption import CorruptionControl, read_seeds
+def control_tasks(seeds: str) -> tuple[list[CodeTask], dict[str, str]]:
+    """The tasks with solutions that a control's pairs are made from, and what they are for the provenance: of a file
+    (empty: the organism's own), or MBPP's training split."""
+    from selfboot.benchmarks.base import load_benchmark
+    from selfboot.benchmarks.miniseeds import seed_task
+    from selfboot.mining.corruption import read_seeds
+    from selfboot.paths import DATA
 
-    return CorruptionControl(args.target or 21, args.seed, style).pairs(read_seeds(path), grader), CORRUPTION
+    if seeds != MBPP:
+        path = Path(seeds or DATA / "minieval" / "seeds.jsonl")
+        return read_seeds(path), _file(str(path))
+    bench = load_benchmark(seeds)
+    found = [(task, program) for task in bench.tasks if (program := _program(task.canonical))]
+    tasks = [seed_task(task.task_id, task.prompt, program, task.tests) for task, program in found]
+    return tasks, {"benchmark": seeds, "sha256": bench.sha256}
+
+
+def _program(source: str) -> str:
+    """MBPP's programs, each indented in its own way, as ``seed_task`` takes them apart: four spaces, a function last;
+    "" where something else stands there."""
+    tree = ast.parse(source)
+    return ast.unparse(tree) + "\n" if isinstance(tree.body[-1], ast.FunctionDef) else ""
+
+
+def _file(seeds: str) -> dict[str, str]:
+    from selfboot.store import file_sha256
+
+    path = Path(seeds)
+    return {"file": path.name, "sha256": file_sha256(path)} if path.is_file() else {}
+
+
+def _corrupted(args: argparse.Namespace, tasks: Sequence[CodeTask], style: str, grader: Any) -> tuple[list[Pair], str]:
+    from selfboot.mining.corruption import CorruptionControl
+
+    return CorruptionControl(args.target or 21, args.seed, style).pairs(tasks, grader), CORRUPTION
 
 
 def _form_only(args: argparse.Namespace, grader: Any) -> tuple[list[Pair], str]:

@@ -139,10 +139,14 @@ class Engines:
 
         for lab in self._all:
             lab.leave_gpu(training=lab is self)
-        if not self.apart and self.device_of(entry).startswith("cpu"):
+        if not self.trains_apart(entry):
             return Here()
         self._training = self._training or TrainingProcess()
         return self._training
+
+    def trains_apart(self, entry: ModelEntry) -> bool:
+        """Does a model's training have a process of its own, so that an engine has to end for it?"""
+        return self.apart or not self.device_of(entry).startswith("cpu")
 
     def leave_gpu(self, training: bool = False) -> None:
         """Give GPU memory back: vLLM and the training process (unless ``training``) end, models there are dropped."""

@@ -6,16 +6,19 @@ A line with ``signature`` is a code pair, one with ``problem`` a solved problem.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
+from selfboot import stand_ins
 from selfboot.benchmarks.base import read_jsonl
+from selfboot.datasets.pinned import source, sources
 from selfboot.errors import DataError
 from selfboot.paths import DATA
 from selfboot.records import Item, Pair, Solution
 from selfboot.store import digest, file_sha256, write_atomic
 
+UNKNOWN_ROWS = 100  # made-up pairs for a file of which nobody knows how many it has; the largest `count` of a claim
 _PAIR = ("signature", "broken", "error", "fixed")
 _SOLUTION = ("problem", "solution")
 _TARGETS = get_args(get_type_hints(Solution)["target"])
@@ -33,12 +36,39 @@ def read_pairs(path: Path, empty: bool = False) -> list[Pair]:
 def pairs_path(model: str, name: str) -> Path:
     """Where a named pair file lies: a model's own, one that serves every model, or a released one."""
     own, shared = DATA / "pairs" / model / f"{name}.jsonl", DATA / "pairs" / f"{name}.jsonl"
-    return next((path for path in (own, shared) if path.exists()), DATA / "released" / f"{name}.jsonl")
+    released = name.rpartition("/")[2]
+    last = source(released).path if released in sources() else DATA / "released" / f"{name}.jsonl"
+    return next((path for path in (own, shared) if path.exists()), last)
+
+
+def parts(name: str) -> list[str]:
+    """The pair files that a name stands for: ``"A+B"`` is A's pairs and then B's; "" is none."""
+    return name.split("+") if name else []
+
+
+def join(names: Iterable[str]) -> str:
+    """One name for several pair files, in this order."""
+    return "+".join(names)
 
 
 def pairs_at_hand(model: str, name: str) -> list[Pair]:
-    """The pairs called ``name`` for a model. DataError when there is no such file."""
-    return read_pairs(pairs_path(model, name))
+    """The pairs called ``name`` for a model, one file's or (``"A+B"``) several files' in this order.
+
+    DataError when there is no such file; within ``stand_ins.stand_in_pairs`` made-up ones take its place."""
+    found: list[Pair] = []
+    for part in parts(name) or [name]:
+        path = pairs_path(model, part)
+        if path.exists() or not stand_ins.allowed():
+            found += read_pairs(path)
+        else:
+            found += stand_ins.made_up(released_rows(part) or UNKNOWN_ROWS, len(found))
+    return found
+
+
+def released_rows(name: str) -> int:
+    """How many pairs a released file has; 0: it is no released file."""
+    own = name.rpartition("/")[2]
+    return source(own).rows if own in sources() else 0
 
 
 def check_pairs(model: str, name: str) -> None:

@@ -254,6 +254,8 @@ def _short(settings: Settings, have: Sequence[Gpu]) -> str:
     if len(have) >= wanted.gpus and wanted.gb <= largest:
         return ""
     each = f"{wanted.gpus} GPUs with {wanted.gb:g} GB each" if wanted.gpus > 1 else f"a GPU with {wanted.gb:g} GB"
+    if wanted.gpus > 1 and wanted.train_gb > wanted.serve_gb:  # such a model is trained on one of them
+        each = f"{wanted.gpus} GPUs, one with {wanted.gb:g} GB to train it, each with {math.ceil(wanted.serve_gb)} GB"
     found = f"{len(have)} with at most {largest:.0f} GB" if have else "no GPU"
     return f"{entry.name} needs {each}, this machine has {found}"
 

@@ -1,9 +1,9 @@
 """Which data sets there are, where they come from, and what their rows must be: data/sources.toml.
 
 A source's file lies in the folder that SELFBOOT_DATA names, else in .selfboot/data of the checkout (the released pairs:
-data/released). It is checked whenever it is read: number of rows, and the hash of the fields that we use where it is
-known. So the authors' own file and what ``selfboot fetch`` makes of the hub's are the same to us, and a cut, changed or
-re-ordered one is an error, never another benchmark.
+data/released, which counts as well where SELFBOOT_DATA lacks them). It is checked whenever it is read: number of rows,
+and the hash of the fields that we use where it is known. So the authors' own file and what ``selfboot fetch`` makes of
+the hub's are the same to us, and a cut, changed or re-ordered one is an error, never another benchmark.
 """
 
 from __future__ import annotations
@@ -58,8 +58,14 @@ class Source:
 
     @property
     def path(self) -> Path:
-        """Where its file lies, or would lie, on this machine."""
-        return (DATA / "released" if self.group == "released" else data_folder()) / self.file
+        """Where its file lies, or would lie, on this machine: released pairs in SELFBOOT_DATA or data/released."""
+        shipped = DATA / "released" / self.file
+        if self.group == "released" and (not os.environ.get(DATA_ENV) or self._only(shipped)):
+            return shipped
+        return data_folder() / self.file
+
+    def _only(self, shipped: Path) -> bool:
+        return shipped.is_file() and not (data_folder() / self.file).is_file()
 
 
 def data_folder() -> Path:
