@@ -165,7 +165,7 @@ def _random(spec: ModelSpec, dtype: torch.dtype, device: torch.device, download:
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), device:
         torch.manual_seed(spec.random_seed)
         model = AutoModelForCausalLM.from_config(config, attn_implementation="sdpa", **{DTYPE_KEYWORD: made})
-    return model.to(dtype)
+    return model if made == dtype else model.to(dtype)
 
 
 def _with_adapter(spec: ModelSpec, model: Any, folder: Path, merge: bool, trainable: bool) -> Any:

@@ -29,6 +29,10 @@ from selfboot.training.recipe import Example, Recipe, TrainingError
 
 OUT_OF_MEMORY = ("OutOfMemoryError", "MemoryError")
 AGAIN = "the same command again goes on at its last checkpoint"
+ENVIRONMENT = {
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # cuBLAS reads it when it starts, and deterministic training asks for it
+    "TOKENIZERS_PARALLELISM": "false",
+}
 OnStep = Callable[[int, int], None]
 
 
@@ -152,7 +156,7 @@ class TrainingProcess:
         paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "selfboot.training.worker", str(theirs.fileno())],
-            env={**os.environ, "PYTHONPATH": paths, "TOKENIZERS_PARALLELISM": "false"},
+            env={**ENVIRONMENT, **os.environ, "PYTHONPATH": paths},
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
