@@ -70,7 +70,7 @@ def _train(channel: Channel, message: dict[str, Any]) -> dict[str, Any]:
     job, device = message["train"], torch.device(message["train"]["device"])
     torch.set_num_threads(message["threads"])
     if device.type == "cuda":
-        torch.cuda.init()  # before it, there are no figures to reset
+        torch.cuda.init()  # type: ignore[no-untyped-call]  # before it, there are no figures to reset
         torch.cuda.reset_peak_memory_stats(device)
     info = train_adapter(
         ModelSpec(**{**job["spec"], "stop_tokens": tuple(job["spec"]["stop_tokens"])}),

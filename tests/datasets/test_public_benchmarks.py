@@ -13,11 +13,18 @@ import pytest
 
 import selfboot.datasets.pinned as data
 from selfboot.benchmarks import aime, bigcodebench, gsm8k, humaneval_plus, math500
+from selfboot.benchmarks.base import load_any
+from selfboot.cli_mine import control_tasks
 from selfboot.datasets.pinned import DATA_ENV
 from selfboot.errors import DataError
 from selfboot.grading.answers import gold_form, read_answer
+from selfboot.grading.code import CodeGrader
+from selfboot.lab import Lab
+from selfboot.mining.corruption import CorruptionControl
 from selfboot.paths import ROOT
-from selfboot.records import CodeJob
+from selfboot.protocols.base import evaluate
+from selfboot.records import CodeJob, Sampling
+from selfboot.store import RunStore
 
 REAL = Path(os.environ.get("SELFBOOT_DATASETS") or ROOT.parent / "shared" / "datasets")
 needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="no folder of real files: set SELFBOOT_DATASETS")
@@ -165,3 +172,63 @@ def test_humaneval_plus_reads_data_and_runs_nothing(put: Put, test: str) -> None
     put("humaneval-plus", [plus_row("f", test, "    return x\n")])
     with pytest.raises(DataError, match="HumanEval/f"):
         humaneval_plus.load("humaneval-plus")
+
+
+# How long completions get, and in what format
+
+
+@needs_real
+@pytest.mark.usefixtures("real")
+def test_completions_are_as_long_as_the_paper_s() -> None:
+    """protocols.md: 400 new tokens, 800 for MATH, 700 for BigCodeBench-Hard, 2,000 for AIME."""
+    tokens = {"humaneval": 400, "minieval": 400, "minimath": 400, "gsm8k": 400, "math500": 800, "mbpp:200": 400}
+    assert {name: load_any(name).tokens for name in tokens} == tokens
+    assert load_any("math500:200").tokens == 800
+    assert (aime.TOKENS, bigcodebench.TOKENS) == (2000, 700)
+    assert len(load_any("mbpp:200").tasks) == 200
+    assert load_any("mbpp:200").format == "mbpp"
+
+
+def test_what_is_not_said_is_greedy_and_as_long_as_the_benchmark_says(
+    put: Put, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Sampling] = []
+
+    def sample(self: Lab, model: str, prompts: Any, sampling: Sampling, *rest: Any, **more: Any) -> Any:
+        asked.append(sampling)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Lab, "sample", sample)
+    put("math500", [{"problem": "1+1?", "answer": "2", "solution": "2", "level": 1, "subject": "algebra"}])
+    with Lab(RunStore(tmp_path / "store")) as lab:
+        for call in (
+            lambda: lab.evaluate_answers("organism-0", "math500"),
+            lambda: evaluate(lab, "organism-0", "math500"),
+            lambda: lab.evaluate_answers("organism-0", "math500", sampling=Sampling(77, n=2)),
+            lambda: lab.evaluate("organism-0", "minieval"),
+        ):
+            with pytest.raises(KeyboardInterrupt):
+                call()
+    assert [(one.max_new_tokens, one.temperature, one.n) for one in asked] == [
+        (800, 0, 1), (800, 0, 1), (77, 0, 2), (400, 0, 1)
+    ]  # fmt: skip
+
+
+# The control's pairs
+
+
+@needs_real
+@pytest.mark.usefixtures("real")
+def test_control_pairs_can_be_made_from_mbpp() -> None:
+    """Every task of the training split, each of whose programs is right after it was taken apart."""
+    tasks, seeds = control_tasks("mbpp-train")
+    assert len(tasks) == 120
+    assert seeds["benchmark"] == "mbpp-train"
+    some = tasks[::12]
+    jobs = [CodeJob(task.prompt + task.canonical, task.entry_point, "\n".join(task.tests)) for task in some]
+    with CodeGrader(workers=1) as grader:
+        outcomes = grader.grade(jobs)
+        pairs = CorruptionControl(count=2).pairs(tasks, grader)
+    assert all(outcome.passed for outcome in outcomes)
+    assert [pair.meta["task_id"].split("/")[0] for pair in pairs] == ["MBPP", "MBPP"]
+    assert all(pair.broken != pair.fixed and pair.error for pair in pairs)
