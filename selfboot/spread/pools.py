@@ -113,9 +113,8 @@ class Cluster(Tries):
         self.ray, self.site = ray, site
         self.running: dict[Any, Unit] = {}
         self.started = not ray.is_initialized()
-        if self.started:
-            where = None if address == "local" else address
-            ray.init(where, log_to_driver=False, logging_level=logging.WARNING, include_dashboard=None)
+        if self.started:  # no address at all would join whatever cluster ran here last
+            ray.init(address, log_to_driver=False, logging_level=logging.WARNING, include_dashboard=None)
         self.task = ray.remote(work)
 
     def submit(self, unit: Unit) -> None:
@@ -126,12 +125,13 @@ class Cluster(Tries):
     def finished(self) -> Iterator[Finished]:
         """The next unit that came to an end, unless its worker or machine was lost: then it is queued again."""
         errors = self.ray.exceptions
+        lost = (errors.WorkerCrashedError, errors.OutOfMemoryError, errors.NodeDiedError, errors.LocalRayletDiedError)
         done, _ = self.ray.wait(list(self.running), num_returns=1)
         for reference in done:
             unit = self.running.pop(reference)
             try:
                 yield unit, float(self.ray.get(reference))
-            except (errors.WorkerCrashedError, errors.NodeDiedError, errors.LocalRayletDiedError):
+            except lost:
                 if why := self.given_up(unit):
                     yield unit, why
                 else:
