@@ -57,8 +57,10 @@ def serve(channel: Channel) -> None:
 
 
 def _free(device: str) -> dict[str, Any]:
+    from selfboot.models.load import torch_device
     from selfboot.training.memory import free_gb
 
+    torch_device(device)  # said here and clearly, if there is none
     return {"free_gb": free_gb(device)}
 
 
