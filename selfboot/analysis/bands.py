@@ -4,7 +4,7 @@ The tasks are fixed, so what varies between runs is the training seed, sampling 
 standard deviations are in tasks solved (not per cent). One function a kind of band.
 
 Not covered: bands for scores whose seeds are not exchangeable, and heavy-tailed seed effects (a seed that collapses);
-every interval is normal-theory. Prediction intervals of calibrated bands want 20 seeds or more and refuse fewer.
+every interval is normal-theory. Prediction intervals of calibrated bands want 20 seeds and refuse fewer than 15.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ def test_difference_band_never_has_fewer_discordant_tasks_than_the_claim_needs()
 
 
 @pytest.mark.parametrize("seeds", [0, 1, 14])
-def test_calibration_wants_twenty_seeds(seeds: int) -> None:
+def test_a_calibration_of_too_few_seeds_gives_no_band(seeds: int) -> None:
     with pytest.raises(DataError, match=f"{seeds} seeds"):
         calibrated_band([50.0] * seeds)
 
