@@ -80,18 +80,19 @@ def _measured(claim: str, settings: Settings, known: Calibration) -> str:
     """Before → after (99 % band of one fresh seed); without a contrast, every figure."""
     if settings.contrast:
         before, after = (f"{claim}/{name}" for name in settings.contrast)
-        return f"{np.mean(known.values(before)):.0f} → {_figure(after, known)}"
+        tasks = len(load_any(settings.benchmark).tasks)
+        return f"{np.mean(known.values(before)):.0f} → {_figure(after, known, tasks)}"
     names = [name for name in known.measures if name.startswith(f"{claim}/")]
     return ", ".join(f"{name.split('/')[1]} {_figure(name, known)}" for name in names)
 
 
-def _figure(measure: str, known: Calibration) -> str:
+def _figure(measure: str, known: Calibration, tasks: int | None = None) -> str:
     values = known.values(measure)
     if len(values) == 1:
         return f"{values[0]:.0f}"
     if len(values) < CALIBRATION_SEEDS:
         return f"{np.mean(values):.0f} ({len(values)} seeds, no band yet)"
-    return f"{np.mean(values):.0f} ({span(known.band(measure))})"
+    return f"{np.mean(values):.0f} ({span(known.band(measure, tasks=tasks))})"
 
 
 def _direction(claim: Claim, settings: Settings) -> str:
