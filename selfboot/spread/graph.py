@@ -49,6 +49,10 @@ class Unit:
         entry = model_entry(self.model)
         return entry.tensor_parallel if entry.gpu_gb else 0
 
+    def same_call(self, other: Unit) -> bool:
+        """Whether both make the same. Addresses need not agree: of a unit under way, a part may be there by now."""
+        return (self.verb, self.args, self.options) == (other.verb, other.args, other.options)
+
     def __str__(self) -> str:
         return f"{self.verb} {self.model} ({self.address[:16]})"
 

@@ -65,12 +65,18 @@ class _Filling:
                     f"{unit} was made, but the store has no such artifact: the worker's versions of torch, "
                     "transformers or selfboot differ from those here, or it does not share the store"
                 )
-            if unit.address not in self.known:
+            if begun := self._begun(unit):
+                job.wants = job.wants - {unit.address} | {begun}
+            elif unit.address not in self.known:
                 self.known[unit.address] = unit
                 self.waiting.add(unit.address)
                 self.pool.submit(unit)
         if job.problem:
             self.found.problems[job.name] = job.problem
+
+    def _begun(self, unit: Unit) -> str:
+        """The address under which the very same call is waited for, "" if it is not: it is half done perhaps."""
+        return next((name for name in self.waiting if self.known[name].same_call(unit)), "")
 
     def _settle(self, unit: Unit, result: float | Exception) -> None:
         self.waiting.discard(unit.address)

@@ -16,10 +16,10 @@ from selfboot.claims import registry
 from selfboot.errors import DataError, StoreError, UnavailableError
 from selfboot.protocols.base import run_protocol
 from selfboot.spread.graph import Job, PlanningLab, Reader, Unit, jobs, plan
-from selfboot.spread.pools import RETRIES, Processes
+from selfboot.spread.pools import RETRIES, Finished, Processes
 from selfboot.spread.remote import RemoteReader, RemoteStore
 from selfboot.spread.run import Filled, fill
-from selfboot.spread.work import Site, _lab
+from selfboot.spread.work import Site, _lab, do
 from selfboot.store import RunStore
 
 
@@ -86,6 +86,26 @@ def test_filling_makes_everything_once(filled: tuple[Path, Here, Filled, list[Jo
     assert not found.problems
     kinds = [name.split("/")[0] for name in addresses(root)]
     assert (kinds.count("adapter"), kinds.count("samples")) == (2, 3)
+
+
+class HalfDone(Here):
+    """The baseline's completions are there while its grading still runs, and a training ends in between."""
+
+    def finished(self) -> Iterator[Finished]:
+        first = self.queue[0]
+        if not self.done and first.verb == "evaluate":
+            do(first, self.site)
+            shutil.rmtree(self.site.root / "score")
+            self.queue.append(self.queue.pop(0))
+        return super().finished()
+
+
+def test_what_is_half_done_is_not_begun_again(tmp_path: Path) -> None:
+    """A call that is under way lacks another artifact by now than when it was planned; it is the same call."""
+    pool = HalfDone(Site(tmp_path))
+    found = fill(small_jobs(), Site(tmp_path), pool)
+    assert len(pool.done) == len(found.units) == 5
+    assert not found.failed
 
 
 def test_afterwards_the_protocol_only_reads(filled: tuple[Path, Here, Filled, list[Job]]) -> None:
