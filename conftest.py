@@ -80,6 +80,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[DEVICES] = gpu.confine(os.environ, count)
     if hasattr(config, "workerinput"):
         return
+    if getattr(config.option, "maxschedchunk", 1) is None:
+        config.option.maxschedchunk = 1  # xdist hands out tests one by one: in chunks, one worker got all the long ones
     if config.getoption("--tokens") and not _rehearsal(config):
         raise pytest.UsageError("--tokens is for rehearsals: add --weights random or --stand-in MODEL")
     if config.getoption("--report"):
