@@ -33,7 +33,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "help": "mini: the organism on a CPU; paper: its models on GPUs; auto: mini, and paper where it can run",
     },
     "fresh": {"action": "store_true", "help": "build everything anew instead of reading the run store"},
-    "store": {"type": Path, "default": None, "help": "where results are kept: --store=DIR, with the equals sign (default: .selfboot/store)"},
+    "store": {
+        "type": Path,
+        "default": None,
+        "help": "where results are kept: --store=DIR, with the equals sign (default: .selfboot/store)",
+    },
     "weights": {
         "choices": ["trained", "random"],
         "default": "trained",
