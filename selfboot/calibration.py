@@ -76,18 +76,23 @@ class Calibration:
         """Prediction interval for the mean of ``fresh`` seeds; ``tasks``: what a score cannot exceed."""
         return calibrated_band(self.values(measure), fresh, level, limits=(0, tasks) if tasks else None)
 
-    def level(self, claim: str) -> float:
+    def level(self, claim: str, contrasts: int = 1) -> float:
         """The level of each of a claim's bands at which all of them together hold with 99 % (Bonferroni)."""
         seeded = [
             name for name, values in self.measures.items() if name.startswith(f"{claim}/") and set(values) != {"0"}
         ]
-        return 1 - (1 - LEVEL) / (len(seeded) + 1)  # and the band of the contrast
+        return 1 - (1 - LEVEL) / (len(seeded) + contrasts)
 
     def differences(self, before: str, after: str) -> list[float]:
         """The difference of two figures of one seed, in seed order; a greedy one is the same for every seed."""
         first, last = self.values(before), self.values(after)
         first = first * len(last) if len(first) == 1 else first
         return [b - a for a, b in zip(first, last, strict=True)]
+
+    def interactions(self, raw: str, raw_tts: str, recipe: str, recipe_tts: str) -> list[float]:
+        """(recipe+TTS − recipe) − (raw+TTS − raw) of one seed, in seed order (§3.5)."""
+        pairs = zip(self.differences(raw, recipe), self.differences(raw_tts, recipe_tts), strict=True)
+        return [sampled - greedy for greedy, sampled in pairs]
 
     def difference_band(self, before: str, after: str, fresh: int = 1, level: float = LEVEL) -> Band:
         """Prediction interval of such a difference."""

@@ -37,7 +37,7 @@ from selfboot.analysis.verdict import ENOUGH_POWER, Verdict, combine
 from selfboot.benchmarks.base import load_any
 from selfboot.calibration import Calibration, calibration, lacking
 from selfboot.claims import Claim, Direction, Settings, registry
-from selfboot.judge import ALPHA, MARGIN_SHARE, Judge, second_strike
+from selfboot.judge import ALPHA, MARGIN_SHARE, Judge, contrasts, four_names, second_strike
 from selfboot.paths import DATA
 from selfboot.protocols.base import Run
 
@@ -115,7 +115,7 @@ class ClaimPower:
 
     @cached_property
     def level(self) -> float:
-        return self.known.level(self.claim.id)
+        return self.known.level(self.claim.id, contrasts(self.claim))
 
     @property
     def shift(self) -> float:
@@ -133,6 +133,7 @@ class ClaimPower:
     def formula(self) -> Formula:
         """Both chances in closed form (module docstring)."""
         parts = [self._misses(name, 0.0) for name in self.figures]
+        parts += [calibrated_misses(found, 0.0, self.fresh, self.level) for found in self._interactions]
         after = self.settings.contrast[1]
         names = [f"{self.claim.id}/{name}" for name in self.settings.contrast]
         found = self.known.differences(*names)
@@ -145,6 +146,13 @@ class ClaimPower:
         outside = calibrated_misses(found, self.shift, self.fresh, self.level) if len(found) > 1 else 1.0
         missed = self._misses(after, self.shift)
         return Formula((max(parts), _bounds([*parts, lost])[1]), max((1 - unseen) * outside, missed))
+
+    @property
+    def _interactions(self) -> list[list[float]]:
+        """The differences of differences of the calibration, where the claim has them."""
+        if contrasts(self.claim) == 1:
+            return []
+        return [self.known.interactions(*(f"{self.claim.id}/{name}" for name in four_names(self.figures)))]
 
     def _misses(self, name: str, shift: float) -> float:
         """Chance that a figure lies outside its band; for a seeded one twice."""
@@ -214,7 +222,7 @@ class ClaimPower:
     def _truth(self, rng: Rng, shift: float) -> Callable[[], dict[str, float]]:
         """A possible truth, given the calibration: a function that draws one seed's figures from it."""
         seeded = [name for name in self.figures if name not in self.greedy]
-        fixed = {name: self.figures[name][0] + self._flip(rng) for name in self.greedy}
+        fixed = {name: max(self.figures[name][0] + self._flip(rng), 0.0) for name in sorted(self.greedy)}
         offset = {self.settings.contrast[1]: shift}
         if not seeded:
             return lambda: {name: value + offset.get(name, 0.0) for name, value in fixed.items()}
@@ -238,8 +246,9 @@ class ClaimPower:
 
     def _run(self, rng: Rng, figures: dict[str, float]) -> Run:
         """What a protocol would give back. Figures that are no score of the benchmark's tasks have no arm."""
-        capped = {name: min(max(figures[name], 0.0), float(self.n)) for name in self.settings.contrast}
-        arms = {name: solved(rng, max(self.n, math.ceil(figures[name])), figures[name]) for name in self.greedy}
+        scored = four_names(self.figures) if contrasts(self.claim) == 2 else self.settings.contrast
+        capped = {name: min(max(figures[name], 0.0), float(self.n)) for name in scored}
+        arms = {name: solved(rng, max(self.n, math.ceil(figures[name])), figures[name]) for name in sorted(self.greedy)}
         for name, figure in capped.items():
             arms[name] = [i < round(figure) for i in range(self.n)] if self.nested else solved(rng, self.n, figure)
         return Run(arms, {name: figures[name] for name in self.figures} | capped, self.greedy, {})

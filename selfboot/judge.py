@@ -9,16 +9,24 @@ the paper's is judged apart and never enters the verdict at mini scale.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
 from selfboot.analysis import verdict as policy
-from selfboot.analysis.bands import Band, baseline_band, oracle_band, seed_spread, training_band
+from selfboot.analysis.bands import (
+    Band,
+    baseline_band,
+    calibrated_band,
+    oracle_band,
+    seed_spread,
+    training_band,
+)
 from selfboot.analysis.paired import Outcomes, PairedTest, paired_test, task_matrix
 from selfboot.analysis.power import calibrated_misses
+from selfboot.analysis.synergy import FourArms, per_task
 from selfboot.analysis.verdict import Verdict
 from selfboot.calibration import SHOWN_SHARE, Calibration, calibration
 from selfboot.claims import Claim, Direction, Scale, Settings
@@ -30,6 +38,7 @@ MARGIN = 8.0  # tasks; "no difference" at paper scale where the registry names n
 MARGIN_SHARE = 1 / 8  # of the tasks: at mini scale "no difference" must be able to see one of this size
 SWEEP_RISE = 27.0  # bands.md
 MAY_SOLVE_NOTHING = ("floor", "boundary")  # kinds of claim with a model that is too weak
+FOUR = ("raw greedy", "raw best-of-", "recipe greedy", "recipe best-of-")
 SAMPLED = ("best-of-", "pass@", "oracle", "vote", "first")
 
 
@@ -56,8 +65,10 @@ class Judge:
     settings: Settings
 
     def parts(self, runs: Sequence[Run]) -> dict[str, Judgement]:
-        """Every figure that has a band, then the claim's contrast."""
+        """Every figure that has a band, then the claim's contrast (of a synergy, both)."""
         parts = {name: self.figure(name, runs) for name in self.banded(runs[0])}
+        if contrasts(self.claim) == 2 and self.scale == "mini":
+            parts["interaction"] = self.interaction(runs)
         return parts | ({"contrast": self.contrast(runs)} if self.settings.contrast else {})
 
     def banded(self, run: Run) -> list[str]:
@@ -94,15 +105,23 @@ class Judge:
 
     def synergy(self, runs: Sequence[Run], published: float) -> Judgement:
         """Recipe with test-time sampling against test-time sampling alone, by seeds and tasks (§3.5)."""
-        from selfboot.analysis.synergy import FourArms
-
-        names = list(runs[0].arms)
-        arms = FourArms(*([run.arms[name] for run in runs] for name in names))
-        scores = [[float(sum(run.arms[name])) for run in runs] for name in names[2:]]
+        arms = four_arms(runs)
+        scores = [[float(sum(seed)) for seed in arm] for arm in (arms.recipe, arms.recipe_tts)]
         spread = seed_spread(scores, len(arms.raw[0]))
         verdict = policy.synergy(arms, spread=spread, contrast="tts", published=published)
         values = [run.figures["contrast"] for run in runs]
         return Judgement(verdict, _numbers(values), f"{'>' if published > 0 else '<'} 0")
+
+    def interaction(self, runs: Sequence[Run]) -> Judgement:
+        """Difference of differences, paired by task (§3.5): does sampling gain more, or less, on top of the recipe?"""
+        found = per_task(four_arms(runs), "interaction")
+        names = [f"{self.claim.id}/{name}" for name in four_names(runs[0].arms)]
+        band = calibrated_band(self._known.interactions(*names), len(runs), self._level)
+        value, p = float(found.sum()), float(stats.ttest_1samp(found, 0.0).pvalue)
+        text = f"difference of differences {value:+.1f} tasks, band {span(band, signed=True)}, p = {p:.2g} over tasks"
+        ends: dict[str, policy.Detail] = {"measured": value, "lower": band.lower, "upper": band.upper, "p": p}
+        verdict = Verdict("reproduced", text, ends) if value in band else _strike(text, ends)
+        return Judgement(verdict, f"{value:+.1f}", span(band, signed=True))
 
     def sweep(self, runs: Sequence[Run]) -> Judgement:
         """Scores by number of pairs: the end-point rise, and no reversal beyond noise (Figure 3)."""
@@ -136,13 +155,17 @@ class Judge:
     def _known(self) -> Calibration:
         return calibration(self.settings.model)
 
+    @property
+    def _level(self) -> float:
+        return self._known.level(self.claim.id, contrasts(self.claim))
+
     def _band(self, name: str, runs: Sequence[Run]) -> Band:
         tasks = len(runs[0].arms[name]) if name in runs[0].arms else 0
         if self.scale == "mini":
             measure = f"{self.claim.id}/{name}"
             if name in runs[0].greedy:
                 return self._known.greedy_band(measure, tasks)
-            return self._known.band(measure, len(runs), tasks or None, self._known.level(self.claim.id))
+            return self._known.band(measure, len(runs), tasks or None, self._level)
         published = self.settings.published[name]
         if name in runs[0].greedy:
             return baseline_band(published[0], BASELINE_FLIPS, tasks)
@@ -157,7 +180,7 @@ class Judge:
             score, before = self._known.fixed(last), self._known.fixed(first)
             band = baseline_band(score, 2 * self._known.fixed("flips"), len(runs[0].arms[self.settings.contrast[1]]))
             return Band(band.lower - before, band.upper - before, band.source, band.note)
-        return self._known.difference_band(first, last, len(runs), self._known.level(self.claim.id))
+        return self._known.difference_band(first, last, len(runs), self._level)
 
     def _mini_direction(
         self, runs: Sequence[Run], test: PairedTest, before: Sequence[Outcomes], after: Sequence[Outcomes]
@@ -196,7 +219,7 @@ class Judge:
         """Inside its band; reproduced only where a difference of ``MARGIN_SHARE`` of the tasks would have been seen."""
         margin, power = MARGIN_SHARE * n, 1.0
         if self.settings.contrast[1] not in runs[0].greedy:
-            found, level = self._known.differences(*self._measures), self._known.level(self.claim.id)
+            found, level = self._known.differences(*self._measures), self._level
             power = calibrated_misses(found, margin, len(runs), level)
         details = {**details, "margin": margin, "power": power}
         if power < policy.ENOUGH_POWER:
@@ -244,6 +267,21 @@ class Judge:
         ours: Direction = "up" if test.up <= ALPHA else "down" if test.down <= ALPHA else "none"
         ours = ours if abs(test.difference) > SHOWN_SHARE * tasks else "none"
         return "agrees" if ours == self.claim.expects else f"differs ({ours})"
+
+
+def contrasts(claim: Claim) -> int:
+    """How many contrasts of a claim have a band at mini scale: synergy has the difference of differences besides."""
+    return 2 if claim.kind == "synergy" else 1
+
+
+def four_names(names: Iterable[str]) -> list[str]:
+    """The names of the synergy protocol's arms (best-of-N with its N), in ``FourArms``' order."""
+    return [next(name for name in names if name.startswith(start)) for start in FOUR]
+
+
+def four_arms(runs: Sequence[Run]) -> FourArms:
+    """The arms of the synergy protocol over its runs."""
+    return FourArms(*([run.arms[name] for run in runs] for name in four_names(runs[0].arms)))
 
 
 def second_strike(first: Mapping[str, Judgement], second: Mapping[str, Judgement]) -> dict[str, Judgement]:

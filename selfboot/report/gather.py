@@ -224,7 +224,7 @@ def _is_difference(part: str, result: Result, claim: Claim | None) -> bool:
     """The contrast's band is one of differences, but for a seeded training at paper scale: there the policy judges the
     trained score by the published ones (judge.py)."""
     published = result.scale == "paper" and claim is not None and claim.kind == "seeded_training"
-    return part == "synergy" or (part == "contrast" and not published)
+    return part in ("synergy", "interaction") or (part == "contrast" and not published)
 
 
 def _arm(label: str, kind: str, id: str, case: str, shelf: Shelf) -> Arm:

@@ -201,6 +201,31 @@ class TestDirections:
         assert wide.lower < own.lower < own.upper < wide.upper
 
 
+class TestDifferenceOfDifferences:
+    ARMS = ("raw greedy", "raw best-of-8", "recipe greedy", "recipe best-of-8")
+
+    @pytest.fixture(autouse=True)
+    def arms(self, calibrated: None) -> None:
+        table = zip(self.ARMS, ({"0": 6}, spread(52), spread(45), spread(49)), strict=True)
+        calibration("m").measures.update({f"c/{name}": values for name, values in table})
+
+    def judged(self, *solved: int) -> Judgement:
+        arms = {name: flags(count) for name, count in zip(self.ARMS, solved, strict=True)}
+        own = judge("up", kind="synergy", contrast=(self.ARMS[1], self.ARMS[3]), published={})
+        return own.interaction([Run(arms, {}, frozenset(self.ARMS[:1]), {})])
+
+    def test_what_sampling_gains_less_on_top_of_the_recipe(self) -> None:
+        judged = self.judged(6, 52, 45, 49)
+        assert (judged.measured, judged.verdict.status) == ("-42.0", "reproduced")
+        assert float(judged.verdict.details["p"] or 0) < 1e-6
+
+    def test_another_interaction_is_tried_again(self) -> None:
+        assert self.judged(6, 26, 45, 65).wants_second_strike
+
+    def test_it_is_a_part_of_the_claim_and_of_its_level(self) -> None:
+        assert calibration("m").level("c", 2) > calibration("m").level("c", 1)
+
+
 class TestPaperWithoutAFigure:
     def test_a_dead_model_shows_neither_equivalence_nor_a_missing_lift(self) -> None:
         for kind in ("equivalence", "no_lift"):

@@ -22,7 +22,7 @@ def synergy(gathered: Gathered) -> FigureView | None:
         for case in gathered.cases
         if case.claim and case.claim.kind == "synergy"
         for band in case.bands
-        if band.difference
+        if band.difference and band.part != "interaction"
     ]
     if not ours:
         return None
