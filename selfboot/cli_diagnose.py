@@ -79,6 +79,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if not args.model:
         raise DataError("diagnose: name a model (selfboot diagnose --help has examples)")
+    from selfboot.diagnose.kept import keep
     from selfboot.diagnose.measure import Plan, diagnose
     from selfboot.diagnose.models import OpenLab
     from selfboot.diagnose.text import page, summary
@@ -96,6 +97,7 @@ def run(args: argparse.Namespace) -> int:
     )
     with OpenLab(RunStore(args.store), **lab_options(args)) as lab:
         found = diagnose(lab, args.model, plan)
+    keep(args.store, found)  # for `selfboot report`
     if args.json:
         write_atomic(args.json, json.dumps(found.table(), indent=1) + "\n")
     if args.html:

@@ -16,6 +16,7 @@ from typing import Any
 from selfboot.analysis.decomposition import Decomposition, decompose
 from selfboot.analysis.failures import side
 from selfboot.claims import Claim, Settings, registry
+from selfboot.diagnose.kept import Kept, kept
 from selfboot.report.cells import natural
 from selfboot.report.evidence import SCORES, Scored, Shelf
 from selfboot.results import Result
@@ -191,6 +192,7 @@ class Gathered:
     rehearsals: tuple[CaseView, ...]
     not_run: tuple[NotRun, ...]
     lifts: tuple[Lift, ...]
+    diagnoses: tuple[Kept, ...]
     shelf: Shelf
 
     @property
@@ -207,7 +209,8 @@ def gather(results: Sequence[Result], shelf: Shelf, skipped: Mapping[str, str] |
     cases = [_case(result, shelf) for result in ordered]
     real = tuple(case for case in cases if case.result.weights == "trained")
     rehearsals = tuple(case for case in cases if case.result.weights != "trained")
-    return Gathered(real, rehearsals, tuple(_not_run(real, skipped or {})), tuple(_lifts(real)), shelf)
+    diagnoses, missing = tuple(kept(shelf.root, shelf.notes)), tuple(_not_run(real, skipped or {}))
+    return Gathered(real, rehearsals, missing, tuple(_lifts(real)), diagnoses, shelf)
 
 
 def _case(result: Result, shelf: Shelf) -> CaseView:

@@ -36,6 +36,8 @@ def markdown(gathered: Gathered, figures: Sequence[FigureView]) -> str:
     lines += [*_lifts(gathered)]
     for figure in figures:
         lines += [f"## {figure.title}", "", figure.caption, "", *markdown_table(figure.head, figure.rows), ""]
+    for one in gathered.diagnoses:
+        lines += [f"## Diagnosis: {cell(one.title)}", "", *(f"    {line}" for line in one.summary.splitlines()[2:]), ""]
     if gathered.not_run:
         rows = [(missing.claim.id, missing.scale, missing.reason) for missing in gathered.not_run]
         lines += ["## Not run", "", *markdown_table(("claim", "scale", "reason"), rows), ""]
@@ -91,6 +93,7 @@ def json_twin(gathered: Gathered, figures: Sequence[FigureView]) -> str:
         "not_run": [{"claim": m.claim.id, "scale": m.scale, "reason": m.reason} for m in gathered.not_run],
         "figures": [{"id": f.id, "title": f.title, "head": f.head, "rows": f.rows} for f in figures],
         "lifts": [_lift(gathered, place) for place in range(len(gathered.lifts))],
+        "diagnoses": [one.table for one in gathered.diagnoses],
         "error_rates": claim_rates(gathered),
         "outdated": outdated(gathered),
         "environment": dict(environment(gathered)),

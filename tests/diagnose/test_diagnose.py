@@ -23,9 +23,10 @@ from selfboot.cli_bootstrap import limit
 from selfboot.cli_diagnose import seconds
 from selfboot.diagnose import measure as measuring
 from selfboot.diagnose.family import MEMBERS, Trial, measure_family, merged
+from selfboot.diagnose.kept import keep
 from selfboot.diagnose.measure import Diagnosis, Plan, boundary_table, default_benchmark, diagnose, family, part, price
 from selfboot.diagnose.models import OpenLab, find_model, shape_of
-from selfboot.diagnose.text import left_out_table, page, summary
+from selfboot.diagnose.text import VERDICTS, left_out_table, page, summary
 from selfboot.errors import DataError, UnavailableError
 from selfboot.formats.base import code_format
 from selfboot.lab import Adapter
@@ -133,6 +134,28 @@ def test_a_diagnosis_holds_what_was_measured(found: Diagnosis) -> None:
 def test_a_second_diagnosis_reads(lab: OpenLab, found: Diagnosis) -> None:
     again = diagnose(lab, TIDY, SMALL)
     assert replace(again, seconds={}) == replace(found, seconds={})
+
+
+def test_a_diagnosis_is_kept_for_the_report(found: Diagnosis, tmp_path: Path) -> None:
+    """Text of the model's name is text there; a damaged file is a note, not a crash."""
+    from selfboot.report.evidence import Shelf
+    from selfboot.report.gather import gather
+    from selfboot.report.html import render
+    from selfboot.report.text import json_twin, markdown
+
+    keep(tmp_path, replace(found, model="<b>./tidy</b>"))
+    (tmp_path / "diagnoses" / "cut.json").write_text('{"summary": ')
+    gathered = gather([], Shelf(tmp_path))
+    (one,) = gathered.diagnoses
+    assert one.headline == VERDICTS[found.verdict]
+    assert one.body.startswith("- the chat score")
+    page = render(gathered, [])
+    assert "&lt;b&gt;./tidy" in page
+    assert "<b>./tidy" not in page
+    assert "predicted lift" in page
+    assert "predicted lift" in markdown(gathered, [])
+    assert json.loads(json_twin(gathered, []))["diagnoses"][0]["verdict"] == found.verdict
+    assert any("cut.json cannot be shown" in note for note in gathered.shelf.notes)
 
 
 def test_a_longer_plan_goes_on_from_a_shorter_one() -> None:
