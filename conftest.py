@@ -83,6 +83,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SHARED] = gpu.shared(os.environ, count)
     config.stash[DEVICES] = gpu.confine(os.environ, count)
     if hasattr(config, "workerinput"):
+        _share_cores(int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
         return
     if getattr(config.option, "maxschedchunk", 1) is None:
         config.option.maxschedchunk = 1  # xdist hands out tests one by one: in chunks, one worker got all the long ones
@@ -95,6 +96,12 @@ def pytest_configure(config: pytest.Config) -> None:
     else:
         os.environ.pop(FRESH_ENV, None)
     config.pluginmanager.register(Table(config), "selfboot-table")
+
+
+def _share_cores(workers: int) -> None:
+    """A worker's torch, not yet loaded, takes its share of the cores: with all of them in each, threads wait for cores
+    that another worker's threads hold. Results do not depend on it."""
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
 
 
 def _no_deadlines() -> None:

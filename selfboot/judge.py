@@ -66,9 +66,8 @@ class Judge:
 
     def parts(self, runs: Sequence[Run]) -> dict[str, Judgement]:
         """Every figure that has a band, then the claim's contrast (of a synergy, both)."""
-        parts = {name: self.figure(name, runs) for name in self.banded(runs[0])}
-        if contrasts(self.claim) == 2 and self.scale == "mini":
-            parts["interaction"] = self.interaction(runs)
+        parts = {"interaction": self.interaction(runs)} if contrasts(self.claim) == 2 and self.scale == "mini" else {}
+        parts |= {name: self.figure(name, runs) for name in self.banded(runs[0])}
         return parts | ({"contrast": self.contrast(runs)} if self.settings.contrast else {})
 
     def banded(self, run: Run) -> list[str]:
