@@ -122,19 +122,17 @@ def claim_rates(gathered: Gathered) -> dict[str, str]:
 
 
 def outdated(gathered: Gathered) -> list[str]:
-    """A note for each model whose bands an earlier version of the code measured, and for each case that could not be
-    judged today: its bands, or its settings, are not those it was judged by."""
+    """A note on the models whose bands rest on seeds that an earlier version of the code measured, and one for each
+    case that could not be judged today: its bands, or its settings, are not those it was judged by."""
     from selfboot.calibration import calibration, lacking, path_of
 
     models = {case.result.model for case in gathered.cases if case.result.scale == "mini"}
-    known = [calibration(model) for model in sorted(models) if path_of(model).exists()]
-    bands = [
-        f"The bands of {one.model} were measured by an earlier version of the code. To measure them anew:"
-        f" selfboot calibrate {one.model} --again"
-        for one in known
-        if one.outdated
-    ]
-    return bands + [
+    known = [model for model in sorted(models) if path_of(model).exists() and calibration(model).outdated]
+    bands = (
+        f"An earlier version of the code measured some of the seeds behind the bands of {', '.join(known)}. To measure"
+        f" them anew: selfboot calibrate {' '.join(known)} --again"
+    )
+    return [bands] * bool(known) + [
         f"{case.result.name} was judged by other settings or bands than there are now"
         f" ({why.replace('`', '')}); run it again."
         for case in gathered.cases
