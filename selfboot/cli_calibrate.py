@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from selfboot.cli_lab import RAW, RichProgress, shared_options
+from selfboot.cli_lab import RAW, RichProgress, recorded, shared_options
 
 EXAMPLES = """\
 examples:
@@ -47,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     if args.compare:
         print("\n".join(line for model in args.models for line in compared(model)))
         return 0
-    command, how = "selfboot " + shlex.join(args.words), How(args.store, args.device, args.jobs, args.rows)
+    command, how = recorded(args.words), How(args.store, args.device, args.jobs, args.rows)
     for path in calibrate(args.models, args.seeds, how, args.only or [], RichProgress(), command, args.again):
         print(f"calibration -> {path}")
     return 0

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 from pathlib import Path
 from typing import Any
 
-from selfboot.cli_lab import RAW, open_lab, shared_options
+from selfboot.cli_lab import RAW, open_lab, recorded, shared_options
 from selfboot.errors import DataError
 
 EXAMPLES = """\
@@ -50,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     if not (args.show or args.update_readme):
         _check(args)
         with open_lab(args) as lab:
-            content = measure(lab, args.model, args.seeds, "selfboot " + shlex.join(args.words))
+            content = measure(lab, args.model, args.seeds, recorded(args.words))
         write(content, path)
         print(f"decomposition -> {path}\n")
     print(tables(read(path)))

@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import shlex
 from pathlib import Path
 from typing import Any
 
-from selfboot.cli_lab import RAW, lab_options, shared_options
+from selfboot.cli_lab import RAW, lab_options, recorded, shared_options
 from selfboot.errors import DataError
 
 EXAMPLES = """\
@@ -113,7 +112,7 @@ def _family(args: argparse.Namespace) -> int:
 
     if args.engine == "vllm" or args.weights != "trained":
         raise DataError("--family measures trained members by transformers: leave --engine and --weights out")
-    command = "selfboot " + shlex.join(args.words)
+    command = recorded(args.words)
     path = measure_family(args.store, args.jobs, args.device, command, args.family or MEMBERS)
     family.cache_clear()
     print(f"{path}\n{left_out_table()}")

@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 import atexit
 import os
+import re
+import shlex
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +36,11 @@ examples:
 NAME:20 is a benchmark's first 20 tasks. Benchmarks of answers take the formats gsm8k and math, those of programs the
 others.
 """
+
+
+def recorded(words: Sequence[str]) -> str:
+    """A command as provenance keeps it: without the run store, a place on one machine that changes no result."""
+    return re.sub(r" --store[ =]('[^']*'|\S+)", "", "selfboot " + shlex.join(words))
 
 
 class RichProgress:

@@ -11,6 +11,7 @@ import pytest
 
 from selfboot import doctor
 from selfboot.cli import main, parser
+from selfboot.cli_lab import recorded
 from selfboot.cli_mine import typed
 from selfboot.errors import DataError
 from selfboot.mining.catalogue import METHODS, make_miner
@@ -146,3 +147,8 @@ def test_a_check_that_breaks_is_a_check_that_failed(monkeypatch: pytest.MonkeyPa
     found = doctor.checks(tmp_path)
     assert [(check.ok, check.remedy) for check in found] == [(True, ""), (False, "the second is damaged: restore it")]
     assert not doctor.mini_can_run(found)
+
+
+def test_a_recorded_command_names_no_place_of_this_machine() -> None:
+    assert recorded(["calibrate", "m", "--store", "/tmp/a b", "--seeds", "3"]) == "selfboot calibrate m --seeds 3"
+    assert recorded(["calibrate", "m", "--store=/tmp/s", "--jobs", "2"]) == "selfboot calibrate m --jobs 2"
