@@ -83,7 +83,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SHARED] = gpu.shared(os.environ, count)
     config.stash[DEVICES] = gpu.confine(os.environ, count)
     if hasattr(config, "workerinput"):
-        _share_cores(int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
+        _share_cores()
         return
     if getattr(config.option, "maxschedchunk", 1) is None:
         config.option.maxschedchunk = 1  # xdist hands out tests one by one: in chunks, one worker got all the long ones
@@ -98,10 +98,15 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Table(config), "selfboot-table")
 
 
-def _share_cores(workers: int) -> None:
+def _own_cores() -> int:
+    """The cores of this process: xdist's workers have an equal share each."""
+    return max(1, (os.cpu_count() or 1) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+
+
+def _share_cores() -> None:
     """A worker's torch, not yet loaded, takes its share of the cores: with all of them in each, threads wait for cores
     that another worker's threads hold. Results do not depend on it."""
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
+    os.environ.setdefault("OMP_NUM_THREADS", str(_own_cores()))
 
 
 def _no_deadlines() -> None:
@@ -137,7 +142,6 @@ def make_lab(config: pytest.Config, root: Path) -> Any:
     from selfboot.store import RunStore
 
     since = os.environ.get(FRESH_ENV)
-    share = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     return Lab(
         RunStore(root, float(since) if since else None),
         device=config.getoption("--device"),
@@ -145,7 +149,7 @@ def make_lab(config: pytest.Config, root: Path) -> Any:
         weights=config.getoption("--weights"),
         isolation=config.getoption("--isolation"),
         tokens=config.getoption("--tokens"),
-        graders=max(1, (os.cpu_count() or 1) // share),
+        graders=_own_cores(),
         progress=ProgressFolder(store_root(config) / "progress"),
     )
 

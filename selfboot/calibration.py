@@ -17,6 +17,7 @@ from typing import Any
 from scipy import stats
 
 from selfboot.analysis.bands import CALIBRATION_SEEDS, Band, baseline_band, calibrated_band
+from selfboot.analysis.synergy import four_names
 from selfboot.claims import Direction, Settings, recipes
 from selfboot.errors import DataError
 from selfboot.lab import MINING_CODE, SAMPLING_CODE, TRAINING_CODE
@@ -89,14 +90,20 @@ class Calibration:
         first = first * len(last) if len(first) == 1 else first
         return [b - a for a, b in zip(first, last, strict=True)]
 
-    def interactions(self, raw: str, raw_tts: str, recipe: str, recipe_tts: str) -> list[float]:
-        """(recipe+TTS − recipe) − (raw+TTS − raw) of one seed, in seed order (§3.5)."""
+    def interactions(self, claim: str) -> list[float]:
+        """(recipe+TTS − recipe) − (raw+TTS − raw) of each seed of a synergy claim, in seed order (§3.5)."""
+        own = [name.removeprefix(f"{claim}/") for name in self.measures if name.startswith(f"{claim}/")]
+        raw, raw_tts, recipe, recipe_tts = (f"{claim}/{name}" for name in four_names(own))
         pairs = zip(self.differences(raw, recipe), self.differences(raw_tts, recipe_tts), strict=True)
         return [sampled - greedy for greedy, sampled in pairs]
 
     def difference_band(self, before: str, after: str, fresh: int = 1, level: float = LEVEL) -> Band:
         """Prediction interval of such a difference."""
         return calibrated_band(self.differences(before, after), fresh, level)
+
+    def interaction_band(self, claim: str, fresh: int = 1, level: float = LEVEL) -> Band:
+        """Prediction interval of the difference of differences."""
+        return calibrated_band(self.interactions(claim), fresh, level)
 
     def shows(self, before: str, after: str, tasks: int) -> Direction:
         """Where the difference goes: up or down where its mean differs from 0 (t-test over the seeds, two-sided 1 %) by

@@ -33,11 +33,12 @@ import numpy as np
 from scipy import stats
 
 from selfboot.analysis.power import Rng, calibrated_misses, solved
+from selfboot.analysis.synergy import four_names
 from selfboot.analysis.verdict import ENOUGH_POWER, Verdict, combine
 from selfboot.benchmarks.base import load_any
 from selfboot.calibration import Calibration, calibration, lacking
 from selfboot.claims import Claim, Direction, Settings, registry
-from selfboot.judge import ALPHA, MARGIN_SHARE, Judge, contrasts, four_names, second_strike
+from selfboot.judge import ALPHA, MARGIN_SHARE, Judge, contrasts, second_strike
 from selfboot.paths import DATA
 from selfboot.protocols.base import Run
 
@@ -115,7 +116,7 @@ class ClaimPower:
 
     @cached_property
     def level(self) -> float:
-        return self.known.level(self.claim.id, contrasts(self.claim))
+        return Judge(self.claim, "mini", self.settings).level
 
     @property
     def shift(self) -> float:
@@ -133,7 +134,8 @@ class ClaimPower:
     def formula(self) -> Formula:
         """Both chances in closed form (module docstring)."""
         parts = [self._misses(name, 0.0) for name in self.figures]
-        parts += [calibrated_misses(found, 0.0, self.fresh, self.level) for found in self._interactions]
+        if contrasts(self.claim) == 2:
+            parts.append(calibrated_misses(self.known.interactions(self.claim.id), 0.0, self.fresh, self.level))
         after = self.settings.contrast[1]
         names = [f"{self.claim.id}/{name}" for name in self.settings.contrast]
         found = self.known.differences(*names)
@@ -146,13 +148,6 @@ class ClaimPower:
         outside = calibrated_misses(found, self.shift, self.fresh, self.level) if len(found) > 1 else 1.0
         missed = self._misses(after, self.shift)
         return Formula((max(parts), _bounds([*parts, lost])[1]), max((1 - unseen) * outside, missed))
-
-    @property
-    def _interactions(self) -> list[list[float]]:
-        """The differences of differences of the calibration, where the claim has them."""
-        if contrasts(self.claim) == 1:
-            return []
-        return [self.known.interactions(*(f"{self.claim.id}/{name}" for name in four_names(self.figures)))]
 
     def _misses(self, name: str, shift: float) -> float:
         """Chance that a figure lies outside its band; for a seeded one twice."""

@@ -9,24 +9,17 @@ the paper's is judged apart and never enters the verdict at mini scale.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
 from selfboot.analysis import verdict as policy
-from selfboot.analysis.bands import (
-    Band,
-    baseline_band,
-    calibrated_band,
-    oracle_band,
-    seed_spread,
-    training_band,
-)
+from selfboot.analysis.bands import Band, baseline_band, oracle_band, seed_spread, training_band
 from selfboot.analysis.paired import Outcomes, PairedTest, paired_test, task_matrix
 from selfboot.analysis.power import calibrated_misses
-from selfboot.analysis.synergy import FourArms, per_task
+from selfboot.analysis.synergy import FourArms, four_names, per_task
 from selfboot.analysis.verdict import Verdict
 from selfboot.calibration import SHOWN_SHARE, Calibration, calibration
 from selfboot.claims import Claim, Direction, Scale, Settings
@@ -38,7 +31,6 @@ MARGIN = 8.0  # tasks; "no difference" at paper scale where the registry names n
 MARGIN_SHARE = 1 / 8  # of the tasks: at mini scale "no difference" must be able to see one of this size
 SWEEP_RISE = 27.0  # bands.md
 MAY_SOLVE_NOTHING = ("floor", "boundary")  # kinds of claim with a model that is too weak
-FOUR = ("raw greedy", "raw best-of-", "recipe greedy", "recipe best-of-")
 SAMPLED = ("best-of-", "pass@", "oracle", "vote", "first")
 
 
@@ -65,7 +57,7 @@ class Judge:
     settings: Settings
 
     def parts(self, runs: Sequence[Run]) -> dict[str, Judgement]:
-        """Every figure that has a band, then the claim's contrast (of a synergy, both)."""
+        """A synergy's difference of differences, every figure with a band, and last, for the table, the contrast."""
         parts = {"interaction": self.interaction(runs)} if contrasts(self.claim) == 2 and self.scale == "mini" else {}
         parts |= {name: self.figure(name, runs) for name in self.banded(runs[0])}
         return parts | ({"contrast": self.contrast(runs)} if self.settings.contrast else {})
@@ -114,8 +106,7 @@ class Judge:
     def interaction(self, runs: Sequence[Run]) -> Judgement:
         """Difference of differences, paired by task (§3.5): does sampling gain more, or less, on top of the recipe?"""
         found = per_task(four_arms(runs), "interaction")
-        names = [f"{self.claim.id}/{name}" for name in four_names(runs[0].arms)]
-        band = calibrated_band(self._known.interactions(*names), len(runs), self._level)
+        band = self._known.interaction_band(self.claim.id, len(runs), self.level)
         value, p = float(found.sum()), float(stats.ttest_1samp(found, 0.0).pvalue)
         text = f"difference of differences {value:+.1f} tasks, band {span(band, signed=True)}, p = {p:.2g} over tasks"
         ends: dict[str, policy.Detail] = {"measured": value, "lower": band.lower, "upper": band.upper, "p": p}
@@ -155,7 +146,8 @@ class Judge:
         return calibration(self.settings.model)
 
     @property
-    def _level(self) -> float:
+    def level(self) -> float:
+        """The level of each of the claim's bands at mini scale."""
         return self._known.level(self.claim.id, contrasts(self.claim))
 
     def _band(self, name: str, runs: Sequence[Run]) -> Band:
@@ -164,7 +156,7 @@ class Judge:
             measure = f"{self.claim.id}/{name}"
             if name in runs[0].greedy:
                 return self._known.greedy_band(measure, tasks)
-            return self._known.band(measure, len(runs), tasks or None, self._level)
+            return self._known.band(measure, len(runs), tasks or None, self.level)
         published = self.settings.published[name]
         if name in runs[0].greedy:
             return baseline_band(published[0], BASELINE_FLIPS, tasks)
@@ -179,7 +171,7 @@ class Judge:
             score, before = self._known.fixed(last), self._known.fixed(first)
             band = baseline_band(score, 2 * self._known.fixed("flips"), len(runs[0].arms[self.settings.contrast[1]]))
             return Band(band.lower - before, band.upper - before, band.source, band.note)
-        return self._known.difference_band(first, last, len(runs), self._level)
+        return self._known.difference_band(first, last, len(runs), self.level)
 
     def _mini_direction(
         self, runs: Sequence[Run], test: PairedTest, before: Sequence[Outcomes], after: Sequence[Outcomes]
@@ -218,7 +210,7 @@ class Judge:
         """Inside its band; reproduced only where a difference of ``MARGIN_SHARE`` of the tasks would have been seen."""
         margin, power = MARGIN_SHARE * n, 1.0
         if self.settings.contrast[1] not in runs[0].greedy:
-            found, level = self._known.differences(*self._measures), self._level
+            found, level = self._known.differences(*self._measures), self.level
             power = calibrated_misses(found, margin, len(runs), level)
         details = {**details, "margin": margin, "power": power}
         if power < policy.ENOUGH_POWER:
@@ -271,11 +263,6 @@ class Judge:
 def contrasts(claim: Claim) -> int:
     """How many contrasts of a claim have a band at mini scale: synergy has the difference of differences besides."""
     return 2 if claim.kind == "synergy" else 1
-
-
-def four_names(names: Iterable[str]) -> list[str]:
-    """The names of the synergy protocol's arms (best-of-N with its N), in ``FourArms``' order."""
-    return [next(name for name in names if name.startswith(start)) for start in FOUR]
 
 
 def four_arms(runs: Sequence[Run]) -> FourArms:

@@ -10,7 +10,7 @@ interaction of −40. A claim says which one it is about; both are always comput
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,6 +22,7 @@ from selfboot.analysis.bands import SeedSpread
 from selfboot.errors import DataError
 
 Contrast = Literal["tts", "interaction"]
+FOUR = ("raw greedy", "raw best-of-", "recipe greedy", "recipe best-of-")
 ARMS_IN = {"tts": 2, "interaction": 4}
 SeedOutcomes = Sequence[Sequence[float]]  # one list a seed, one value in [0, 1] a task
 
@@ -46,6 +47,11 @@ class ContrastEstimate:
     se: float
     task_se: float
     seeds: int
+
+
+def four_names(names: Collection[str]) -> list[str]:
+    """Of ``names`` those of the synergy protocol's arms (best-of-N with its N), in ``FourArms``' order."""
+    return [next(name for name in names if name.startswith(start)) for start in FOUR]
 
 
 def _task_means(arm: SeedOutcomes, name: str) -> NDArray[np.float64]:

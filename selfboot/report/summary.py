@@ -128,11 +128,11 @@ def outdated(gathered: Gathered) -> list[str]:
 
     models = {case.result.model for case in gathered.cases if case.result.scale == "mini"}
     known = [model for model in sorted(models) if path_of(model).exists() and calibration(model).outdated]
-    bands = (
+    bands = [
         f"An earlier version of the code measured some of the seeds behind the bands of {', '.join(known)}. To measure"
         f" them anew: selfboot calibrate {' '.join(known)} --again"
-    )
-    return [bands] * bool(known) + [
+    ]
+    return (bands if known else []) + [
         f"{case.result.name} was judged by other settings or bands than there are now"
         f" ({why.replace('`', '')}); run it again."
         for case in gathered.cases
