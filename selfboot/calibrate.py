@@ -5,13 +5,14 @@
 
 Every figure goes through the same protocols as the claims; calibration seeds start at 1000, so that the published seeds
 7, 13 and 42 stay fresh. Seeds that the file has for the same settings are kept, wherever they were measured, so several
-machines can share the work; what was interrupted is read from the run store. A member of the family that no claim
-names (organisms 1 and 2) is measured by the claims of organism 0.
+machines can share the work; what was interrupted is read from the run store. Processes share out the GPUs that they may
+use. A member of the family that no claim names (organisms 1 and 2) is measured by the claims of organism 0.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -19,14 +20,15 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from selfboot import gpu
 from selfboot.analysis.bands import CALIBRATION_SEEDS
 from selfboot.calibration import CODE, Calibration, calibration, fingerprint, path_of
 from selfboot.claims import Settings, registry
 from selfboot.errors import DataError, SelfbootError
 from selfboot.lab import Lab, machine
-from selfboot.progress import Progress
+from selfboot.progress import Progress, hush
 from selfboot.protocols.base import Run, run_protocol
 from selfboot.store import RunStore, code_hash, write_atomic
 
@@ -35,6 +37,7 @@ FLIP_ROWS = (8, 32)  # batch sizes compared with the default one
 SAVE_S = 20.0
 SIBLINGS = ("organism-1", "organism-2")  # measured by the claims of the first
 STAND_IN = "organism-0"
+Anew = Literal["", "outdated", "all"]
 
 
 @dataclass(frozen=True)
@@ -77,14 +80,15 @@ def calibrate(
     only: Sequence[str],
     progress: Progress,
     command: str,
-    again: bool = False,
+    anew: Anew = "",
 ) -> list[Path]:
     """Measure and write data/calibration/<model>.json for each model, up to ``seeds`` a claim; returns their paths.
 
-    ``only``: these claims; ``again``: also the seeds that the file has. Files are written every ``SAVE_S`` seconds with
-    what there is. A unit that cannot run costs the others nothing; all are named in the SelfbootError at the end.
+    ``only``: these claims; ``anew``: of the seeds that the file has, also those that other code measured, or all; each
+    keeps its old figure until it has a new one. Files are written every ``SAVE_S`` seconds with what there is. A unit
+    that cannot run costs the others nothing; all are named in the SelfbootError at the end.
     """
-    tables = {model: _Table(model, only, how.device, command, again) for model in models}
+    tables = {model: _Table(model, only, how.device, command, anew) for model in models}
     wanted = [FIRST_SEED + i for i in range(seeds)]
     units = [
         (claim, model, seed)
@@ -117,7 +121,7 @@ def calibrate(
 class _Table:
     """One model's figures in the making: what its file has for the same settings, and what is measured now."""
 
-    def __init__(self, model: str, only: Sequence[str], device: str, command: str, again: bool) -> None:
+    def __init__(self, model: str, only: Sequence[str], device: str, command: str, anew: Anew) -> None:
         wanted = calibrated_claims(model)
         self.model = model
         self.claims = [name for name in wanted if name in only or not only]
@@ -126,27 +130,29 @@ class _Table:
             raise DataError(f"no claim of {list(only) or 'the registry'} measures {model}; these do: {known}")
         self.settings = {name: fingerprint(settings) for name, settings in wanted.items()}
         before = calibration(model) if path_of(model).exists() else Calibration(model, {}, {}, [])
-        redo = set(self.claims) if again else set[str]()
         self.figures = {
             name: dict(values)
             for name, values in before.measures.items()
-            if (claim := name.split("/")[0]) == "flips"
-            or (claim not in redo and before.settings.get(claim) == self.settings.get(claim))
+            if (claim := name.split("/")[0]) == "flips" or before.settings.get(claim) == self.settings.get(claim)
         }
         self.earlier = before.provenance
         self.now = _provenance(device, command)
-        self.measured: dict[str, list[int]] = {}
+        self.measured: dict[str, set[int]] = {}
+        due = [call for call in self.earlier if anew == "all" or (anew and call["code"] != self.now["code"])]
+        seeds = [(claim, seed) for call in due for claim, its in call["seeds"].items() for seed in its or [FIRST_SEED]]
+        self.due = set(seeds)
 
     def has(self, claim: str, seed: int) -> bool:
-        """Is this seed known, or does the claim have figures without a seed only?"""
+        """Is this seed known and not due anew, or does the claim have figures without a seed only?"""
         values = [figures for name, figures in self.figures.items() if name.startswith(f"{claim}/")]
         seeded = [figures for figures in values if set(figures) != {"0"}]
-        return bool(values) and all(str(seed) in figures for figures in seeded)
+        known = bool(values) and all(str(seed) in figures for figures in seeded)
+        return known and (claim, seed) not in self.due
 
     def add(self, claim: str, seed: int, run: Run) -> None:
         for figure, value in run.figures.items():
             self.figures.setdefault(f"{claim}/{figure}", {})["0" if figure in run.greedy else str(seed)] = value
-        self.measured.setdefault(claim, []).append(seed)
+        self.measured.setdefault(claim, set()).add(seed)
 
     def content(self) -> dict[str, Any]:
         claims = {name.split("/")[0] for name in self.figures}
@@ -155,8 +161,17 @@ class _Table:
             "model": self.model,
             "settings": {name: mark for name, mark in self.settings.items() if name in claims},
             "measures": self.figures,
-            "provenance": [*self.earlier, *(now if self.measured else [])],
+            "provenance": [*self._left(), *(now if self.measured else [])],
         }
+
+    def _left(self) -> list[dict[str, Any]]:
+        """The earlier calls, each with the seeds whose figures are still its own; without any, only for its notes."""
+        left = []
+        for call in self.earlier:
+            kept = {c: sorted(set(seeds) - self.measured.get(c, set())) for c, seeds in call["seeds"].items()}
+            mine = {claim: seeds for claim, seeds in kept.items() if seeds or claim not in self.measured}
+            left.append({**call, "seeds": mine})
+        return [call for call in left if call["seeds"] or "notes" in call]
 
 
 def _save(tables: dict[str, _Table]) -> list[Path]:
@@ -174,12 +189,21 @@ def _all(units: Sequence[Unit], how: How) -> Iterator[tuple[Unit, Run | str]]:
     if how.jobs == 1:
         yield from (_unit(unit, how) for unit in units)
         return
-    with ProcessPoolExecutor(how.jobs, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
+    context = get_context("spawn")
+    devices = gpu.visible(os.environ, gpu.device_count()) if how.device == "cuda" else ()
+    turns = context.SimpleQueue()  # each process takes one
+    for job in range(how.jobs):
+        turns.put(devices[job % len(devices)] if devices else "")
+    with ProcessPoolExecutor(how.jobs, mp_context=context, initializer=_begin, initargs=(turns,)) as pool:
         for future in as_completed([pool.submit(_unit, unit, how) for unit in units]):
             yield future.result()
 
 
-def _one_thread() -> None:
+def _begin(turns: Any) -> None:
+    """One thread, one of the GPUs, and the command line's silence for this process."""
+    hush()
+    if device := turns.get():
+        os.environ[gpu.VISIBLE] = device  # before anything starts CUDA
     import torch
 
     torch.set_num_threads(1)

@@ -53,7 +53,7 @@ class Calibration:
     @property
     def outdated(self) -> set[str]:
         """Hashes of the code that measured some of the figures and is no longer this code."""
-        return {str(call["code"]) for call in self.provenance} - {code_hash(*CODE)}
+        return {str(call["code"]) for call in self.provenance if call["seeds"]} - {code_hash(*CODE)}
 
     def values(self, measure: str) -> list[float]:
         """The figures of one measure, in seed order."""

@@ -26,7 +26,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -49,6 +48,7 @@ from selfboot import (
     cli_spread,
 )
 from selfboot.errors import DataError, SelfbootError
+from selfboot.progress import hush
 
 CLAIMS = """\
 examples:
@@ -111,14 +111,6 @@ def _power(args: argparse.Namespace) -> int:
     return 0
 
 
-# What the libraries say to each other of what will change (pytest.ini has the same): nothing that a user can mend.
-HUSHED = (
-    (".past_key_values. is deprecated", FutureWarning),
-    (".is_gradient_checkpointing. is deprecated", FutureWarning),
-    (".torch.jit.script", DeprecationWarning),
-)
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point: 0 done, 2 something the user can mend (one line on standard error), 130 interrupted."""
     words = list(sys.argv[1:] if argv is None else argv)
@@ -126,8 +118,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _complete(top)
     args = top.parse_args(words)
     args.words = words
-    for message, category in HUSHED:
-        warnings.filterwarnings("ignore", message, category)
+    hush()
     try:
         return int(args.run(args))
     except SelfbootError as error:

@@ -15,6 +15,7 @@ examples:
   selfboot calibrate organism-0 --only recipe-7b control --seeds 30
   selfboot calibrate organism-0 --compare                         do seeds of two devices agree? measures nothing
   selfboot calibrate organism-0 organism-tidy --device cuda --jobs 12 --rows 1024
+  selfboot calibrate organism-0 --seeds 30 --anew outdated        after a change of code: its seeds too
 """
 
 
@@ -34,7 +35,9 @@ def add_parser(commands: Any) -> None:
     calibrate.add_argument("--jobs", type=int, default=1, help="processes side by side (default: %(default)s)")
     calibrate.add_argument("--rows", type=int, default=0, help="the sampler's batch size (default: its own)")
     calibrate.add_argument("--only", nargs="*", metavar="CLAIM", help="only these; the others are kept as they are")
-    calibrate.add_argument("--again", action="store_true", help="measure also the seeds that the file has")
+    calibrate.add_argument(
+        "--anew", choices=("outdated", "all"), default="", help="measure also the seeds of other code, or all, again"
+    )
     calibrate.add_argument("--compare", action="store_true", help="show whether the seeds of several devices agree")
     calibrate.set_defaults(run=run)
 
@@ -47,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         print("\n".join(line for model in args.models for line in compared(model)))
         return 0
     command, how = recorded(args.words), How(args.store, args.device, args.jobs, args.rows)
-    for path in calibrate(args.models, args.seeds, how, args.only or [], RichProgress(), command, args.again):
+    for path in calibrate(args.models, args.seeds, how, args.only or [], RichProgress(), command, args.anew):
         print(f"calibration -> {path}")
     return 0
 

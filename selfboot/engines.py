@@ -79,15 +79,21 @@ class Engines:
         """Where transformers and training run it."""
         return "cuda" if entry.gpu_gb else self.device
 
+    def training_gpus(self, entry: ModelEntry) -> int:
+        """How many GPUs its layers are spread over in training: as many as serve it."""
+        return 1 if self.device_of(entry).startswith("cpu") else entry.tensor_parallel
+
     def key(self, subject: Subject, training: bool = False) -> dict[str, Any]:
         """Everything about the engine that may change a result, for store keys; training is always transformers'."""
         if not training and self.engine(subject.entry) == "vllm":
             return dict(self._engine(subject).description)
         versions = {package: version(package) for package in ("torch", "transformers")}
         place = {"device": self.device_of(subject.entry), "rows": self.rows, "dtype": subject.spec.dtype}
+        gpus = self.training_gpus(subject.entry) if training else 1
+        over = {"gpus": gpus} if gpus > 1 else {}
         if subject.spec.quantization:
             versions |= {"quantization": subject.spec.quantization, "bitsandbytes": version("bitsandbytes")}
-        return {"name": "transformers", **place, **versions}
+        return {"name": "transformers", **place, **over, **versions}
 
     def code(self, entry: ModelEntry) -> tuple[str, ...]:
         """The modules whose logic decides what is drawn, for store keys."""

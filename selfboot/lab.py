@@ -408,7 +408,8 @@ class Lab:
         def build(out: Path, work: Path) -> Mapping[str, Any]:
             trainer = self.engines.trainer(self.entry(model))
             device, wanted = self.engines.device_of(self.entry(model)), Recipe(**settings)
-            memory = judged(self.entry(model), wanted.rank, trainer.free_gb(device))
+            gpus = self.engines.training_gpus(self.entry(model))
+            memory = judged(self.entry(model), wanted.rank, trainer.free_gb(device, gpus))
             saving = wanted.gradient_checkpointing or memory.checkpointing
             job = Training(
                 spec,
@@ -419,6 +420,7 @@ class Lab:
                 device,
                 work / _checkpoints(device, saving),
                 start_from.path if start_from else None,
+                gpus,
             )
             done = trainer.train(
                 job, lambda done, total: self.progress.update(f"training on {len(items)} items", done, total)

@@ -2,8 +2,9 @@
 
 Memory is reckoned from a model's shape (bf16 weights, key-value cache, LoRA training), hours from the registry's
 minutes scaled by memory bandwidth. Both are estimates; each function says how its figure comes about. Engine and
-training never share a GPU at the same time, so a claim needs the larger of the two.
-Not covered: training of 4-bit weights, and on several GPUs (such a model is said to need one large enough).
+training never share a GPU at the same time, so a claim needs the larger of the two. A model that several GPUs serve
+has its layers spread over as many in training.
+Not covered: training of 4-bit weights.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Gpu:
 
 @dataclass(frozen=True)
 class Need:
-    """GB of memory on each GPU: to serve (weights, cache) on ``gpus`` of them, to train (0: not trained) on one.
+    """GB of memory on each of ``gpus`` GPUs: to serve (weights, cache), to train (0: not trained).
 
     ``checkpointing``: training fits only with gradient checkpointing, which its figure then supposes.
     """
@@ -122,14 +123,17 @@ def serving_gb(
     return (shared / tensor_parallel / GB + RESERVE_GB) / SERVE_SHARE
 
 
-def training_gb(shape: Shape, rank: int, checkpointing: bool = False, tokens: int = TRAIN_TOKENS) -> float:
-    """GB on one GPU for LoRA training: bf16 base weights, float32 adapter with gradient and Adam's two moments,
-    activations of ``tokens`` tokens (``activation_bytes``), logits in bf16 with two float32 copies for the loss."""
+def training_gb(
+    shape: Shape, rank: int, checkpointing: bool = False, tokens: int = TRAIN_TOKENS, gpus: int = 1
+) -> float:
+    """GB on each GPU for LoRA training: bf16 base weights, float32 adapter with gradient and Adam's two moments,
+    activations of ``tokens`` tokens (``activation_bytes``), all shared by ``gpus``; on the first, logits in bf16 with
+    two float32 copies for the loss."""
     adapter = shape.lora_parameters(rank) * 16
-    kept = tokens * shape.layers * activation_bytes(shape)
+    kept, alone = tokens * shape.layers * activation_bytes(shape), tokens * shape.vocab * 10
     if checkpointing:  # each layer's input, and one layer's activations at a time
-        kept = tokens * (shape.layers * 2 * shape.hidden + activation_bytes(shape))
-    return (shape.parameters * 2 + adapter + kept + tokens * shape.vocab * 10) / GB + RESERVE_GB
+        kept, alone = tokens * shape.layers * 2 * shape.hidden, alone + tokens * activation_bytes(shape)
+    return ((shape.parameters * 2 + adapter + kept) / gpus + alone) / GB + RESERVE_GB
 
 
 def activation_bytes(shape: Shape) -> int:
@@ -149,23 +153,24 @@ def need(entry: ModelEntry, rank: int = 16, memory_gb: float = 0.0) -> Need:
     """
     if entry.shape is None:
         raise DataError(f"model {entry.name!r} has no shape in data/models.toml; add it to plan with it")
-    serve = serving_gb(entry.shape, entry.tensor_parallel, quantization=entry.quantization)
+    gpus = entry.tensor_parallel
+    serve = serving_gb(entry.shape, gpus, quantization=entry.quantization)
     if rank and entry.quantization:
         raise DataError(f"model {entry.name!r} is in 4 bits, to mine from only; train the model in full")
     if not rank:
-        return Need(serve, 0.0, entry.tensor_parallel)
-    plain = training_gb(entry.shape, rank)
+        return Need(serve, 0.0, gpus)
+    plain = training_gb(entry.shape, rank, gpus=gpus)
     if not memory_gb or plain <= memory_gb:
-        return Need(serve, plain, entry.tensor_parallel)
-    return Need(serve, training_gb(entry.shape, rank, checkpointing=True), entry.tensor_parallel, checkpointing=True)
+        return Need(serve, plain, gpus)
+    return Need(serve, training_gb(entry.shape, rank, checkpointing=True, gpus=gpus), gpus, checkpointing=True)
 
 
 def least_gb(entry: ModelEntry) -> float:
-    """GB on each GPU without which hardly a claim of this model runs: to serve it and, where it is served on one GPU,
-    to train it with checkpointing; one in 4 bits is not trained."""
+    """GB on each GPU without which hardly a claim of this model runs: to serve it and to train it with checkpointing;
+    one in 4 bits is not trained."""
     if entry.shape is None:
         return 0.0
-    return need(entry, 16 if entry.tensor_parallel == 1 and not entry.quantization else 0, memory_gb=1e-9).gb
+    return need(entry, 0 if entry.quantization else 16, memory_gb=1e-9).gb
 
 
 # Claims
@@ -254,8 +259,6 @@ def _short(settings: Settings, have: Sequence[Gpu]) -> str:
     if len(have) >= wanted.gpus and wanted.gb <= largest:
         return ""
     each = f"{wanted.gpus} GPUs with {wanted.gb:g} GB each" if wanted.gpus > 1 else f"a GPU with {wanted.gb:g} GB"
-    if wanted.gpus > 1 and wanted.train_gb > wanted.serve_gb:  # such a model is trained on one of them
-        each = f"{wanted.gpus} GPUs, one with {wanted.gb:g} GB to train it, each with {math.ceil(wanted.serve_gb)} GB"
     found = f"{len(have)} with at most {largest:.0f} GB" if have else "no GPU"
     return f"{entry.name} needs {each}, this machine has {found}"
 

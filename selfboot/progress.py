@@ -6,9 +6,23 @@ import json
 import os
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Protocol
+
+# What the libraries say to each other of what will change (pytest.ini has the same): nothing that a user can mend.
+HUSHED = (
+    (".past_key_values. is deprecated", FutureWarning),
+    (".is_gradient_checkpointing. is deprecated", FutureWarning),
+    (".torch.jit.script", DeprecationWarning),
+)
+
+
+def hush() -> None:
+    """Keep such words off the terminal of a command line, in this process."""
+    for message, category in HUSHED:
+        warnings.filterwarnings("ignore", message, category)
 
 
 class Progress(Protocol):

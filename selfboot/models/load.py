@@ -17,7 +17,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
 from selfboot.errors import DataError, UnavailableError
-from selfboot.models import nf4
+from selfboot.models import nf4, parts
 from selfboot.models.spec import ModelSpec, fingerprint, locate
 
 __all__ = [
@@ -54,26 +54,31 @@ def load_model(
     merge: bool | None = None,
     trainable: bool = False,
     download: bool = False,
+    gpus: int = 1,
 ) -> Any:
     """A causal language model in eval mode on ``device``, with ``adapter`` (a peft folder) applied where given.
 
     ``merge``: fold the adapter into the weights; by default only in float32, where that costs no precision that matters
-    (bf16 would round small updates away). ``trainable``: the adapter's weights take gradients.
-    Raises UnavailableError (source, device or bitsandbytes missing, an adapter for 4-bit weights) or DataError (files
-    bad).
+    (bf16 would round small updates away). ``trainable``: the adapter's weights take gradients. ``gpus``: how many the
+    layers are spread over, ``device`` being the first (parts.py).
+    Raises UnavailableError (source, device, GPUs or bitsandbytes missing, an adapter for 4-bit weights) or DataError
+    (files bad).
     """
     target = torch_device(device)
     dtype = dtype or (getattr(torch, spec.dtype) if spec.dtype else default_dtype(target))
     if spec.quantization:
         return _quantised(spec, dtype, target, download, adapter is not None or trainable)
-    model = _random(spec, dtype, target, download) if spec.weights == "random" else _trained(spec, dtype, download)
+    if gpus > 1:
+        model = _over(spec, dtype, parts.first_gpus(gpus), download)
+    else:
+        model = _random(spec, dtype, target, download) if spec.weights == "random" else _trained(spec, dtype, download)
     if merge is None:
         merge = dtype == torch.float32 and not trainable
     if adapter is not None:
         model = _with_adapter(spec, model, Path(adapter), merge, trainable)
     else:
         model.requires_grad_(False)
-    return model.to(target).eval()
+    return (model if gpus > 1 else model.to(target)).eval()
 
 
 def load_tokenizer(spec: ModelSpec, download: bool = False) -> Any:
@@ -132,6 +137,15 @@ def _quantised(spec: ModelSpec, dtype: torch.dtype, device: torch.device, downlo
         return nf4.random_model(config, spec.random_seed, dtype, device).requires_grad_(False).eval()
     model = _trained(spec, dtype, download, nf4.load_arguments(dtype, device))
     return nf4.settled(model).requires_grad_(False).eval()
+
+
+def _over(spec: ModelSpec, dtype: torch.dtype, devices: list[torch.device], download: bool) -> Any:
+    """The model with its layers spread over ``devices``."""
+    config = AutoConfig.from_pretrained(str(locate(spec, download).model), trust_remote_code=False)
+    if spec.weights == "random":
+        return parts.random_model(config, spec.random_seed, dtype, devices)
+    places = parts.layer_map(parts.empty_model(config, dtype), devices)
+    return _trained(spec, dtype, download, {"device_map": places})
 
 
 def _trained(spec: ModelSpec, dtype: torch.dtype, download: bool, more: dict[str, Any] | None = None) -> Any:

@@ -54,21 +54,18 @@ def load_arguments(dtype: torch.dtype, device: torch.device) -> dict[str, Any]:
 def random_model(config: Any, seed: int, dtype: torch.dtype, device: torch.device) -> Any:
     """A randomly initialised model of ``config`` in NF4, made layer by layer: only one layer at a time is there whole.
 
-    Matrices are normal with the config's ``initializer_range``, norms 1, biases 0.
+    Its values are those of ``parts.fill``.
     """
     import torch
-    from accelerate import init_empty_weights
-    from transformers import AutoModelForCausalLM
 
-    from selfboot.models.load import DTYPE_KEYWORD
+    from selfboot.models.parts import empty_model, fill
 
     _bitsandbytes()
-    with init_empty_weights(include_buffers=False):
-        model = AutoModelForCausalLM.from_config(config, attn_implementation="sdpa", **{DTYPE_KEYWORD: dtype})
+    model = empty_model(config, dtype)
     generator = torch.Generator(device).manual_seed(seed)
     head = model.get_output_embeddings()
     for name, module in list(model.named_modules()):
-        _fill(module, generator, config.initializer_range, dtype)
+        fill(module, generator, config.initializer_range, dtype)
         if isinstance(module, torch.nn.Linear) and module is not head:
             model.set_submodule(name, _quantised(module, dtype))
     model.tie_weights()
@@ -91,19 +88,6 @@ def settled(model: Any) -> Any:
                 )
             module.support_avx512bf16_for_cpu = False
     return model
-
-
-def _fill(module: Any, generator: Any, scale: float, dtype: Any) -> None:
-    """Real values for the module's own parameters, on the generator's device."""
-    import torch
-
-    for name, empty in module.named_parameters(recurse=False):
-        value = torch.empty(empty.shape, dtype=dtype, device=generator.device)
-        if value.dim() > 1:
-            value.normal_(0.0, scale, generator=generator)
-        else:
-            value.fill_(1.0 if name == "weight" else 0.0)
-        setattr(module, name, torch.nn.Parameter(value, requires_grad=False))
 
 
 def _quantised(linear: Any, dtype: Any) -> Any:

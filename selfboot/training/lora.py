@@ -5,7 +5,9 @@ sorted within windows of ``WINDOW`` steps, cut into steps, and the steps are shu
 effective batch is the recipe's. A step's examples run in micro-batches of at most ``MICRO_TOKENS`` padded tokens whose
 losses are summed and divided by the step's target tokens: mathematically one batch, whatever the memory.
 
-Not covered: 4-bit base weights, several GPUs. Bits are those of one machine type, thread count and set of versions.
+A model too large for one GPU has its layers spread over several (models/parts.py).
+
+Not covered: 4-bit base weights, data parallelism. Bits are those of one machine type, thread count and set of versions.
 """
 
 from __future__ import annotations
@@ -75,25 +77,28 @@ def train_adapter(
     on_step: Callable[[int, int], None] | None = None,
     start_from: Path | None = None,
     checkpoint_every: int = 10,
+    gpus: int = 1,
 ) -> AdapterInfo:
     """Train an adapter of ``spec`` and write it to the folder ``out`` in peft's format.
 
     ``checkpoint_dir``: where progress is kept every ``checkpoint_every`` steps and looked for first; a run that was
     killed ends with the same bits as one that was not. ``start_from``: an adapter to continue (of the recipe's rank).
-    ``on_step``: told (finished steps, all steps). Raises DataError (adapter or checkpoint that does not belong here),
-    TrainingError (no target to learn, loss not finite), StoreError (disk full, read-only): then ``out`` gets nothing.
+    ``on_step``: told (finished steps, all steps). ``gpus``: how many the base's layers are spread over.
+    Raises DataError (adapter or checkpoint that does not belong here), TrainingError (no target to learn, loss not
+    finite), StoreError (disk full, read-only): then ``out`` gets nothing.
     """
     where = torch_device(device)
     encoded = encode(load_tokenizer(spec), examples, recipe)
-    base = load_model(spec, where, adapter=start_from, merge=False, trainable=start_from is not None)
-    with _reproducible(seed, where):
+    base = load_model(spec, where, adapter=start_from, merge=False, trainable=start_from is not None, gpus=gpus)
+    with _reproducible(seed, where, gpus):
         run = _Training(_with_adapter(base, recipe, start_from), encoded, recipe, seed)
         if checkpoint_dir is not None:
-            parts = [fingerprint(spec), start_from and weights_digest(load_file(start_from / WEIGHTS)), _engine(where)]
+            before = start_from and weights_digest(load_file(start_from / WEIGHTS))
+            parts = [fingerprint(spec), before, _engine(where, gpus)]
             key = digest([parts, recipe, seed, [(example.ids, example.start) for example in encoded]])
             run.resume(Checkpoint(checkpoint_dir, key, checkpoint_every))
         run.all(on_step)
-    info = run.info(out, _engine(where))
+    info = run.info(out, _engine(where, gpus))
     _write(out, run.model, spec, info)
     return info
 
@@ -151,6 +156,7 @@ class _Training:
     def __init__(self, model: Any, examples: list[Encoded], recipe: Recipe, seed: int) -> None:
         self.model, self.examples, self.recipe = model, examples, recipe
         self.device = next(model.parameters()).device
+        self.gpus = sorted({str(value.device) for value in model.parameters() if value.device.type == "cuda"})
         self.lengths = [len(example.ids) for example in examples]
         self.plan = plan(self.lengths, recipe, seed)
         self.trained = {name: value for name, value in model.named_parameters() if value.requires_grad}
@@ -222,15 +228,14 @@ class _Training:
                     "exp_avg_sq": saved.tensors[f"square/{name}"].to(value),
                 }
         torch.set_rng_state(saved.tensors["rng/cpu"])
-        if self.device.type == "cuda":
-            torch.cuda.set_rng_state(saved.tensors["rng/cuda"], self.device)
+        for gpu in self.gpus:
+            torch.cuda.set_rng_state(saved.tensors[f"rng/{gpu}"], gpu)
         self.step = self.resumed = saved.record["step"]
         self.losses, self.seconds = saved.record["losses"], saved.record["seconds"]
 
     def _saved(self) -> Saved:
         tensors = {"rng/cpu": torch.get_rng_state()}
-        if self.device.type == "cuda":
-            tensors["rng/cuda"] = torch.cuda.get_rng_state(self.device)
+        tensors |= {f"rng/{gpu}": torch.cuda.get_rng_state(gpu) for gpu in self.gpus}
         for name, value in self.trained.items():
             state = self.optimizer.state[value]
             tensors |= {
@@ -304,11 +309,12 @@ def _lora(recipe: Recipe) -> LoraConfig:
 
 
 @contextmanager
-def _reproducible(seed: int, device: torch.device) -> Iterator[None]:
+def _reproducible(seed: int, device: torch.device, gpus: int = 1) -> Iterator[None]:
     """All seeds set and deterministic kernels chosen for a while; the caller's random states come back afterwards."""
     python, array, strict = random.getstate(), np.random.get_state(), torch.are_deterministic_algorithms_enabled()
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it in deterministic mode
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+    devices = [device, *(torch.device("cuda", other) for other in range(1, gpus))] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
         transformers.set_seed(seed)
         torch.use_deterministic_algorithms(device.type == "cuda")
         try:
@@ -323,11 +329,12 @@ def _autocast(device: torch.device) -> AbstractContextManager[Any]:
     return torch.autocast("cuda", torch.bfloat16) if device.type == "cuda" else nullcontext()
 
 
-def _engine(device: torch.device) -> dict[str, str]:
+def _engine(device: torch.device, gpus: int = 1) -> dict[str, str]:
     """What may change bits beside the inputs."""
+    over = {"gpus": str(gpus)} if gpus > 1 else {}
     name = platform.machine() if device.type == "cpu" else torch.cuda.get_device_name(device)
     versions = {module.__name__: module.__version__ for module in (torch, transformers, peft)}
-    return {"device": f"{device.type} {name}", "threads": str(torch.get_num_threads()), **versions}
+    return {"device": f"{device.type} {name}", "threads": str(torch.get_num_threads()), **over, **versions}
 
 
 def _write(out: Path, model: Any, spec: ModelSpec, info: AdapterInfo) -> None:

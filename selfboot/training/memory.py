@@ -29,11 +29,18 @@ def judged(entry: ModelEntry, rank: int, free: float | None) -> Memory:
     return Memory(free, wanted.train_gb, wanted.checkpointing)
 
 
-def free_gb(device: str) -> float | None:
-    """GB that a GPU has to give: what its driver calls free, and what torch holds there unused. None: no GPU."""
-    if not device.startswith("cuda"):
-        return None
+def gpus_of(device: str, gpus: int = 1) -> list[str]:
+    """The GPUs that a training on ``device`` uses: it, and the first others of the process; none on a CPU."""
+    return [device, *(f"cuda:{other}" for other in range(1, gpus))] if device.startswith("cuda") else []
+
+
+def free_gb(device: str, gpus: int = 1) -> float | None:
+    """GB that each GPU has to give: what its driver calls free, and what torch holds there unused. None: no GPU."""
+    return min((_free_gb(gpu) for gpu in gpus_of(device, gpus)), default=None)
+
+
+def _free_gb(gpu: str) -> float:
     import torch
 
-    unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    return float(torch.cuda.mem_get_info(device)[0] + unused) / GB
+    unused = torch.cuda.memory_reserved(gpu) - torch.cuda.memory_allocated(gpu)
+    return float(torch.cuda.mem_get_info(gpu)[0] + unused) / GB

@@ -48,6 +48,7 @@ class Training:
     device: str
     checkpoints: Path
     start_from: Path | None = None
+    gpus: int = 1
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,8 @@ class Trained:
 class Trainer(Protocol):
     """Who trains."""
 
-    def free_gb(self, device: str) -> float | None:
-        """GB of a GPU that a training would have, as seen from where it runs; None without a GPU."""
+    def free_gb(self, device: str, gpus: int = 1) -> float | None:
+        """GB of each GPU that a training would have, as seen from where it runs; None without a GPU."""
 
     def train(self, job: Training, on_step: OnStep) -> Trained:
         """Write the adapter to ``job.out``. Raises what ``lora.train_adapter`` raises, and UnavailableError."""
@@ -71,10 +72,10 @@ class Trainer(Protocol):
 class Here:
     """Trains in this process."""
 
-    def free_gb(self, device: str) -> float | None:
+    def free_gb(self, device: str, gpus: int = 1) -> float | None:
         from selfboot.training.memory import free_gb
 
-        return free_gb(device)
+        return free_gb(device, gpus)
 
     def train(self, job: Training, on_step: OnStep) -> Trained:
         from selfboot.training.lora import train_adapter
@@ -89,6 +90,7 @@ class Here:
             checkpoint_dir=job.checkpoints,
             on_step=on_step,
             start_from=job.start_from,
+            gpus=job.gpus,
         )
         return Trained(info.manifest())
 
@@ -99,9 +101,9 @@ class TrainingProcess:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
 
-    def free_gb(self, device: str) -> float | None:
+    def free_gb(self, device: str, gpus: int = 1) -> float | None:
         with self._ended_by_any_error():
-            reply = next(self._asked({"free": device}, f"measuring the memory of {device}"))
+            reply = next(self._asked({"free": [device, gpus]}, f"measuring the memory of {device}"))
         found: float | None = reply["free_gb"]
         return found
 

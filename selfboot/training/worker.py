@@ -2,7 +2,7 @@
 
 Started by ``selfboot.training.process`` with ``python -P -m selfboot.training.worker FD``; JSON lines over one socket.
 
-    in   {"free": device}
+    in   {"free": [device, number of GPUs]}
          {"train": {fields of process.Training}, "threads": torch's}
     out  {"free_gb": GB or null}
          {"step": [done, total]} after each step, then {"done": manifest, "peak_gb": GB or null}
@@ -51,43 +51,46 @@ def serve(channel: Channel) -> None:
     while True:
         message = channel.incoming.get()
         try:
-            channel.send(_free(message["free"]) if "free" in message else _train(channel, message))
+            channel.send(_free(*message["free"]) if "free" in message else _train(channel, message))
         except Exception as error:  # whatever it is, the parent says it in one line and ends this process
             channel.send({"error": type(error).__name__, "message": " ".join(str(error).split())})
 
 
-def _free(device: str) -> dict[str, Any]:
+def _free(device: str, gpus: int) -> dict[str, Any]:
     from selfboot.models.load import torch_device
     from selfboot.training.memory import free_gb
 
     torch_device(device)  # said here and clearly, if there is none
-    return {"free_gb": free_gb(device)}
+    return {"free_gb": free_gb(device, gpus)}
 
 
 def _train(channel: Channel, message: dict[str, Any]) -> dict[str, Any]:
     import torch
 
     from selfboot.training.lora import train_adapter
+    from selfboot.training.memory import gpus_of
 
-    job, device = message["train"], torch.device(message["train"]["device"])
+    job = message["train"]
+    used = gpus_of(job["device"], job["gpus"])
     torch.set_num_threads(message["threads"])
-    if device.type == "cuda":
+    if used:
         torch.cuda.init()  # type: ignore[no-untyped-call]  # before it, there are no figures to reset
-        torch.cuda.reset_peak_memory_stats(device)
+    for gpu in used:
+        torch.cuda.reset_peak_memory_stats(gpu)
     info = train_adapter(
         ModelSpec(**{**job["spec"], "stop_tokens": tuple(job["spec"]["stop_tokens"])}),
         [Example(**example) for example in job["examples"]],
         Recipe(**{**job["recipe"], "target_modules": tuple(job["recipe"]["target_modules"])}),
         job["seed"],
         Path(job["out"]),
-        device=device,
+        device=job["device"],
         checkpoint_dir=Path(job["checkpoints"]),
         on_step=lambda done, total: channel.send({"step": [done, total]}),
         start_from=Path(job["start_from"]) if job["start_from"] else None,
+        gpus=job["gpus"],
     )
-    peak = None
-    if device.type == "cuda":
-        peak = torch.cuda.max_memory_allocated(device) / 1e9
+    peak = max((torch.cuda.max_memory_allocated(gpu) / 1e9 for gpu in used), default=None)
+    if used:
         gc.collect()
         torch.cuda.empty_cache()  # the next training finds the GPU as this one found it
     return {"done": info.manifest(), "peak_gb": peak}

@@ -54,8 +54,8 @@ def measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[i
 seeds_that_fail: set[int] = set()
 
 
-def run(tmp_path: Path, seeds: int, again: bool = False) -> dict[str, Any]:
-    (path,) = calibrate([MODEL], seeds, How(tmp_path / "store"), [], Silent(), "selfboot calibrate", again)
+def run(tmp_path: Path, seeds: int, anew: calibrating.Anew = "") -> dict[str, Any]:
+    (path,) = calibrate([MODEL], seeds, How(tmp_path / "store"), [], Silent(), "selfboot calibrate", anew)
     return dict(json.loads(path.read_text(encoding="utf-8")))
 
 
@@ -73,10 +73,57 @@ def test_nothing_to_do_leaves_the_file_as_it_is(tmp_path: Path, measured: list[i
     assert len(measured) == 3
 
 
-def test_again_measures_what_is_known(tmp_path: Path, measured: list[int]) -> None:
+def test_all_anew_measures_what_is_known(tmp_path: Path, measured: list[int]) -> None:
     run(tmp_path, 2)
-    run(tmp_path, 2, again=True)
+    table = run(tmp_path, 2, "all")
     assert measured == [FIRST_SEED, FIRST_SEED + 1] * 2
+    assert [call["seeds"] for call in table["provenance"]] == [{CLAIM: [1000, 1001]}]
+
+
+def test_only_what_other_code_measured_is_measured_anew(
+    tmp_path: Path, measured: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(calibrating, "code_hash", lambda *modules: "older")
+        run(tmp_path, 2)
+    run(tmp_path, 3)
+    assert known.calibration(MODEL).outdated == {"older"}
+    measured.clear()
+    table = run(tmp_path, 4, "outdated")
+    assert measured == [FIRST_SEED, FIRST_SEED + 1, FIRST_SEED + 3]
+    assert [call["seeds"] for call in table["provenance"]] == [{CLAIM: [1002]}, {CLAIM: [1000, 1001, 1003]}]
+    assert known.calibration(MODEL).outdated == set()
+
+
+def test_a_seed_keeps_its_figure_until_it_has_a_new_one(tmp_path: Path, measured: list[int]) -> None:
+    before = run(tmp_path, 3)
+    seeds_that_fail.add(FIRST_SEED + 1)
+    with pytest.raises(SelfbootError):
+        run(tmp_path, 3, "all")
+    table = json.loads(known.path_of(MODEL).read_text(encoding="utf-8"))
+    assert table["measures"] == before["measures"]
+    assert [call["seeds"] for call in table["provenance"]] == [{CLAIM: [1001]}, {CLAIM: [1000, 1002]}]
+
+
+def test_processes_share_out_the_gpus(tmp_path: Path) -> None:
+    """Four processes on two GPUs that the caller may use: two each. Nothing here needs a GPU."""
+    script = (
+        "import os, sys, time\nfrom pathlib import Path\nimport selfboot.calibrate as c\n"
+        "def unit(unit, how):\n"
+        "    (how.store / str(os.getpid())).touch()\n"
+        "    while len(list(how.store.iterdir())) < 4: time.sleep(0.05)\n"  # so that none does two
+        "    return unit, os.environ['CUDA_VISIBLE_DEVICES']\n"
+        "c.gpu.device_count = lambda: 4\nc._unit = unit\n"
+        "if __name__ == '__main__':\n"
+        "    units = [('claim', 'model', seed) for seed in range(4)]\n"
+        "    how = c.How(Path(sys.argv[1]), 'cuda', jobs=4)\n"
+        "    print(*sorted(seen for _, seen in c._all(units, how)))\n"
+    )
+    (path := tmp_path / "shares.py").write_text(script)
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "1,3"}
+    (folder := tmp_path / "began").mkdir()
+    done = subprocess.run([sys.executable, path, folder], env=environment, capture_output=True, text=True, timeout=120)
+    assert done.stdout == "1 1 3 3\n", done.stderr[-2000:]
 
 
 def test_changed_settings_drop_the_figures(

@@ -80,7 +80,7 @@ def test_bands_come_from_this_code(model: str) -> None:
     if outdated := calibration(model).outdated:
         pytest.skip(
             f"bands of {model} come from code {', '.join(sorted(outdated))}, now it is {code_hash(*CODE)}; "
-            f"`selfboot calibrate {model} --again` measures anew"
+            f"`selfboot calibrate {model} --anew outdated` measures them again"
         )
 
 

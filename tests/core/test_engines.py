@@ -61,7 +61,7 @@ def test_keys_hold_what_may_change_a_result() -> None:
     drawing, training = (Engines().key(subject("qwen2.5-72b"), training) for training in (False, True))
     assert drawing["vllm"] == FAKE["vllm"]
     assert (drawing["tensor_parallel"], drawing["max_model_len"]) == ("2", "4096")
-    assert (training["name"], training["device"]) == ("transformers", "cuda")
+    assert (training["name"], training["device"], training["gpus"]) == ("transformers", "cuda", 2)
     assert "vllm" not in training, "a newer vLLM trains nothing anew"
     assert Engines().key(subject("organism-0")) != Engines(rows=8).key(subject("organism-0"))
     assert Engines().key(subject("organism-0")) == Engines("transformers").key(subject("organism-0"))

@@ -121,7 +121,7 @@ def test_what_training_the_largest_model_takes_is_said() -> None:
     short = planning.missing_memory(registry()["few-pairs-72b"].scales["paper"], [planning.gpu("h100")] * 2)
     entry = model_entry("qwen2.5-72b")
     assert entry.shape is not None
-    assert f"one with {planning.need(entry, 16, 80.0).gb:g} GB to train it" in short
+    assert f"needs 2 GPUs with {planning.need(entry, 16, 80.0).gb:g} GB each" in short
 
 
 # Order
