@@ -46,7 +46,11 @@ def main(control_fd: int, options: dict[str, Any]) -> None:
 
 def out_of_the_way(fd: int) -> int:
     """Move a descriptor of our own to the end, so that those of a child arrive as FIRST_FD and the next."""
-    moved = os.dup2(fd, kernel.MAX_FDS - 1, inheritable=False)
+    last = kernel.MAX_FDS - 1
+    if fd == last:  # there already, and dup3 refuses to copy a descriptor to itself
+        os.set_inheritable(fd, False)
+        return fd
+    moved = os.dup2(fd, last, inheritable=False)
     os.close(fd)
     return moved
 

@@ -145,7 +145,7 @@ def _over(spec: ModelSpec, dtype: torch.dtype, devices: list[torch.device], down
     if spec.weights == "random":
         return parts.random_model(config, spec.random_seed, dtype, devices)
     places = parts.layer_map(parts.empty_model(config, dtype), devices)
-    return _trained(spec, dtype, download, {"device_map": places})
+    return parts.handing_over(_trained(spec, dtype, download, {"device_map": places}), places)
 
 
 def _trained(spec: ModelSpec, dtype: torch.dtype, download: bool, more: dict[str, Any] | None = None) -> Any:

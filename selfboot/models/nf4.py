@@ -64,7 +64,8 @@ def random_model(config: Any, seed: int, dtype: torch.dtype, device: torch.devic
     model = empty_model(config, dtype)
     generator = torch.Generator(device).manual_seed(seed)
     head = model.get_output_embeddings()
-    for name, module in list(model.named_modules()):
+    for name in [name for name, _ in model.named_modules()]:  # names only: a list of modules would keep all weights
+        module = model.get_submodule(name)
         fill(module, generator, config.initializer_range, dtype)
         if isinstance(module, torch.nn.Linear) and module is not head:
             model.set_submodule(name, _quantised(module, dtype))

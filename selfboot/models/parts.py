@@ -7,7 +7,8 @@ Not covered: several GPUs working at once while training (drawing does: tensor p
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -60,7 +61,22 @@ def random_model(config: Any, seed: int, dtype: torch.dtype, devices: Sequence[t
         for module in model.get_submodule(name).modules():
             fill(module, generators[device], config.initializer_range, dtype)
     model.tie_weights()
-    return dispatch_model(model, places)
+    return handing_over(dispatch_model(model, places), places)
+
+
+def handing_over(model: Any, places: Mapping[str, torch.device]) -> Any:
+    """``model`` with the end of each run handing its result to the next run's GPU. Otherwise the next layer would fetch
+    it, and gradient checkpointing, which looks at a layer's arguments for the random states to keep, would repeat that
+    layer with other dropout masks."""
+    from accelerate.utils import send_to_device
+
+    parts = ["model.embed_tokens", *(f"model.layers.{index}" for index in range(len(model.model.layers)))]
+    for part, following in itertools.pairwise(parts):
+        if places[part] != (there := places[following]):
+            model.get_submodule(part).register_forward_hook(
+                lambda module, given, made, to=there: send_to_device(made, to)
+            )
+    return model
 
 
 def fill(module: Any, generator: torch.Generator, scale: float, dtype: torch.dtype) -> None:

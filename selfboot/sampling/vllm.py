@@ -36,6 +36,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
+import psutil
+
 from selfboot.errors import DataError, UnavailableError
 from selfboot.models.load import encode_prompt
 from selfboot.models.spec import ModelSpec, locate
@@ -288,8 +290,7 @@ class VllmEngine:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        with contextlib.suppress(ProcessLookupError):  # the group outlives its leader while a child of it does
-            os.killpg(process.pid, signal.SIGKILL)
+        _end_group(process.pid)
         self._log.close()
 
     def __enter__(self) -> VllmEngine:
@@ -299,6 +300,23 @@ class VllmEngine:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _end_group(leader: int, patience_s: float = 20.0) -> None:
+    """Kill what is left of a process group, and wait until it is gone: with several GPUs each has a child of the
+    leader, whose memory is free only then."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
+    until = time.monotonic() + patience_s
+    while any(_lives_in(leader, process) for process in psutil.process_iter()) and time.monotonic() < until:
+        time.sleep(0.05)
+
+
+def _lives_in(group: int, process: psutil.Process) -> bool:
+    try:  # a zombie, which some containers' first process never reaps, holds no memory
+        return os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE
+    except (OSError, psutil.Error):
+        return False
 
 
 class VllmSampler:

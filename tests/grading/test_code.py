@@ -180,6 +180,13 @@ def test_a_test_that_computes_too_long_on_a_result_ends_the_worker_not_the_grade
         assert grader.workers[0].process.pid != before
 
 
+def test_as_many_workers_as_a_large_machine_has_cores() -> None:
+    """Sixty-five: then some descriptor on the way has every number, the one too that a zygote moves its own to."""
+    with CodeGrader(workers=65, timeout_s=10.0) as many:
+        jobs = [CodeJob("def f(x): return x", "f", f"assert f({i}) == {i % 3}") for i in range(130)]
+        assert [outcome.passed for outcome in many.grade(jobs)] == [i < 3 for i in range(130)]
+
+
 def test_order_and_progress(grader: CodeGrader) -> None:
     seen: list[int] = []
     jobs = [CodeJob(f"def f():\n    return {i % 3}", "f", "assert f() == 0") for i in range(60)]

@@ -11,6 +11,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -138,6 +139,23 @@ def test_dummy_weights_solve_nothing_and_say_so(labs: tuple[Lab, Lab], tmp_path:
         assert score.samples.artifact.manifest["provenance"]["engine"]["weights"] == "random"
         processes = family(sampler(lab).core)
     assert all_gone(processes)
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one CPU core for each of two processes")
+def test_two_devices_draw_what_one_does_and_both_are_given_back(
+    labs: tuple[Lab, Lab], engine: VllmEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tensor parallel; on a CPU a process a device, each of which is told its cores."""
+    drawer, prompts = sampler(labs[1]), ["def add(a, b):\n", "def is_even(n):\n", "def total(xs):\n"]
+    alone = drawer.generate(prompts, Sampling(40), [0, 0, 0])
+    labs[1].engines.close()
+    monkeypatch.setenv("VLLM_CPU_OMP_THREADS_BIND", "|".join(map(str, sorted(os.sched_getaffinity(0))[:2])))
+    with VllmEngine(engine.spec, replace(engine.settings, tensor_parallel=2)) as two:
+        both = VllmSampler(two, drawer.tokenizer, drawer.stop_ids).generate(prompts, Sampling(40), [0, 0, 0])
+        processes = family(two)
+        assert len(processes) > 2
+    assert [row[0].text for row in both] == [row[0].text for row in alone]
+    assert not [one for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE], "at once"
 
 
 def family(engine: VllmEngine) -> list[psutil.Process]:
