@@ -174,7 +174,11 @@ def path_of(model: str) -> Path:
 @functools.cache
 def calibration(model: str) -> Calibration:
     """The calibration of ``model``."""
-    path = path_of(model)
+    return read(model, path_of(model))
+
+
+def read(model: str, path: Path) -> Calibration:
+    """The calibration of ``model`` in a file. DataError where there is none, or it is damaged."""
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
         return Calibration(model, table["measures"], table["settings"], table["provenance"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import statistics
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from selfboot.cli_lab import RAW, RichProgress, recorded, shared_options
@@ -14,6 +15,7 @@ examples:
   selfboot calibrate organism-0 --jobs 2                          hours on a CPU; what is measured is kept
   selfboot calibrate organism-0 --only recipe-7b control --seeds 30
   selfboot calibrate organism-0 --compare                         do seeds of two devices agree? measures nothing
+  selfboot calibrate organism-0 --against theirs.json             does another machine find the same, seed by seed?
   selfboot calibrate organism-0 organism-tidy --device cuda --jobs 12 --rows 1024
   selfboot calibrate organism-0 --seeds 30 --anew outdated        after a change of code: its seeds too
 """
@@ -39,6 +41,9 @@ def add_parser(commands: Any) -> None:
         "--anew", choices=("outdated", "all"), default="", help="measure also the seeds of other code, or all, again"
     )
     calibrate.add_argument("--compare", action="store_true", help="show whether the seeds of several devices agree")
+    calibrate.add_argument(
+        "--against", type=Path, metavar="FILE", help="show whether another file's figures of the same seeds agree"
+    )
     calibrate.set_defaults(run=run)
 
 
@@ -48,6 +53,9 @@ def run(args: argparse.Namespace) -> int:
 
     if args.compare:
         print("\n".join(line for model in args.models for line in compared(model)))
+        return 0
+    if args.against:
+        print("\n".join(line for model in args.models for line in against(model, args.against)))
         return 0
     command, how = recorded(args.words), How(args.store, args.device, args.jobs, args.rows)
     for path in calibrate(args.models, args.seeds, how, args.only or [], RichProgress(), command, args.anew):
@@ -76,6 +84,28 @@ def compared(model: str) -> list[str]:
             lines.append(
                 _row(measure, device, fresh, f"{band.lower:.1f} to {band.upper:.1f}", "in" if inside else "OUT")
             )
+    return lines
+
+
+def against(model: str, path: Path) -> list[str]:
+    """A Markdown table: each claim's figures of seeds that both files have, side by side, by the other's devices."""
+    from selfboot.calibration import calibration, read
+
+    ours, theirs = calibration(model).measures, read(model, path)
+    found: dict[tuple[str, str], list[float]] = {}
+    for call in theirs.provenance:
+        for claim, seeds in call["seeds"].items():
+            for name in (name for name in theirs.measures if name.startswith(f"{claim}/") and name in ours):
+                mine, other = ours[name], theirs.measures[name]
+                both = set(map(str, seeds)) & set(mine) & set(other)
+                changes = [round(mine[seed] - other[seed], 9) for seed in both]  # pass@k is no whole number
+                found.setdefault((claim, str(call["device"])), []).extend(changes)
+    lines = [f"| claim | device in {path.name} | figures | equal | mean difference | largest |", "|" + "---|" * 6]
+    for (claim, device), changes in sorted(found.items()):
+        if changes:
+            mean, largest = statistics.fmean(changes), max(map(abs, changes))
+            cells = [claim, device, str(len(changes)), str(changes.count(0.0)), f"{mean:+.2f}", f"{largest:g}"]
+            lines.append("| " + " | ".join(cells) + " |")
     return lines
 
 

@@ -6,10 +6,11 @@ Each claim's protocol is run with a ``Recorder`` in the Lab's place. It makes no
 with the steps that it needs, and answers with a promise. What two claims share is one step, as in the store. No model,
 no data set and no GPU is needed: benchmarks and pairs are stood in for by as many empty ones (data/planning).
 
-Seconds come from data/planning/phases.toml, measured on one H100 with a 7B model, and scale with parameters and memory
-bandwidth. Completions count at full length and miners run to their last round, so it is rather too long than too short.
+Seconds come from data/planning/phases.toml, measured on one H100 with a 7B model, and in 4 bits, which transformers
+draws from, on an H200 with a 72B one. They scale with parameters and memory bandwidth. Completions count at full length
+and miners run to their last round, so it is rather too long than too short.
 Not covered: grading (on CPU cores, beside the GPU), fetching weights, second strikes of tests, `determinism`, which has
-no protocol. A model in 4 bits is not served by vLLM: its claim counts with the registry's minutes.
+no protocol.
 """
 
 from __future__ import annotations
@@ -51,17 +52,26 @@ def phases() -> dict[str, dict[str, Any]]:
 
 
 def size(entry: ModelEntry) -> float:
-    """How many times longer this model takes than the measured one, on its number of GPUs: parameters, shared out."""
-    measured = model_entry(phases()["engine"]["model"]).shape
+    """How many times longer this model takes than the one measured in as many bits, on its number of GPUs: parameters,
+    shared out."""
+    measured = model_entry(phases()["in-4-bits" if entry.quantization else "engine"]["model"]).shape
     if entry.shape is None or measured is None:
         raise DataError(f"model {entry.name!r} has no shape in data/models.toml; add it to plan with it")
     return entry.shape.parameters / measured.parameters / entry.tensor_parallel
 
 
-def drawing(rows: int, tokens: int) -> float:
+def drawing(rows: int, tokens: int, in_4_bits: bool = False) -> float:
     """Seconds for so many rows of so many tokens with the measured model; few rows take as long as many."""
-    known = phases()["drawing"]
-    return float(known["seconds"] * tokens / known["tokens"] * max(1.0, rows / known["rows"]))
+    known = phases()["in-4-bits" if in_4_bits else "drawing"]
+    slower = gpu(known["gpu"]).bandwidth / gpu(REFERENCE_GPU).bandwidth
+    return float(slower * known["seconds"] * tokens / known["tokens"] * max(1.0, rows / known["rows"]))
+
+
+def starting(entry: ModelEntry) -> float:
+    """Seconds until a model can be drawn from: an engine's start; in 4 bits the reading of its weights, in full."""
+    if not entry.quantization:
+        return float(phases()["engine"]["start_seconds"])
+    return float(phases()["assumed"]["load_seconds"] * size(replace(entry, quantization="")))
 
 
 def training(items: int, epochs: float) -> float:
@@ -71,7 +81,7 @@ def training(items: int, epochs: float) -> float:
     return float(worked + phases()["assumed"]["load_seconds"])
 
 
-def mining(miner: Any, recipe: str) -> float:
+def mining(miner: Any, recipe: str, in_4_bits: bool = False) -> float:
     """Seconds for all rounds of a miner: each of its samplings on a whole round's problems or seeds, and, where it
     trains in between, the trainings with the starts of an engine after them."""
     rows = next(getattr(miner, name) for name in ("problems", "pool", "size") if hasattr(miner, name))
@@ -80,9 +90,9 @@ def mining(miner: Any, recipe: str) -> float:
         sampling = getattr(miner, one.name)
         if isinstance(sampling, Sampling):
             attempts = miner.attempts if one.name == "attempt_sampling" else 1
-            total += drawing(rows * attempts, sampling.max_new_tokens)
+            total += drawing(rows * attempts, sampling.max_new_tokens, in_4_bits)
             if one.name == "attempt_sampling" and getattr(miner, "repairs", False):
-                total += drawing(rows, sampling.max_new_tokens)
+                total += drawing(rows, sampling.max_new_tokens, in_4_bits)
     trainings = math.ceil(miner.steps / getattr(miner, "train_every", 1)) if recipe else 0
     epochs = recipes()[recipe]["epochs"] if recipe else 0
     between = training(miner.target or TYPICAL, epochs) + phases()["engine"]["start_seconds"]
@@ -147,7 +157,8 @@ class Recorder:
     ) -> Planned:
         drawn = seed if sampling.temperature > 0 else 0
         key = [model, benchmark, adapter and adapter.step, format, stop, sampling, drawn]
-        seconds = drawing(len(tasks_called(benchmark).tasks) * sampling.n, sampling.max_new_tokens)
+        in_4_bits, rows = bool(model_entry(model).quantization), len(tasks_called(benchmark).tasks) * sampling.n
+        seconds = drawing(rows, sampling.max_new_tokens, in_4_bits)
         return Planned(self._note("score", model, key, seconds, [adapter.step] if adapter else []))
 
     evaluate_answers = evaluate
@@ -156,7 +167,8 @@ class Recorder:
         made = miner.miner
         needs = [adapter.step] if adapter else []
         key = [model, type(made).__name__, repr(made), seed, recipe, *needs]
-        name = self._note("pairs", model, key, mining(made, recipe), needs)
+        in_4_bits = bool(model_entry(model).quantization)
+        name = self._note("pairs", model, key, mining(made, recipe, in_4_bits), needs)
         return Planned(name, made.target or TYPICAL, made.steps)
 
     def train(
@@ -170,8 +182,8 @@ class Recorder:
     def _note(self, kind: str, model: str, key: list[Any], seconds: float, needs: Sequence[str]) -> str:
         entry, name = model_entry(model), f"{kind}-{digest(key)[:12]}"
         seconds *= size(entry) / self.speed
-        start = phases()["engine"]["start_seconds"] if kind != "adapter" else 0.0
         draws = kind != "adapter"
+        start = starting(entry) if draws else 0.0
         self.steps[name] = Step(name, model, seconds, entry.tensor_parallel, tuple(needs), draws, start)
         return name
 
@@ -221,11 +233,6 @@ def steps(marks: str, only: str, kind: Gpu) -> list[Step]:
 
 
 def _record(recorder: Recorder, job: Job) -> None:
-    entry = model_entry(job.settings.model)
-    if entry.quantization:
-        seconds = 60 * job.settings.minutes / recorder.speed
-        recorder.steps[job.name] = Step(job.name, entry.name, seconds, entry.tensor_parallel)
-        return
     try:
         run_protocol(cast(Lab, recorder), job.settings, job.seed)
     except DataError as error:

@@ -19,7 +19,7 @@ import selfboot.calibration as known
 import selfboot.pairs as pairs_module
 from selfboot.calibrate import FIRST_SEED, How, calibrate
 from selfboot.claims import registry
-from selfboot.cli_calibrate import compared
+from selfboot.cli_calibrate import against, compared
 from selfboot.errors import DataError, SelfbootError
 from selfboot.paths import ROOT
 from selfboot.progress import Silent
@@ -233,3 +233,14 @@ def test_figures_by_device_and_their_comparison(tmp_path: Path, monkeypatch: pyt
         ("CPU", "2", "OUT"),
     ]
     known.calibration.cache_clear()
+
+
+def test_another_file_seed_by_seed(tmp_path: Path, measured: list[int]) -> None:
+    run(tmp_path, 3)
+    theirs = json.loads(known.path_of(MODEL).read_text(encoding="utf-8"))
+    theirs["measures"][f"{CLAIM}/trained"] |= {"1001": 4.0, "1002": -2.0, "1007": 9.0}
+    theirs["provenance"][0] |= {"device": "a GPU", "seeds": {CLAIM: [1000, 1001, 1002, 1007]}}
+    (path := tmp_path / "theirs.json").write_text(json.dumps(theirs))
+    assert against(MODEL, path)[2:] == [f"| {CLAIM} | a GPU | 3 | 1 | +0.33 | 4 |"]
+    with pytest.raises(DataError, match=r"nowhere\.json"):
+        against(MODEL, tmp_path / "nowhere.json")
