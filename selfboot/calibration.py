@@ -18,7 +18,7 @@ from scipy import stats
 
 from selfboot.analysis.bands import CALIBRATION_SEEDS, Band, baseline_band, calibrated_band
 from selfboot.analysis.synergy import four_names
-from selfboot.claims import Direction, Settings, recipes
+from selfboot.claims import Direction, Settings, recipes, registry
 from selfboot.errors import DataError
 from selfboot.lab import MINING_CODE, SAMPLING_CODE, TRAINING_CODE
 from selfboot.pairs import check_pairs, pairs_path
@@ -52,8 +52,9 @@ class Calibration:
 
     @property
     def outdated(self) -> set[str]:
-        """Hashes of the code that measured some of the figures and is no longer this code."""
-        return {str(call["code"]) for call in self.provenance if call["seeds"]} - {code_hash(*CODE)}
+        """Hashes of the code that measured some of the seeds behind the model's bands and is no longer this code."""
+        claims = {one.id for one in registry().values() if self.model in (s.model for s in one.scales.values())}
+        return {str(call["code"]) for call in self.provenance if claims & set(call["seeds"])} - {code_hash(*CODE)}
 
     def values(self, measure: str) -> list[float]:
         """The figures of one measure, in seed order."""
