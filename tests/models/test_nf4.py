@@ -6,6 +6,7 @@ Not covered: GPUs, where the same code has bitsandbytes' CUDA kernels and bf16 u
 from __future__ import annotations
 
 import importlib.util
+import weakref
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -169,6 +170,24 @@ def test_a_rehearsal_from_the_shape_alone_is_in_four_bits_too(tmp_path: Path, mo
         assert lab.spec("organism-0-nf4").quantization == "nf4"
         with pytest.raises(UnavailableError, match="train the model in full"):
             lab.train("organism-0-nf4", [], "mini", 7)
+
+
+@quantises
+def test_a_random_model_is_never_there_whole(small: ModelSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each layer's weights go as they are quantised: 145 GB of the paper's largest model fit no GPU."""
+    quantised, whole, most = nf4._quantised, [], 0
+
+    def watched(linear: torch.nn.Linear, dtype: torch.dtype) -> Any:
+        nonlocal most
+        whole.append(weakref.ref(linear.weight))
+        made = quantised(linear, dtype)
+        most = max(most, sum(one() is not None for one in whole))
+        return made
+
+    monkeypatch.setattr(nf4, "_quantised", watched)
+    load_model(small.random_twin())
+    assert len(whole) > 10
+    assert most <= 2
 
 
 @quantises
