@@ -291,10 +291,26 @@ def _row(one: ClaimPower, draws: int) -> tuple[str, ...]:
     return (*cells, f"{seen.false_alarm:.1%}", f"{seen.power:.1%}", f"{seen.false_pass:.1%}")
 
 
+def error_rates() -> list[tuple[str, ...]]:
+    """How often each kind of test errs, by formula and by simulation (data/statistics/power.json); none without it."""
+    path = DATA / "statistics" / "power.json"
+    table = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"rows": []}
+    return [
+        (
+            str(row["kind"]).replace("_", " "),
+            str(row["claim"]),
+            str(row["alternative"]),
+            *(
+                f"{row['formula'][rate]:.1%} ({row['simulation'][rate]:.1%})"
+                for rate in ("false_alarm", "power", "false_pass")
+            ),
+        )
+        for row in table["rows"]
+    ]
+
+
 def document(draws: int) -> str:
     """Both tables as Markdown: every kind of claim (power.json), and every calibrated claim now."""
-    from selfboot.report.summary import error_rates
-
     kinds = ("kind of claim", "setting", "alternative", "false alarm", "power", "false pass")
     drawn = json.loads((DATA / "statistics" / "power.json").read_text(encoding="utf-8"))
     return DOCUMENT.format(

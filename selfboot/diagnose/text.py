@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from selfboot.analysis.failures import MEANING, side
 from selfboot.analysis.prediction import NEEDED, Estimate, LeftOut, error
@@ -138,11 +139,9 @@ def page(found: Diagnosis) -> str:
         from markupsafe import Markup
     except ImportError:
         raise UnavailableError("the page needs jinja2; pip install 'selfboot[report]'") from None
-    from selfboot.report.html import FOLDER
-
-    here = FOLDER.parent / "diagnose"
+    here = Path(__file__).parent
     jinja = Environment(loader=FileSystemLoader(here), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    style = Markup((FOLDER / "page.css").read_text(encoding="utf-8"))
+    style = Markup((here.parent / "report" / "page.css").read_text(encoding="utf-8"))
     parts = [("Scores", _scores(found)), ("Prediction", _predicted(found)), ("Cost", _cost(found))]
     return jinja.get_template("page.html").render(
         found=found, headline=VERDICTS[found.verdict], because=_because(found), parts=parts, style=style,

@@ -66,7 +66,7 @@ def _write(path: Path, out: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from selfboot.models.load import DTYPE_KEYWORD
+    from selfboot.models.versions import DTYPE_KEYWORD
 
     where = {"gguf_file": path.name, "trust_remote_code": False}
     try:

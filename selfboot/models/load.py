@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
 from selfboot.errors import DataError, UnavailableError
 from selfboot.models import nf4, parts
 from selfboot.models.spec import ModelSpec, fingerprint, locate
+from selfboot.models.versions import DTYPE_KEYWORD
 
 __all__ = [
     "default_dtype",
@@ -29,8 +29,6 @@ __all__ = [
     "stop_token_ids",
     "torch_device",
 ]
-
-DTYPE_KEYWORD = "dtype" if int(transformers.__version__.split(".")[0]) >= 5 else "torch_dtype"
 
 
 def torch_device(device: str | torch.device) -> torch.device:

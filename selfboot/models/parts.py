@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from selfboot.errors import UnavailableError
+from selfboot.models.versions import DTYPE_KEYWORD
 
 
 def first_gpus(count: int) -> list[torch.device]:
@@ -29,8 +30,6 @@ def empty_model(config: Any, dtype: torch.dtype) -> Any:
     """A model of ``config`` whose parameters have a shape and no values; its buffers are real."""
     from accelerate import init_empty_weights
     from transformers import AutoModelForCausalLM
-
-    from selfboot.models.load import DTYPE_KEYWORD
 
     with init_empty_weights(include_buffers=False):
         return AutoModelForCausalLM.from_config(config, attn_implementation="sdpa", **{DTYPE_KEYWORD: dtype})

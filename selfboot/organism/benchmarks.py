@@ -252,15 +252,6 @@ def write_text(path: Path, text: str) -> None:
     temporary.replace(path)
 
 
-def task_fingerprints(data: Path) -> dict[str, str]:
-    """Fingerprint → task id, for every style of every held-out code task."""
-    found: dict[str, str] = {}
-    for path in sorted(data.glob("mini*/*.fingerprints.json")):
-        for task_id, prints in json.loads(path.read_text()).items():
-            found.update(dict.fromkeys(prints, task_id))
-    return found
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("data"))
@@ -270,7 +261,7 @@ def main() -> None:
     print({name: len(content) for name, content in rows.items()})
 
 
-__all__ = ["HELD_SHARE", "build", "fingerprints", "save", "task_fingerprints"]
+__all__ = ["HELD_SHARE", "build", "fingerprints", "save"]
 
 if __name__ == "__main__":
     main()

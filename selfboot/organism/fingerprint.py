@@ -151,9 +151,16 @@ def scan(shards: Iterable[tuple[Stream, int]], jobs: int) -> tuple[dict[str, Any
     return record | {"corpus_sha256": combined_hash(base)}, found
 
 
-def main() -> None:
-    from selfboot.organism.benchmarks import task_fingerprints
+def task_fingerprints(data: Path) -> dict[str, str]:
+    """Fingerprint → task id, for every style of every held-out code task."""
+    found: dict[str, str] = {}
+    for path in sorted(data.glob("mini*/*.fingerprints.json")):
+        for task_id, prints in json.loads(path.read_text()).items():
+            found.update(dict.fromkeys(prints, task_id))
+    return found
 
+
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--bulk", type=int, default=BULK_SHARDS)
     parser.add_argument("--chat", type=int, default=CHAT_SHARDS)

@@ -19,6 +19,7 @@ from typing import Any
 from selfboot import __version__
 from selfboot.analysis.decomposition import mean_tally
 from selfboot.analysis.failures import CLASSES, MEANING, side, tally
+from selfboot.claim_power import error_rates
 from selfboot.decompose import Recorded
 from selfboot.errors import StoreError, UnavailableError
 from selfboot.report import text
@@ -32,7 +33,6 @@ from selfboot.report.summary import (
     claim_rates,
     cost,
     environment,
-    error_rates,
     lede,
     measured_here,
     outdated,

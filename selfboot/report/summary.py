@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from selfboot.decompose import Recorded, recorded
-from selfboot.paths import DATA
 from selfboot.report.gather import CaseView, Gathered, NotRun
 
 READING = {
@@ -86,24 +84,6 @@ def _flat(table: Any) -> str:
     if not isinstance(table, Mapping):
         return str(table)
     return ", ".join(f"{name} {value}" for name, value in table.items() if value not in (None, "", "None"))
-
-
-def error_rates() -> list[tuple[str, ...]]:
-    """How often each kind of test errs, by formula and by simulation (data/statistics/power.json); none without it."""
-    path = DATA / "statistics" / "power.json"
-    table = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"rows": []}
-    return [
-        (
-            str(row["kind"]).replace("_", " "),
-            str(row["claim"]),
-            str(row["alternative"]),
-            *(
-                f"{row['formula'][rate]:.1%} ({row['simulation'][rate]:.1%})"
-                for rate in ("false_alarm", "power", "false_pass")
-            ),
-        )
-        for row in table["rows"]
-    ]
 
 
 def claim_rates(gathered: Gathered) -> dict[str, str]:

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from selfboot.analysis.verdict import ENOUGH_POWER
-from selfboot.claim_power import ClaimPower, document, powered_claims
+from selfboot.claim_power import ClaimPower, document, error_rates, powered_claims
 from selfboot.cli import main
 from selfboot.paths import DATA
-from selfboot.report.summary import error_rates
 
 POWERED = list(powered_claims())
 DRAWS = 60

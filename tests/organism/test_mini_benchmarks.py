@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from selfboot.organism import benchmarks, corpus, words
-from selfboot.organism.fingerprint import fingerprint, fingerprints, scan_shard
+from selfboot.organism.fingerprint import fingerprint, fingerprints, scan_shard, task_fingerprints
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "data"
@@ -96,7 +96,7 @@ def test_fingerprints_see_through_renaming_and_nothing_else() -> None:
 
 @pytest.mark.parametrize(("stream", "shard"), [("bulk", 61), ("chat", 11)])
 def test_no_task_is_in_a_sample_of_the_corpus(stream: corpus.Stream, shard: int) -> None:
-    wanted = set(benchmarks.task_fingerprints(DATA))
+    wanted = set(task_fingerprints(DATA))
     number, functions, _, found = scan_shard((stream, shard))
     assert number > 1000
     assert functions > 1000
@@ -104,7 +104,7 @@ def test_no_task_is_in_a_sample_of_the_corpus(stream: corpus.Stream, shard: int)
 
 
 def test_the_scan_of_the_full_corpus_found_none() -> None:
-    wanted = benchmarks.task_fingerprints(DATA)
+    wanted = task_fingerprints(DATA)
     assert SCAN["shards"] == corpus.BULK_SHARDS + corpus.CHAT_SHARDS + corpus.TIDY_SHARDS
     assert SCAN["wanted"] == len(wanted)
     assert SCAN["hits"] == {}
