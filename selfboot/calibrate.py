@@ -139,8 +139,7 @@ class _Table:
         self.now = _provenance(device, command)
         self.measured: dict[str, set[int]] = {}
         due = [call for call in self.earlier if anew == "all" or (anew and call["code"] != self.now["code"])]
-        seeds = [(claim, seed) for call in due for claim, its in call["seeds"].items() for seed in its or [FIRST_SEED]]
-        self.due = set(seeds)
+        self.due = {(claim, seed) for call in due for claim, seeds in call["seeds"].items() for seed in seeds}
 
     def has(self, claim: str, seed: int) -> bool:
         """Is this seed known and not due anew, or does the claim have figures without a seed only?"""
@@ -169,8 +168,7 @@ class _Table:
         left = []
         for call in self.earlier:
             kept = {c: sorted(set(seeds) - self.measured.get(c, set())) for c, seeds in call["seeds"].items()}
-            mine = {claim: seeds for claim, seeds in kept.items() if seeds or claim not in self.measured}
-            left.append({**call, "seeds": mine})
+            left.append({**call, "seeds": {claim: seeds for claim, seeds in kept.items() if seeds}})
         return [call for call in left if call["seeds"] or "notes" in call]
 
 

@@ -67,12 +67,17 @@ class Calibration:
 
     def by_device(self, measure: str) -> dict[str, list[float]]:
         """The figures of one measure by the device that they were measured on, the device with most seeds first."""
+        found = {device: list(figures.values()) for device, figures in self.seeds_by_device(measure).items()}
+        return dict(sorted(found.items(), key=lambda item: -len(item[1])))
+
+    def seeds_by_device(self, measure: str) -> dict[str, dict[str, float]]:
+        """The figures of one measure by device, and there by seed; no device without one."""
         claim, known = measure.split("/")[0], self.measures[measure]
-        found: dict[str, list[float]] = {}
+        found: dict[str, dict[str, float]] = {}
         for call in self.provenance:
             seeds = [str(seed) for seed in call["seeds"].get(claim, []) if str(seed) in known]
-            found.setdefault(str(call["device"]), []).extend(known[seed] for seed in seeds)
-        return dict(sorted(((d, v) for d, v in found.items() if v), key=lambda item: -len(item[1])))
+            found.setdefault(str(call["device"]), {}).update({seed: known[seed] for seed in seeds})
+        return {device: figures for device, figures in found.items() if figures}
 
     def band(self, measure: str, fresh: int = 1, tasks: int | None = None, level: float = LEVEL) -> Band:
         """Prediction interval for the mean of ``fresh`` seeds; ``tasks``: what a score cannot exceed."""

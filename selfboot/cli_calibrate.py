@@ -51,11 +51,9 @@ def run(args: argparse.Namespace) -> int:
     """Measure and write data/calibration/MODEL.json."""
     from selfboot.calibrate import How, calibrate
 
-    if args.compare:
-        print("\n".join(line for model in args.models for line in compared(model)))
-        return 0
-    if args.against:
-        print("\n".join(line for model in args.models for line in against(model, args.against)))
+    if args.compare or args.against:
+        tables = [compared(model) if args.compare else against(model, args.against) for model in args.models]
+        print("\n".join(line for table in tables for line in table))
         return 0
     command, how = recorded(args.words), How(args.store, args.device, args.jobs, args.rows)
     for path in calibrate(args.models, args.seeds, how, args.only or [], RichProgress(), command, args.anew):
@@ -93,13 +91,11 @@ def against(model: str, path: Path) -> list[str]:
 
     ours, theirs = calibration(model).measures, read(model, path)
     found: dict[tuple[str, str], list[float]] = {}
-    for call in theirs.provenance:
-        for claim, seeds in call["seeds"].items():
-            for name in (name for name in theirs.measures if name.startswith(f"{claim}/") and name in ours):
-                mine, other = ours[name], theirs.measures[name]
-                both = set(map(str, seeds)) & set(mine) & set(other)
-                changes = [round(mine[seed] - other[seed], 9) for seed in both]  # pass@k is no whole number
-                found.setdefault((claim, str(call["device"])), []).extend(changes)
+    for name in sorted(set(ours) & set(theirs.measures)):
+        for device, figures in theirs.seeds_by_device(name).items():
+            both = set(figures) & set(ours[name])
+            changes = [round(ours[name][seed] - figures[seed], 9) for seed in both]  # pass@k is no whole number
+            found.setdefault((name.split("/")[0], device), []).extend(changes)
     lines = [f"| claim | device in {path.name} | figures | equal | mean difference | largest |", "|" + "---|" * 6]
     for (claim, device), changes in sorted(found.items()):
         if changes:

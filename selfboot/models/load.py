@@ -127,19 +127,22 @@ def _quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
+def _config(spec: ModelSpec, download: bool) -> Any:
+    return AutoConfig.from_pretrained(str(locate(spec, download).model), trust_remote_code=False)
+
+
 def _quantised(spec: ModelSpec, dtype: torch.dtype, device: torch.device, download: bool, adapted: bool) -> Any:
     if adapted:
         raise UnavailableError(f"model {spec.name!r}: 4-bit weights are to mine from only; train the model in full")
     if spec.weights == "random":
-        config = AutoConfig.from_pretrained(str(locate(spec, download).model), trust_remote_code=False)
-        return nf4.random_model(config, spec.random_seed, dtype, device).requires_grad_(False).eval()
+        return nf4.random_model(_config(spec, download), spec.random_seed, dtype, device).requires_grad_(False).eval()
     model = _trained(spec, dtype, download, nf4.load_arguments(dtype, device))
     return nf4.settled(model).requires_grad_(False).eval()
 
 
 def _over(spec: ModelSpec, dtype: torch.dtype, devices: list[torch.device], download: bool) -> Any:
     """The model with its layers spread over ``devices``."""
-    config = AutoConfig.from_pretrained(str(locate(spec, download).model), trust_remote_code=False)
+    config = _config(spec, download)
     if spec.weights == "random":
         return parts.random_model(config, spec.random_seed, dtype, devices)
     places = parts.layer_map(parts.empty_model(config, dtype), devices)
@@ -172,8 +175,7 @@ def _random(spec: ModelSpec, dtype: torch.dtype, device: torch.device, download:
     """The random twin. For a GPU it is made there and in its own dtype: billions of weights take a CPU minutes."""
     if device.type == "cuda":
         importlib.import_module("torch._dynamo")  # under a device, as transformers would below, torch 2.6 cannot
-    config = AutoConfig.from_pretrained(str(locate(spec, download).model), trust_remote_code=False)
-    made = torch.float32 if device.type == "cpu" else dtype
+    config, made = _config(spec, download), torch.float32 if device.type == "cpu" else dtype
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []), device:
         torch.manual_seed(spec.random_seed)
         model = AutoModelForCausalLM.from_config(config, attn_implementation="sdpa", **{DTYPE_KEYWORD: made})

@@ -29,6 +29,7 @@ from selfboot.claims import ModelEntry, model_entry, recipes
 from selfboot.errors import DataError
 from selfboot.lab import GREEDY, Lab
 from selfboot.mining.catalogue import make_miner
+from selfboot.models.spec import Quantization
 from selfboot.paths import DATA, require
 from selfboot.planning import REFERENCE_GPU, Gpu, gpu
 from selfboot.protocols.base import run_protocol
@@ -60,9 +61,9 @@ def size(entry: ModelEntry) -> float:
     return entry.shape.parameters / measured.parameters / entry.tensor_parallel
 
 
-def drawing(rows: int, tokens: int, in_4_bits: bool = False) -> float:
+def drawing(rows: int, tokens: int, quantization: Quantization = "") -> float:
     """Seconds for so many rows of so many tokens with the measured model; few rows take as long as many."""
-    known = phases()["in-4-bits" if in_4_bits else "drawing"]
+    known = phases()["in-4-bits" if quantization else "drawing"]
     slower = gpu(known["gpu"]).bandwidth / gpu(REFERENCE_GPU).bandwidth
     return float(slower * known["seconds"] * tokens / known["tokens"] * max(1.0, rows / known["rows"]))
 
@@ -81,7 +82,7 @@ def training(items: int, epochs: float) -> float:
     return float(worked + phases()["assumed"]["load_seconds"])
 
 
-def mining(miner: Any, recipe: str, in_4_bits: bool = False) -> float:
+def mining(miner: Any, recipe: str, quantization: Quantization = "") -> float:
     """Seconds for all rounds of a miner: each of its samplings on a whole round's problems or seeds, and, where it
     trains in between, the trainings with the starts of an engine after them."""
     rows = next(getattr(miner, name) for name in ("problems", "pool", "size") if hasattr(miner, name))
@@ -90,9 +91,9 @@ def mining(miner: Any, recipe: str, in_4_bits: bool = False) -> float:
         sampling = getattr(miner, one.name)
         if isinstance(sampling, Sampling):
             attempts = miner.attempts if one.name == "attempt_sampling" else 1
-            total += drawing(rows * attempts, sampling.max_new_tokens, in_4_bits)
+            total += drawing(rows * attempts, sampling.max_new_tokens, quantization)
             if one.name == "attempt_sampling" and getattr(miner, "repairs", False):
-                total += drawing(rows, sampling.max_new_tokens, in_4_bits)
+                total += drawing(rows, sampling.max_new_tokens, quantization)
     trainings = math.ceil(miner.steps / getattr(miner, "train_every", 1)) if recipe else 0
     epochs = recipes()[recipe]["epochs"] if recipe else 0
     between = training(miner.target or TYPICAL, epochs) + phases()["engine"]["start_seconds"]
@@ -157,8 +158,8 @@ class Recorder:
     ) -> Planned:
         drawn = seed if sampling.temperature > 0 else 0
         key = [model, benchmark, adapter and adapter.step, format, stop, sampling, drawn]
-        in_4_bits, rows = bool(model_entry(model).quantization), len(tasks_called(benchmark).tasks) * sampling.n
-        seconds = drawing(rows, sampling.max_new_tokens, in_4_bits)
+        rows = len(tasks_called(benchmark).tasks) * sampling.n
+        seconds = drawing(rows, sampling.max_new_tokens, model_entry(model).quantization)
         return Planned(self._note("score", model, key, seconds, [adapter.step] if adapter else []))
 
     evaluate_answers = evaluate
@@ -167,8 +168,8 @@ class Recorder:
         made = miner.miner
         needs = [adapter.step] if adapter else []
         key = [model, type(made).__name__, repr(made), seed, recipe, *needs]
-        in_4_bits = bool(model_entry(model).quantization)
-        name = self._note("pairs", model, key, mining(made, recipe, in_4_bits), needs)
+        seconds = mining(made, recipe, model_entry(model).quantization)
+        name = self._note("pairs", model, key, seconds, needs)
         return Planned(name, made.target or TYPICAL, made.steps)
 
     def train(

@@ -39,6 +39,13 @@ def free_gb(device: str, gpus: int = 1) -> float | None:
     return min((_free_gb(gpu) for gpu in gpus_of(device, gpus)), default=None)
 
 
+def allocated_gb(device: str, gpus: int = 1) -> list[float]:
+    """The most GB that torch has had allocated on each GPU; empty without one."""
+    import torch
+
+    return [torch.cuda.max_memory_allocated(gpu) / GB for gpu in gpus_of(device, gpus)]
+
+
 def _free_gb(gpu: str) -> float:
     import torch
 

@@ -68,7 +68,7 @@ def _train(channel: Channel, message: dict[str, Any]) -> dict[str, Any]:
     import torch
 
     from selfboot.training.lora import train_adapter
-    from selfboot.training.memory import gpus_of
+    from selfboot.training.memory import allocated_gb, gpus_of
 
     job = message["train"]
     used = gpus_of(job["device"], job["gpus"])
@@ -89,7 +89,7 @@ def _train(channel: Channel, message: dict[str, Any]) -> dict[str, Any]:
         start_from=Path(job["start_from"]) if job["start_from"] else None,
         gpus=job["gpus"],
     )
-    peak = max((torch.cuda.max_memory_allocated(gpu) / 1e9 for gpu in used), default=None)
+    peak = max(allocated_gb(job["device"], job["gpus"]), default=None)
     if used:
         gc.collect()
         torch.cuda.empty_cache()  # the next training finds the GPU as this one found it
