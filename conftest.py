@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
-from selfboot import gpu
+from selfboot.engines import gpu
 from selfboot.errors import DataError, SelfbootError
+from selfboot.judging.results import Result, from_json
 from selfboot.paths import ROOT
 from selfboot.progress import ProgressFolder
-from selfboot.results import Result, from_json
 
 FRESH_ENV = "SELFBOOT_FRESH_SINCE"  # tells xdist's workers when the session began
 RESULT_PROPERTY, CASE_PROPERTY = "selfboot.result", "selfboot.case"
@@ -190,7 +190,7 @@ def _case(item: pytest.Item) -> Any:
 
 def _report(item: pytest.Item, results: list[Any], seconds: float) -> None:
     """Leave the results in the store and in the test's report (which xdist carries to the table)."""
-    from selfboot.results import save, to_json
+    from selfboot.judging.results import save, to_json
 
     timed = [result.timed(seconds) for result in results]
     save(store_root(item.config) / "results", timed)
@@ -231,8 +231,8 @@ def _runnable(request: pytest.FixtureRequest) -> Iterator[None]:
     if case is None:
         yield
         return
-    from selfboot.availability import missing
-    from selfboot.calibration import lacking
+    from selfboot.judging.calibration import lacking
+    from selfboot.planning.availability import missing
 
     uncalibrated = None
     case.weights, case.stand_in = _rehearsal(config) or "trained", config.getoption("--stand-in")

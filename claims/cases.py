@@ -11,14 +11,14 @@ import pytest
 
 from selfboot import pairs as pair_files
 from selfboot.analysis.verdict import combine
-from selfboot.claims import Claim, Scale, Settings, registry
-from selfboot.judge import Judge, Judgement, second_strike
+from selfboot.judging.judge import Judge, Judgement, second_strike
+from selfboot.judging.results import Evidence, Result
 from selfboot.lab import Lab
 from selfboot.pairs import pairs_at_hand
 from selfboot.protocols.ahead import train_ahead
 from selfboot.protocols.base import Evident, Run, run_protocol
 from selfboot.records import Pair
-from selfboot.results import Evidence, Result
+from selfboot.registry import Claim, Scale, Settings, registry
 from selfboot.stand_ins import stand_in_pairs
 
 More = Callable[[list[Run]], dict[str, Judgement]]

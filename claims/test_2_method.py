@@ -5,7 +5,7 @@ from __future__ import annotations
 from claims.cases import Case, cases
 from claims.test_3_10_failures import LEAST
 from selfboot.analysis.verdict import above_floor
-from selfboot.judge import Judgement
+from selfboot.judging.judge import Judgement
 from selfboot.lab import Adapter, Lab, Score
 from selfboot.protocols import Run
 from selfboot.records import Sampling

@@ -8,11 +8,11 @@ import pytest
 
 from claims.cases import Case, cases
 from selfboot.analysis.verdict import floor
-from selfboot.claims import registry
 from selfboot.errors import UnavailableError
-from selfboot.judge import Judgement
+from selfboot.judging.judge import Judgement
 from selfboot.lab import Lab
 from selfboot.protocols import Run, run_protocol
+from selfboot.registry import registry
 
 LEAST = 0.05  # pairs a problem asked for; below, the paper's twenty rounds of sixteen give fewer than sixteen pairs
 LIFTED = 25 / 164  # the weakest base score that the paper's table shows lifted

@@ -2,6 +2,6 @@
 
 import sys
 
-from selfboot.cli import main
+from selfboot.cli.main import main
 
 sys.exit(main())

@@ -22,42 +22,30 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
+from selfboot import keys
 from selfboot.benchmarks.base import AnswerBenchmark, Benchmark, load_answers, load_benchmark
-from selfboot.claims import ModelEntry, model_entry, recipes
-from selfboot.engines import CODE, Choice, Engines, Subject
+from selfboot.engines.engines import Choice, Engines, Subject
 from selfboot.errors import DataError, UnavailableError
 from selfboot.formats import AnswerFormat, Chat, answer_format, code_format
 from selfboot.formats.repair import pair_format
 from selfboot.formats.traces import solution_example
+from selfboot.keys import code_hash
 from selfboot.mining.base import Miner, MiningContext, Record, Stages, derive, describe, run_miner
 from selfboot.models.shape import rehearsal_spec
 from selfboot.models.spec import ModelSpec, locate
 from selfboot.pairs import write_pairs
 from selfboot.progress import Progress, Silent, counter
 from selfboot.records import CodeJob, Completion, Item, Outcome, Pair, Sampling
+from selfboot.registry import ModelEntry, model_entry, recipes
 from selfboot.sampling.base import Sampler
-from selfboot.store import Artifact, Builder, RunStore, code_hash, digest, file_sha256
+from selfboot.store import Artifact, Builder, RunStore, digest, file_sha256
 
 if TYPE_CHECKING:
     from selfboot.grading.answers import AnswerGrader, AnswerOutcome
     from selfboot.grading.code import CodeGrader
 
 GREEDY = Sampling()
-SAMPLING_CODE = CODE["transformers"]
-# Every module whose logic can change a verdict (tests/core/test_lab.py follows the imports).
-GRADING_CODE = (
-    *(f"selfboot.grading.{name}" for name in ("code", "pool", "worker", "tester", "candidate", "unittests")),
-    *(f"selfboot.grading.{name}" for name in ("zygote", "kernel", "wire", "values", "plus")),
-)
 UNITTEST_SECONDS = 20.0  # what a task graded by unittests may take (protocols of BigCodeBench)
-MINING_CODE = (
-    *(f"selfboot.formats.{name}" for name in ("base", "chat", "raw", "mbpp", "lens", "gsm8k", "math")),
-    *(f"selfboot.formats.{name}" for name in ("problems", "word_problems", "arithmetic", "repair", "traces")),
-    "selfboot.mining.base",
-    "selfboot.mining.steps",
-)
-ANSWER_CODE = tuple(f"selfboot.grading.{name}" for name in ("answers", "answer_worker", "normal", "algebra"))
-TRAINING_CODE = ("selfboot.training.lora",)
 
 
 class Passing(Protocol):
@@ -350,7 +338,7 @@ class Lab:
             "prompts": file_sha256(_prompts_file()),
             "training": self._training_key(recipe) if recipe else None,
             "code": code_hash(
-                *self.engines.code(self.entry(model)), *MINING_CODE, *GRADING_CODE, *ANSWER_CODE, *_modules(miner)
+                *self.engines.code(self.entry(model)), *keys.MINING, *keys.GRADING, *keys.ANSWERS, *_modules(miner)
             ),
         }
 
@@ -459,7 +447,7 @@ class Lab:
         return self.store.get(kind, {**key, "isolation": self.isolation}, build)
 
     def _grade(self, bench: Benchmark, samples: Samples, programs: Sequence[Sequence[str]]) -> Score:
-        key = {"benchmark": bench.sha256, "programs": digest(programs), "code": code_hash(*GRADING_CODE)}
+        key = {"benchmark": bench.sha256, "programs": digest(programs), "code": code_hash(*keys.GRADING)}
 
         def build(out: Path, work: Path) -> Mapping[str, Any]:
             limit = UNITTEST_SECONDS if bench.unittest else None
@@ -492,7 +480,7 @@ class Lab:
             "texts": digest(texts),
             "style": form.style,
             "versions": _versions("math-verify", "sympy"),
-            "code": code_hash(*ANSWER_CODE),
+            "code": code_hash(*keys.ANSWERS),
         }
 
         def build(out: Path, work: Path) -> Mapping[str, Any]:
@@ -518,7 +506,7 @@ class Lab:
         return {
             "recipe": self._recipe(recipe),
             "versions": _versions("torch", "transformers", "peft"),
-            "code": code_hash(*TRAINING_CODE),
+            "code": code_hash(*keys.TRAINING),
         }
 
     def _model_key(self, model: str, adapter: Adapter | None, training: bool = False) -> dict[str, Any]:
@@ -570,7 +558,7 @@ def _checkpoints(device: str, saving: bool) -> str:
     (training/lora.py), so with others it starts over instead of going on from a checkpoint that does not belong."""
     import torch
 
-    from selfboot.availability import our_gpus
+    from selfboot.planning.availability import our_gpus
 
     kind = [one.name for one in our_gpus()[:1]] if device.startswith("cuda") else []
     place = [device, kind, platform.machine(), torch.get_num_threads()]

@@ -11,6 +11,8 @@ from selfboot.errors import DataError
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "data"
+TASKS = DATA / "tasks"  # the mini benchmarks
+MEASURED = DATA / "measured"  # what runs have left: bands, decompositions, times, error rates
 FIXTURES = ROOT / "fixtures"
 
 

@@ -11,12 +11,8 @@ Not covered: garbage collection (delete a folder by hand, at any time) and objec
 
 from __future__ import annotations
 
-import ast
 import errno
-import functools
 import hashlib
-import importlib.util
-import itertools
 import json
 import os
 import shutil
@@ -73,50 +69,6 @@ def file_sha256(path: Path) -> str:
     """sha256 (hex) of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@functools.cache
-def code_hash(*modules: str) -> str:
-    """Hash of what modules do: syntax trees without comments and docstrings, so a reworded comment keeps the store.
-
-    The same under every Python version (tests/core/test_store.py): a store or a calibration may travel.
-    """
-    return digest([_logic(module) for module in modules])[:16]
-
-
-def _logic(module: str) -> str:
-    spec = importlib.util.find_spec(module)
-    if spec is None or spec.origin is None:
-        raise StoreError(f"code_hash: no module {module!r}")
-    return logic(Path(spec.origin).read_text(encoding="utf-8"))
-
-
-def logic(source: str) -> str:
-    """Python source in a normal form: no comments, no docstrings, and f-strings as tuples of their parts."""
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(
-            node, False
-        ):
-            node.body = node.body[1:] or [ast.Pass()]
-    return ast.unparse(ast.fix_missing_locations(_PlainStrings().visit(tree)))
-
-
-class _PlainStrings(ast.NodeTransformer):
-    """An f-string as a tuple: Python versions quote f-strings, and split their constants, in different ways."""
-
-    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.Tuple:
-        parts: list[ast.expr] = []
-        for text, values in itertools.groupby(node.values, lambda value: isinstance(value, ast.Constant)):
-            if text:
-                parts.append(ast.Constant("".join(str(v.value) for v in values if isinstance(v, ast.Constant))))
-            else:
-                parts += [self.visit(value) for value in values]
-        return ast.Tuple([part for part in parts if getattr(part, "value", None) != ""], ast.Load())
-
-    def visit_FormattedValue(self, node: ast.FormattedValue) -> ast.Tuple:
-        spec = [self.visit(node.format_spec)] if node.format_spec else []
-        return ast.Tuple([ast.Constant(node.conversion), self.visit(node.value), *spec], ast.Load())
 
 
 def write_atomic(path: Path, data: str | bytes) -> None:

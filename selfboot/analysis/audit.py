@@ -21,9 +21,9 @@ from itertools import combinations
 from typing import Any, Literal, Protocol
 
 from selfboot.analysis.failures import asked_name, called_names, classify_broken, pair_task, side, tally
+from selfboot.analysis.fingerprint import fingerprint
 from selfboot.errors import DataError
 from selfboot.formats.tolerant import answer, assemble, parse, statements
-from selfboot.organism.fingerprint import fingerprint
 from selfboot.pairs import parse_item
 from selfboot.records import AnswerTask, CodeJob, CodeTask, Item, Outcome, Pair, Solution
 

@@ -1,6 +1,6 @@
 """False alarms and power of every kind of claim at its n, by formula and by simulating the policy: they must agree.
 
-    python -m selfboot.analysis.power --draws 4000 --out data/statistics/power.json
+    python -m selfboot.analysis.power --draws 4000 --out data/measured/error_rates/power.json
 
 Four chances a scenario. The claim TRUE exactly as published: ``false_alarm`` (not reproduced) and ``reproduced``.
 A stated ALTERNATIVE true instead: ``power`` (not reproduced) and ``false_pass`` (reproduced). The rest is inconclusive

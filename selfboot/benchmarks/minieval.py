@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from selfboot.benchmarks.base import Benchmark, read_rows
-from selfboot.paths import DATA, require
+from selfboot.paths import TASKS, require
 from selfboot.records import CodeTask
 
 
 def load(name: str) -> Benchmark:
-    """MiniEval from data/minieval/ (made by ``selfboot.organism``)."""
-    path = require(DATA / "minieval" / ("dev.jsonl" if name == "minieval-dev" else "test.jsonl"), "MiniEval")
+    """MiniEval from data/tasks/minieval/ (made by ``fixtures.organism.generator``)."""
+    path = require(TASKS / "minieval" / ("dev.jsonl" if name == "minieval-dev" else "test.jsonl"), "MiniEval")
     return Benchmark(name, read_tasks(path), plus=name == "minieval-plus")
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from selfboot.benchmarks.base import Benchmark
 from selfboot.benchmarks.minieval import read_tasks
-from selfboot.paths import DATA, require
+from selfboot.paths import TASKS, require
 
 
 def load(name: str) -> Benchmark:
-    """MiniLib from data/minilib/ (made by ``selfboot.organism``); a row is as MiniEval's."""
-    return Benchmark(name, read_tasks(require(DATA / "minilib" / "test.jsonl", "MiniLib")))
+    """MiniLib from data/tasks/minilib/ (made by ``fixtures.organism.generator``); a row is as MiniEval's."""
+    return Benchmark(name, read_tasks(require(TASKS / "minilib" / "test.jsonl", "MiniLib")))

@@ -11,7 +11,7 @@ import random
 from typing import Any
 
 from selfboot.benchmarks.base import AnswerBenchmark, read_rows
-from selfboot.paths import DATA, require
+from selfboot.paths import TASKS, require
 from selfboot.records import AnswerTask
 
 HARD = 5  # the level of the hard slice
@@ -19,9 +19,9 @@ SHUFFLE = 42
 
 
 def load(name: str) -> AnswerBenchmark:
-    """MiniMath from data/minimath/ (made by ``selfboot.organism``)."""
+    """MiniMath from data/tasks/minimath/ (made by ``fixtures.organism.generator``)."""
     split = {"minimath-dev": "dev", "minimath-train": "train"}.get(name, "test")
-    tasks = read_rows(require(DATA / "minimath" / f"{split}.jsonl", "MiniMath"), _task)
+    tasks = read_rows(require(TASKS / "minimath" / f"{split}.jsonl", "MiniMath"), _task)
     wanted = [task for task in tasks if task.level == HARD or name != "minimath-hard"]
     random.Random(SHUFFLE).shuffle(wanted)
     return AnswerBenchmark(name, tuple(wanted))

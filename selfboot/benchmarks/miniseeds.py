@@ -12,16 +12,16 @@ from typing import Any
 
 from selfboot.benchmarks.base import Benchmark, read_rows
 from selfboot.errors import DataError
-from selfboot.paths import DATA, require
+from selfboot.paths import TASKS, require
 from selfboot.records import CodeTask
 
 
 def load(name: str) -> Benchmark:
-    """MiniSeeds from data/minieval/seeds.jsonl (made by ``selfboot.organism``).
+    """MiniSeeds from data/tasks/minieval/seeds.jsonl (made by ``fixtures.organism.generator``).
 
     In MBPP's form a task's ``prompt`` is its text and ``canonical`` a whole program.
     """
-    path = require(DATA / "minieval" / "seeds.jsonl", "MiniSeeds")
+    path = require(TASKS / "minieval" / "seeds.jsonl", "MiniSeeds")
     return Benchmark(name, read_rows(path, _function_task if name == "miniseeds-functions" else _task))
 
 

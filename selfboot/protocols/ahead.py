@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from selfboot.claims import Settings
 from selfboot.lab import Adapter, Lab
 from selfboot.protocols.base import run_protocol
 from selfboot.records import Item
+from selfboot.registry import Settings
 
 PROTOCOLS = ("trained", "grid", "synergy")  # pairs at hand, no mining
 

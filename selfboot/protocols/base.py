@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from selfboot.benchmarks.base import AnswerBenchmark, load_any
-from selfboot.claims import Settings
 from selfboot.errors import DataError
 from selfboot.lab import Adapter, AnswerScore, Lab, Score
 from selfboot.records import Item, Sampling
+from selfboot.registry import Settings
 from selfboot.store import Artifact
 
 PROTOCOLS = {

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from selfboot.claims import Settings
 from selfboot.lab import Lab
 from selfboot.mining.catalogue import make_miner
 from selfboot.protocols.base import Notes, Run, evaluate, trained_or_base
+from selfboot.registry import Settings
 
 
 def boundary(lab: Lab, settings: Settings, seed: int, *, target: int = 40, steps: int = 8) -> Run:

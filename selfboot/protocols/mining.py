@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from selfboot.claims import Settings
 from selfboot.lab import Adapter, Lab, Mined
 from selfboot.mining.catalogue import METHODS, make_miner
 from selfboot.pairs import pairs_at_hand
 from selfboot.protocols.base import Notes, Run, evaluate, trained_or_base
+from selfboot.registry import Settings
 
 
 def mined(

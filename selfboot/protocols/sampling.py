@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from selfboot.analysis.pass_at_k import pass_at_k
 from selfboot.analysis.vote import majority
 from selfboot.benchmarks.base import load_answers
-from selfboot.claims import Settings
 from selfboot.formats import answer_format
 from selfboot.grading.majority import vote_keys
 from selfboot.lab import AnswerScore, Lab, Score
 from selfboot.protocols.base import Notes, Run, evaluate
 from selfboot.records import Sampling
+from selfboot.registry import Settings
 
 
 def stop_strings(lab: Lab, settings: Settings, seed: int) -> Run:

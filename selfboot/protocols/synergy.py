@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from selfboot.claims import Settings
 from selfboot.lab import Lab
 from selfboot.pairs import pairs_at_hand
 from selfboot.protocols.base import Notes, Run, evaluate, trained_or_base
 from selfboot.records import Sampling
+from selfboot.registry import Settings
 
 
 def synergy(lab: Lab, settings: Settings, seed: int, *, n: int = 8, temperature: float = 0.6) -> Run:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from selfboot.claims import Settings
 from selfboot.lab import Lab
 from selfboot.pairs import pairs_at_hand
 from selfboot.protocols.base import Notes, Run, evaluate, trained_or_base
+from selfboot.registry import Settings
 
 
 def trained(lab: Lab, settings: Settings, seed: int, *, also: Sequence[str] = ()) -> Run:

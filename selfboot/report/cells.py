@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from selfboot.claims import Claim
-from selfboot.results import Result
+from selfboot.judging.results import Result
+from selfboot.registry import Claim
 
 MARKS = {"reproduced": "●", "direction only": "◐", "not reproduced": "○", "inconclusive": "?", "not run": "–"}
 

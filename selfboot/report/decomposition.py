@@ -7,7 +7,7 @@ from pathlib import Path
 
 from selfboot.analysis.decomposition import Decomposition
 from selfboot.analysis.failures import CLASSES, MEANING, side
-from selfboot.decompose import FORM_ONLY, RAW, RAW_TOLERANT, Arm, Recorded, path_of, read
+from selfboot.decomposition.decompose import FORM_ONLY, RAW, RAW_TOLERANT, Arm, Recorded, path_of, read
 from selfboot.errors import DataError
 from selfboot.report.readme import README
 from selfboot.store import write_atomic

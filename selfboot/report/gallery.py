@@ -1,6 +1,6 @@
 """The report's figures as pictures of their own, for a README: SVG with a light ground, a title and a key.
 
-    selfboot report --gallery data/gallery
+    selfboot report --gallery data/measured/gallery
 
 Only what the run store holds is drawn; the README beside the pictures says which runs that was, with every number.
 """
@@ -16,12 +16,12 @@ from pathlib import Path
 
 from selfboot import __version__
 from selfboot.errors import DataError
+from selfboot.judging.results import Result
 from selfboot.report.cells import direction, markdown_table, measured
 from selfboot.report.evidence import Shelf
 from selfboot.report.figures import FigureView, figures
 from selfboot.report.gather import Gathered, gather
 from selfboot.report.summary import environment, lede, outdated
-from selfboot.results import Result
 from selfboot.store import RunStore, explain, write_atomic
 
 SHOWN = ("fig-headline", "fig-control", "fig-sweep", "fig-oracle", "fig-synergy")

@@ -15,11 +15,11 @@ from typing import Any
 
 from selfboot.analysis.decomposition import Decomposition, decompose
 from selfboot.analysis.failures import side
-from selfboot.claims import Claim, Settings, registry
-from selfboot.diagnose.kept import Kept, kept
+from selfboot.judging.results import Result
+from selfboot.newmodel.kept import Kept, kept
+from selfboot.registry import Claim, Settings, registry
 from selfboot.report.cells import natural
 from selfboot.report.evidence import SCORES, Scored, Shelf
-from selfboot.results import Result
 
 _SEED = re.compile(r"^(?P<group>.*?)(?:, seed (?P<seed>\d+))?(?P<reading>, (?:tolerant|raw))?$")
 _REASON = re.compile(r"; (?=[^;:]+: (?:reproduced|direction only|not reproduced|inconclusive|not run), )")

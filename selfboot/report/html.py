@@ -19,9 +19,10 @@ from typing import Any
 from selfboot import __version__
 from selfboot.analysis.decomposition import mean_tally
 from selfboot.analysis.failures import CLASSES, MEANING, side, tally
-from selfboot.claim_power import error_rates
-from selfboot.decompose import Recorded
+from selfboot.decomposition.decompose import Recorded
 from selfboot.errors import StoreError, UnavailableError
+from selfboot.judging.error_rates import error_rates
+from selfboot.judging.results import Result
 from selfboot.report import text
 from selfboot.report.cells import MARKS, direction, measured, number, seconds
 from selfboot.report.evidence import Shelf
@@ -37,7 +38,6 @@ from selfboot.report.summary import (
     measured_here,
     outdated,
 )
-from selfboot.results import Result
 from selfboot.store import RunStore, explain, write_atomic
 
 FOLDER = Path(__file__).parent

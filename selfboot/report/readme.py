@@ -12,13 +12,13 @@ import numpy as np
 
 from selfboot.analysis.bands import CALIBRATION_SEEDS
 from selfboot.benchmarks.base import load_any
-from selfboot.calibration import Calibration, calibration, lacking, path_of
-from selfboot.claims import Claim, Settings, registry
 from selfboot.errors import DataError
-from selfboot.judge import Judge, span
+from selfboot.judging.calibration import Calibration, calibration, lacking, path_of
+from selfboot.judging.judge import Judge, span
+from selfboot.judging.results import Result, load
 from selfboot.paths import ROOT
+from selfboot.registry import Claim, Settings, registry
 from selfboot.report.cells import MARKS, direction, markdown_table, measured, natural, seconds
-from selfboot.results import Result, load
 from selfboot.store import write_atomic
 
 COMMAND = "selfboot claims --update-readme"

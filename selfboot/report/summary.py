@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from selfboot.decompose import Recorded, recorded
+from selfboot.decomposition.decompose import Recorded, recorded
 from selfboot.report.gather import CaseView, Gathered, NotRun
 
 READING = {
@@ -88,7 +88,7 @@ def _flat(table: Any) -> str:
 
 def claim_rates(gathered: Gathered) -> dict[str, str]:
     """False alarm and power of the calibrated claims at mini scale that are shown, at their own n (claim_power.py)."""
-    from selfboot.claim_power import powered_claims
+    from selfboot.judging.error_rates import powered_claims
 
     shown = {case.result.claim for case in gathered.cases if case.result.scale == "mini"}
     found = {}
@@ -104,7 +104,7 @@ def claim_rates(gathered: Gathered) -> dict[str, str]:
 def outdated(gathered: Gathered) -> list[str]:
     """A note on the models whose bands rest on seeds that an earlier version of the code measured, and one for each
     case that could not be judged today: its bands, or its settings, are not those it was judged by."""
-    from selfboot.calibration import calibration, lacking, path_of
+    from selfboot.judging.calibration import calibration, lacking, path_of
 
     models = {case.result.model for case in gathered.cases if case.result.scale == "mini"}
     known = [model for model in sorted(models) if path_of(model).exists() and calibration(model).outdated]

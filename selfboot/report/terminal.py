@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from selfboot.judging.results import Result
 from selfboot.report.cells import measured
-from selfboot.results import Result
 
 COLOURS = {"reproduced": "green", "direction only": "yellow", "not reproduced": "red", "inconclusive": "magenta"}
 COLUMNS = ("claim", "§", "scale", "paper", "measured", "band", "verdict", "direction", "seconds")

@@ -69,7 +69,8 @@ class VllmSettings:
     together. ``memory``: share of each GPU's memory; 0: 0.9 of a GPU's, a tenth of a CPU machine's. ``max_rows``: rows
     decoded together. ``max_lora_rank``: 0 serves no adapters. ``eager``: without CUDA graphs (always on a CPU).
     ``compiled``: with torch.compile too, which costs more at the start than it saves in a few thousand rows
-    (data/planning/README.md has the seconds). ``python``: an interpreter that has vLLM; empty: SELFBOOT_VLLM_PYTHON,
+    (data/measured/gpu/README.md has the seconds). ``python``: an interpreter that has vLLM; empty:
+    SELFBOOT_VLLM_PYTHON,
     else ours.
     """
 

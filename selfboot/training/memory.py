@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from selfboot.claims import ModelEntry
-from selfboot.planning import GB, need
+from selfboot.planning.cost import GB, need
+from selfboot.registry import ModelEntry
 
 
 @dataclass(frozen=True)

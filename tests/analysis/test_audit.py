@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfboot import cli_audit
 from selfboot.analysis.audit import CHECKS, Audit, audit, prose, structure
+from selfboot.cli import audit as cli_audit
 from selfboot.errors import DataError
 from selfboot.records import AnswerTask, CodeJob, CodeTask, Outcome
 

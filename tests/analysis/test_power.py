@@ -12,7 +12,7 @@ from selfboot.analysis.bands import SeedSpread
 from selfboot.analysis.power import Scenario, scenarios, simulate
 from selfboot.analysis.synergy import contrast_power, seeds_needed
 
-RECORDED = Path(__file__).parents[2] / "data" / "statistics" / "power.json"
+RECORDED = Path(__file__).parents[2] / "data" / "measured" / "error_rates" / "power.json"
 DRAWS = 150
 
 

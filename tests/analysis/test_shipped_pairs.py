@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from selfboot.analysis.audit import Audit
-from selfboot.cli_audit import audit_files, name, row
+from selfboot.cli.audit import audit_files, name, row
 from selfboot.paths import DATA
 
 PAIRS = DATA / "pairs"

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from selfboot.calibration import lacking, path_of
-from selfboot.claims import registry
+from selfboot.judging.calibration import lacking, path_of
+from selfboot.judging.results import Result, load
 from selfboot.lab import Lab
 from selfboot.mining.bootstrap import BootstrapMiner
 from selfboot.paths import ROOT
-from selfboot.results import Result, load
+from selfboot.registry import registry
 from selfboot.store import RunStore
 
 calibrated = pytest.mark.skipif(not path_of("organism-0").exists(), reason="organism-0 is not calibrated")

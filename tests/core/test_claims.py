@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-import selfboot.claims as claims
-from selfboot.calibration import CODE, calibration, path_of
+import selfboot.registry as claims
+from selfboot import keys
 from selfboot.errors import DataError
+from selfboot.judging.calibration import calibration, path_of
+from selfboot.keys import code_hash
 from selfboot.paths import ROOT
-from selfboot.store import code_hash
 
 # What the paper claims, by section: one entry a claim, and no other.
 PAPER = {
@@ -79,7 +80,7 @@ def test_bands_come_from_this_code(model: str) -> None:
         pytest.skip(f"{model} is not calibrated")
     if outdated := calibration(model).outdated:
         pytest.skip(
-            f"bands of {model} come from code {', '.join(sorted(outdated))}, now it is {code_hash(*CODE)}; "
+            f"bands of {model} come from code {', '.join(sorted(outdated))}, now it is {code_hash(*keys.CALIBRATION)}; "
             f"`selfboot calibrate {model} --anew outdated` measures them again"
         )
 

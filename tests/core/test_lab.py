@@ -10,17 +10,18 @@ import pytest
 import torch
 
 import selfboot.grading.code as code_module
+import selfboot.keys as keys_module
 import selfboot.lab as lab_module
-import selfboot.store as store_module
 from selfboot.benchmarks.base import Benchmark
-from selfboot.claims import ModelEntry
 from selfboot.errors import DataError, SelfbootError, StoreError
-from selfboot.lab import GRADING_CODE, Lab
+from selfboot.keys import GRADING, code_hash
+from selfboot.lab import Lab
 from selfboot.mining.bootstrap import BootstrapMiner
 from selfboot.paths import ROOT
 from selfboot.progress import Silent
 from selfboot.records import CodeJob, CodeTask, Outcome, Pair, Sampling
-from selfboot.store import RunStore, code_hash
+from selfboot.registry import ModelEntry
+from selfboot.store import RunStore
 
 SHORT = Sampling(max_new_tokens=12)
 TASKS = tuple(
@@ -193,13 +194,13 @@ def test_a_score_s_key_covers_every_module_of_the_grader() -> None:
     while new:
         known |= new
         new = {name for module in new for name in imported(module)} - known
-    assert set(GRADING_CODE) == known
+    assert set(GRADING) == known
 
 
 def test_an_edited_tester_serves_no_old_scores(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     first = lab.evaluate("tiny", "bench", sampling=SHORT)
-    read = store_module._logic
-    monkeypatch.setattr(store_module, "_logic", lambda name: read(name) + "edited" * name.endswith("tester"))
+    read = keys_module._logic
+    monkeypatch.setattr(keys_module, "_logic", lambda name: read(name) + "edited" * name.endswith("tester"))
     code_hash.cache_clear()
     try:
         again = lab.evaluate("tiny", "bench", sampling=SHORT)

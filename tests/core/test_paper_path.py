@@ -11,14 +11,16 @@ import pytest
 
 import selfboot.lab as lab_module
 from claims.cases import Case
-from selfboot import availability, pairs, planning
-from selfboot.claims import ModelEntry, model_entry, registry
+from selfboot import pairs
 from selfboot.datasets.pinned import DATA_ENV
-from selfboot.engines import Engines, Subject
+from selfboot.engines.engines import Engines, Subject
 from selfboot.errors import DataError
 from selfboot.lab import Lab
 from selfboot.models.shape import Shape
 from selfboot.pairs import pairs_at_hand
+from selfboot.planning import availability
+from selfboot.planning import cost as planning
+from selfboot.registry import ModelEntry, model_entry, registry
 from selfboot.sampling.base import Sampler
 from selfboot.stand_ins import MARK, stand_in_pairs
 from selfboot.store import RunStore

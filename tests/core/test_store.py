@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selfboot.errors import StoreError
-from selfboot.store import RunStore, canonical_json, code_hash, digest, logic, write_atomic
+from selfboot.store import RunStore, canonical_json, digest, write_atomic
 
 
 def builder(text: str, calls: list[int] | None = None):
@@ -189,30 +189,3 @@ def test_canonical_json_ignores_order_and_keeps_values(value: dict) -> None:
 def test_paths_are_refused_in_keys(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="hash the content"):
         digest({"at": tmp_path})
-
-
-def test_code_hash_sees_logic_not_comments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(tmp_path))
-    for name, text in {"aa_one": '"""Doc."""\nx = 1  # why\n', "aa_two": "x = 1\n", "aa_three": "x = 2\n"}.items():
-        (tmp_path / f"{name}.py").write_text(text)
-    assert code_hash("aa_one") == code_hash("aa_two") != code_hash("aa_three")
-
-
-PARTS = """
-def name(x: int, width: int) -> str:
-    # a comment
-    return f'{x!r:<{width}}' f"{x:>3} and " 'more' + f"{x}'s"
-"""
-
-
-def test_logic_is_written_alike_by_every_python() -> None:
-    """Python 3.11 and 3.12 split and quote f-strings differently: this is what both, and 3.13, make of them."""
-    assert logic(PARTS).split("\n")[1] == (
-        "    return ((114, x, ('<', (-1, width))), (-1, x, ('>3',)), ' and more') + ((-1, x), \"'s\")"
-    )
-
-
-def test_logic_forgets_what_does_nothing() -> None:
-    assert logic('def f():\n    """Said."""\n    return 1  # why') == logic("def f():\n    return 1")
-    assert logic("f'{x} a'") != logic("f'{x} b'")
-    assert logic("f'{x!r}'") != logic("f'{x}'")

@@ -155,7 +155,7 @@ def test_a_released_file_is_fetched_by_its_address(tmp_path: Path, monkeypatch: 
 def test_list_shows_the_state_of_each(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from argparse import ArgumentParser
 
-    import selfboot.cli_fetch as cli
+    import selfboot.cli.fetch as cli
 
     parser = ArgumentParser()
     cli.add_parser(parser.add_subparsers())
@@ -175,14 +175,14 @@ def test_models_are_looked_up_by_their_registry_name(
 ) -> None:
     from argparse import ArgumentParser
 
-    import selfboot.claims
-    import selfboot.cli_fetch as cli
+    import selfboot.cli.fetch as cli
+    import selfboot.registry
     from selfboot.models.tiny import save_model
 
-    entry = selfboot.claims.ModelEntry("tiny", str(save_model(tmp_path / "tiny")))
-    gone = selfboot.claims.ModelEntry("gone", "nobody/nothing")
+    entry = selfboot.registry.ModelEntry("tiny", str(save_model(tmp_path / "tiny")))
+    gone = selfboot.registry.ModelEntry("gone", "nobody/nothing")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setattr(selfboot.claims, "model_entry", lambda name: {"tiny": entry, "gone": gone}[name])
+    monkeypatch.setattr(selfboot.registry, "model_entry", lambda name: {"tiny": entry, "gone": gone}[name])
     parser = ArgumentParser()
     cli.add_parser(parser.add_subparsers())
     for names, code, said in ((["tiny"], 0, "tiny: here"), (["tiny", "gone"], 1, "hf download nobody/nothing")):

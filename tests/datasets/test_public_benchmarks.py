@@ -14,7 +14,7 @@ import pytest
 import selfboot.datasets.pinned as data
 from selfboot.benchmarks import aime, bigcodebench, gsm8k, humaneval_plus, math500
 from selfboot.benchmarks.base import load_any
-from selfboot.cli_mine import control_tasks
+from selfboot.cli.mine import control_tasks
 from selfboot.datasets.pinned import DATA_ENV
 from selfboot.errors import DataError
 from selfboot.grading.answers import gold_form, read_answer

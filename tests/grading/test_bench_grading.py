@@ -2,7 +2,8 @@
 
     pytest tests/grading/test_bench_grading.py -m bench --benchmark-columns=min,rounds
 
-``extra_info`` holds programs a second and CPU milliseconds a program, start-up apart; the table of data/benchmarks is
+``extra_info`` holds programs a second and CPU milliseconds a program, start-up apart; the table of
+data/measured/grader is
 made by peers.py itself, whose rounds alternate between the graders. SELFBOOT_EVALPLUS_PYTHON names an interpreter that
 has evalplus 0.3.1.
 """

@@ -1,4 +1,4 @@
-"""A small run of the fuzzer (fuzz.py); the recorded large one is data/benchmarks/grading-fuzz.json."""
+"""A small run of the fuzzer (fuzz.py); the recorded large one is data/measured/grader/grading-fuzz.json."""
 
 from __future__ import annotations
 

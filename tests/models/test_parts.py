@@ -9,12 +9,12 @@ import pytest
 import torch
 from transformers import AutoConfig
 
-from selfboot.claims import model_entry
 from selfboot.errors import UnavailableError
 from selfboot.models import ModelSpec
 from selfboot.models.load import load_model
 from selfboot.models.parts import empty_model, layer_map, random_model
 from selfboot.models.tiny import ARCHITECTURES, save_model
+from selfboot.registry import model_entry
 
 CPU = torch.device("cpu")
 

@@ -9,8 +9,8 @@ from random import Random
 
 import pytest
 
-from selfboot.organism import corpus, documents, families, library, pipelines, shapes, transcripts, words
-from selfboot.organism.program import Program, Spec, write
+from fixtures.organism.generator import corpus, documents, families, library, pipelines, shapes, transcripts, words
+from fixtures.organism.generator.program import Program, Spec, write
 
 ROOT = Path(__file__).resolve().parents[2]
 HASHES = json.loads((ROOT / "fixtures/organism/corpus.json").read_text())

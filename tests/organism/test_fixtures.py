@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from selfboot.organism.corpus import shard_text
+from fixtures.organism.generator.corpus import shard_text
 
 FOLDER = Path(__file__).resolve().parents[2] / "fixtures/organism"
 SEEDS = ("seed0", "seed1", "seed2")

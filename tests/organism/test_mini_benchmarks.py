@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from selfboot.organism import benchmarks, corpus, words
-from selfboot.organism.fingerprint import fingerprint, fingerprints, scan_shard, task_fingerprints
+from fixtures.organism.generator import benchmarks, corpus, words
+from fixtures.organism.generator.scan import fingerprints, scan_shard, task_fingerprints
+from selfboot.analysis.fingerprint import fingerprint
 
 ROOT = Path(__file__).resolve().parents[2]
-DATA = ROOT / "data"
+DATA = ROOT / "data" / "tasks"
 FROZEN = json.loads((ROOT / "fixtures/organism/frozen.json").read_text())
 SCAN = json.loads((ROOT / "fixtures/organism/scan.json").read_text())
 CODE = ("minieval/test", "minieval/dev", "minilib/test")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from selfboot.organism import corpus
-from selfboot.organism.pretrain import CONFIGS, build, learning_rate, load_rows, train
+from fixtures.organism.generator import corpus
+from fixtures.organism.generator.pretrain import CONFIGS, build, learning_rate, load_rows, train
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKENIZER = ROOT / "fixtures/organism/tokenizer"

@@ -54,7 +54,7 @@ def test_a_prompt_ends_between_two_tokens(tokenizer: Any) -> None:
     """Tokens of prompt + solution begin with the tokens of the prompt: what the model sees is what it was trained
     on."""
     for name in ("minieval/dev", "minieval/test"):
-        for line in (ROOT / f"data/{name}.jsonl").read_text().splitlines():
+        for line in (ROOT / f"data/tasks/{name}.jsonl").read_text().splitlines():
             row = json.loads(line)
             prompt = tokenizer(row["prompt"])["input_ids"]
             assert tokenizer(row["prompt"] + row["canonical_solution"])["input_ids"][: len(prompt)] == prompt
@@ -62,6 +62,7 @@ def test_a_prompt_ends_between_two_tokens(tokenizer: Any) -> None:
 
 def test_code_is_cheap(tokenizer: Any) -> None:
     text = "".join(
-        json.loads(line)["canonical_solution"] for line in (ROOT / "data/minieval/dev.jsonl").read_text().splitlines()
+        json.loads(line)["canonical_solution"]
+        for line in (ROOT / "data/tasks/minieval/dev.jsonl").read_text().splitlines()
     )
     assert len(text) / len(tokenizer(text)["input_ids"]) > 3.0  # characters a token

@@ -12,11 +12,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from selfboot import cli_plan, planning
-from selfboot.claims import ModelEntry, model_entry, models, registry
+from selfboot.cli import plan as cli_plan
 from selfboot.errors import DataError
 from selfboot.models.shape import rehearsal_spec
-from selfboot.planning import Gpu, gpu, missing_memory, need, selector, serving_gb, training_gb
+from selfboot.planning import cost as planning
+from selfboot.planning.cost import Gpu, gpu, missing_memory, need, selector, serving_gb, training_gb
+from selfboot.registry import ModelEntry, model_entry, models, registry
 
 SHAPED = sorted(name for name, entry in models().items() if entry.shape)
 PUBLISHED = {

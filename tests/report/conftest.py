@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from selfboot.benchmarks.base import load_benchmark
-from selfboot.claims import registry
+from selfboot.judging.results import Evidence, Result
 from selfboot.records import CodeTask
-from selfboot.results import Evidence, Result
+from selfboot.registry import registry
 from selfboot.store import RunStore
 
 HOSTILE = (

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from selfboot.claims import registry
+from selfboot.registry import registry
 from selfboot.report.cells import direction, markdown_table, measured, natural
 from selfboot.report.terminal import render
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from selfboot import decompose
 from selfboot.analysis.failures import CLASSES, PASSED
 from selfboot.benchmarks.base import load_benchmark
-from selfboot.cli import main
-from selfboot.decompose import RAW_TOLERANT, Arm, Recorded, arms_of, fingerprint, path_of, read, recorded
+from selfboot.cli.main import main
+from selfboot.decomposition import decompose
+from selfboot.decomposition.decompose import RAW_TOLERANT, Arm, Recorded, arms_of, fingerprint, path_of, read, recorded
 from selfboot.errors import DataError
 from selfboot.lab import Lab
 from selfboot.report.decomposition import README_MODEL, tables, updated

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from selfboot.claims import registry
+from selfboot.registry import registry
 from selfboot.report import gather as gather_module
 from selfboot.report.evidence import Shelf
 from selfboot.report.figures import FigureView, figures

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from selfboot import cli_report
+from selfboot.cli import report as cli_report
 from selfboot.errors import DataError, StoreError
-from selfboot.paths import DATA
+from selfboot.judging.results import save
+from selfboot.paths import MEASURED
 from selfboot.report.gallery import LIMIT, SHOWN, write_gallery
-from selfboot.results import save
 
-SHIPPED = DATA / "gallery"
+SHIPPED = MEASURED / "gallery"
 
 
 def whole(picture: Path) -> None:
@@ -72,7 +72,7 @@ def test_the_command(small_lab: Any, tmp_path: Path, capsys: Any) -> None:
         args.run(args)
 
 
-@pytest.mark.skipif(not SHIPPED.is_dir(), reason="no gallery in this checkout: selfboot report --gallery data/gallery")
+@pytest.mark.skipif(not SHIPPED.is_dir(), reason="no gallery here: selfboot report --gallery data/measured/gallery")
 def test_the_shipped_pictures_stand_alone() -> None:
     pictures = sorted(SHIPPED.glob("*.svg"))
     assert 3 <= len(pictures) <= 5

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from selfboot.benchmarks.base import load_benchmark
-from selfboot.claims import registry
+from selfboot.registry import registry
 from selfboot.report import evidence
 from selfboot.report.evidence import Shelf
 from selfboot.report.gather import Gathered, gather

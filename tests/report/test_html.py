@@ -14,12 +14,13 @@ from typing import Any
 
 import pytest
 
-from selfboot import calibration, cli_report
+from selfboot.cli import report as cli_report
 from selfboot.errors import DataError, StoreError
+from selfboot.judging import calibration
+from selfboot.judging.results import save
 from selfboot.report import html
 from selfboot.report.cells import number, seconds
 from selfboot.report.html import LIMIT, policy, write_report
-from selfboot.results import save
 
 
 class Page(HTMLParser):

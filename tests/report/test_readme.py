@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from selfboot.errors import DataError
+from selfboot.judging.results import save
 from selfboot.report import readme
 from selfboot.report.readme import README, RUN, update_run, updated
-from selfboot.results import save
 
 
 def test_the_readme_is_up_to_date() -> None:

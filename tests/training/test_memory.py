@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from selfboot.claims import ModelEntry, model_entry
 from selfboot.errors import DataError
-from selfboot.planning import training_gb
+from selfboot.planning.cost import training_gb
+from selfboot.registry import ModelEntry, model_entry
 from selfboot.training.memory import Memory, free_gb, judged
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from selfboot.engines import Engines
+from selfboot.engines.engines import Engines
 from selfboot.errors import DataError, UnavailableError
 from selfboot.lab import Adapter, Lab
 from selfboot.models import ModelSpec

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from selfboot.benchmarks.base import load_benchmark
-from selfboot.bootstrap_model import Wish, bootstrap
-from selfboot.diagnose.models import OpenLab
 from selfboot.formats.base import code_format
 from selfboot.lab import Adapter, Samples
+from selfboot.newmodel.bootstrap import Wish, bootstrap
+from selfboot.newmodel.models import OpenLab
 from selfboot.paths import FIXTURES
 from selfboot.records import Sampling
 from selfboot.store import Artifact, RunStore, file_sha256

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from selfboot.judging.results import Result
 from selfboot.report.figures.base import BAND, INK, FigureView, figure, points, published, rows_axis
 from selfboot.report.gather import BandView, Gathered
-from selfboot.results import Result
 
 CAPTION = (
     "Recipe + sampling minus raw + sampling, in percentage points. Right of zero the recipe helps. Shaded: what the"

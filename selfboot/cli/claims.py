@@ -1,0 +1,55 @@
+"""`selfboot claims`: what is claimed, where, and how often a verdict errs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from selfboot.cli.lab import RAW
+from selfboot.errors import DataError
+
+CLAIMS = """\
+examples:
+  selfboot claims
+  selfboot claims --update-readme        after a change of data/claims.toml
+  selfboot claims --power                false alarm and power of each claim at mini scale, at its n
+  selfboot claims --power --draws 1000 --out data/measured/error_rates/README.md
+"""
+
+
+def add_parser(commands: Any) -> None:
+    claims = commands.add_parser("claims", help="list the claims of the registry", epilog=CLAIMS, formatter_class=RAW)
+    claims.add_argument("--update-readme", action="store_true", help="write the table of claims into README.md")
+    claims.add_argument("--power", action="store_true", help="false alarm and power of every calibrated claim")
+    claims.add_argument("--draws", type=int, default=200, help="--power: simulated runs (default: %(default)s)")
+    claims.add_argument("--out", type=Path, default=None, metavar="FILE", help="--power: write it there (Markdown)")
+    claims.set_defaults(run=_claims)
+
+
+def _claims(args: argparse.Namespace) -> int:
+    from selfboot.registry import registry
+
+    if args.update_readme:
+        from selfboot.report.readme import update
+
+        update()
+        return 0
+    if args.power:
+        return _power(args)
+    for claim in registry().values():
+        print(f"{claim.id:<20} {claim.section:<9} {claim.tier:<9} {'+'.join(claim.scales):<11} {claim.title}")
+    return 0
+
+
+def _power(args: argparse.Namespace) -> int:
+    from selfboot.judging.error_rates import document
+    from selfboot.store import write_atomic
+
+    if args.draws < 1:
+        raise DataError(f"--draws {args.draws}: give at least one")
+    text = document(args.draws)
+    if args.out:
+        write_atomic(args.out, text)
+    print(f"false alarms and power -> {args.out}" if args.out else text)
+    return 0

@@ -1,0 +1,88 @@
+"""``selfboot fetch``: what data the claims need, what of it is here, and getting the rest.
+
+selfboot fetch --list                        what there is, and what of it this machine has
+selfboot fetch                               everything that is missing
+selfboot fetch --only math500 pairs_7b_40    these, again if need be
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any
+
+from selfboot.datasets.pinned import Source, read_source, source, sources
+from selfboot.errors import SelfbootError, UnavailableError
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+else:
+    Subparsers = Any
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add ``fetch`` to the command line."""
+    parser = subparsers.add_parser(
+        "fetch", help="get the public data sets onto this machine", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("--list", action="store_true", help="show every data set and whether it is here; fetch nothing")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="these data sets, again even if they are here")
+    parser.add_argument("--models", nargs="+", metavar="NAME", help="these models of data/models.toml instead of data")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """0: all that was asked for is here and right; 1: something is not (each is named)."""
+    if args.models:
+        return 1 if sum(not _get_model(name, args.list) for name in args.models) else 0
+    wanted = [source(name) for name in args.only] if args.only else list(sources().values())
+    if args.list:
+        print("\n".join(f"{one.name:<22} {state(one):<9} {one.rows:>5} rows  {one.origin}" for one in wanted))
+        return 0
+    bad = sum(not _get(one, again=bool(args.only)) for one in wanted)
+    if bad:
+        print(f"selfboot: {bad} of {len(wanted)} data sets could not be had", file=sys.stderr)
+    return 1 if bad else 0
+
+
+def _get_model(name: str, only_look: bool) -> bool:
+    from selfboot.models.spec import ModelSpec, locate
+    from selfboot.registry import model_entry
+
+    entry = model_entry(name)
+    spec = ModelSpec(entry.name, entry.source, entry.revision, entry.tokenizer, sha256=entry.sha256)
+    try:
+        found = locate(spec, download=not only_look)
+    except SelfbootError as error:
+        print(f"selfboot: {error}", file=sys.stderr)
+        return False
+    print(f"{name}: here, {found.model}")
+    return True
+
+
+def state(one: Source) -> str:
+    """here, missing, or damaged."""
+    try:
+        read_source(one.name)
+    except UnavailableError:
+        return "missing"
+    except SelfbootError:
+        return "damaged"
+    return "here"
+
+
+def _get(one: Source, again: bool) -> bool:
+    from selfboot.datasets.fetch import fetch
+
+    try:
+        if not again and state(one) == "here":
+            print(f"{one.name}: here, {one.path}")
+            return True
+        value = fetch(one)
+    except SelfbootError as error:
+        print(f"selfboot: {error}", file=sys.stderr)
+        return False
+    known = "as pinned" if one.sha256 else "not pinned yet: compare it with another machine's"
+    print(f"{one.name}: {one.rows} rows -> {one.path} (sha256 of the rows {value}, {known})")
+    return True

@@ -1,0 +1,130 @@
+"""``selfboot plan``: what the paper-scale claims need and cost, before anything is spent.
+
+selfboot plan -m fastpath                        on an H100 and the paper's RTX 6000 Ada
+selfboot plan -m "not negative" --gpu h200 --price h200=3.5
+selfboot plan --gpus 1 8 64 --gpu h100           the artifacts of all claims on so many GPUs, from measured phase times
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from selfboot.errors import DataError
+from selfboot.planning import cost as planning
+from selfboot.planning.cost import Gpu, Planned
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+else:
+    Subparsers = Any
+
+DEFAULT = ("h100", "rtx-6000-ada")
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add ``plan`` to the command line."""
+    parser = subparsers.add_parser(
+        "plan", help="GPU memory, hours and cost of the paper-scale claims", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("-m", dest="marks", default="", metavar="EXPR", help="markers, as for pytest (default: all)")
+    parser.add_argument("-k", dest="only", default="", metavar="TEXT", help="only claims whose id contains this")
+    parser.add_argument("--gpu", nargs="+", default=list(DEFAULT), metavar="NAME",
+                        help=f"kinds of GPU (default: {' '.join(DEFAULT)}; known: data/gpus.toml)")  # fmt: skip
+    parser.add_argument(
+        "--price", nargs="+", default=[], metavar="NAME=USD", help="dollars an hour, instead of the table's"
+    )
+    parser.add_argument(
+        "--gpus",
+        nargs="+",
+        type=_count,
+        default=[],
+        metavar="N",
+        help="schedule all steps on so many GPUs (the first --gpu)",
+    )
+    parser.set_defaults(run=run)
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of GPUs; give one or more")
+    return int(text)
+
+
+def run(args: argparse.Namespace) -> int:
+    """0: printed; 1: no claim is selected."""
+    kinds = planning.with_prices([planning.gpu(name) for name in args.gpu], _prices(args.price))
+    if args.gpus:
+        return _schedule(args, kinds[0])
+    planned = planning.plan(args.marks, kinds, args.only)
+    if not planned:
+        print("no claim at paper scale is selected; `selfboot claims` lists them")
+        return 1
+    print(render(planned, kinds, planning.local_gpus()))
+    return 0
+
+
+def _schedule(args: argparse.Namespace, kind: Gpu) -> int:
+    from selfboot.planning.forecast import steps, table
+
+    wanted = steps(args.marks, args.only, kind)
+    print(
+        table(wanted, kind, args.gpus)
+        if wanted
+        else "no claim at paper scale is selected; `selfboot claims` lists them"
+    )
+    return 0 if wanted else 1
+
+
+def _prices(words: Sequence[str]) -> dict[str, float]:
+    prices = {}
+    for word in words:
+        name, _, value = word.partition("=")
+        try:
+            prices[name] = float(value)
+        except ValueError:
+            raise DataError(f"--price {word}: write it as NAME=USD, such as h100=2.5") from None
+    return prices
+
+
+def render(planned: Sequence[Planned], kinds: Sequence[Gpu], local: Sequence[Gpu]) -> str:
+    """The plan as text: one line a claim, the sums, what this machine could run, and how the figures come about."""
+    width = max(len(one.claim.id) for one in planned)
+    header = f"{'claim':<{width}}  {'tier':<8}  {'model':<16}  serve GB  train GB"
+    lines = [header + "".join(f"  {kind.name:>24}" for kind in kinds)]
+    for one in planned:
+        train = f"{one.need.train_gb:>8.0f}" if one.need.train_gb else f"{'–':>8}"
+        left = f"{one.claim.id:<{width}}  {one.claim.tier:<8}  {one.settings.model:<16}  {one.need.serve_gb:>8.0f}  "
+        lines.append(left + train + "".join(f"  {_cell(cost):>24}" for cost in one.costs))
+    sums = [_sum(planned, at) for at in range(len(kinds))]
+    lines.append(f"{'together':<{len(header)}}" + "".join(f"  {text:>24}" for text in sums))
+    return "\n".join((*lines, "", _here(planned, local), *NOTES)) + "\n"
+
+
+NOTES = (
+    "hours: the registry's minutes for an H100, scaled by memory bandwidth; dollars: data/gpus.toml (--price)",
+    "memory: reckoned from the model's shape, bf16; * trains with gradient checkpointing there",
+)
+
+
+def _cell(cost: planning.Cost) -> str:
+    if not cost.fits:
+        return cost.missing
+    count = f"{cost.gpus} x " if cost.gpus > 1 else ""
+    return f"{count}{cost.hours:.2f} h  ${cost.usd:.2f}{'*' if cost.checkpointing else ''}"
+
+
+def _sum(planned: Sequence[Planned], at: int) -> str:
+    costs = [one.costs[at] for one in planned if one.costs[at].fits]
+    left = f" ({len(planned) - len(costs)} not)" if len(costs) < len(planned) else ""
+    return f"{sum(cost.hours for cost in costs):.2f} h  ${sum(cost.usd for cost in costs):.2f}{left}"
+
+
+def _here(planned: Sequence[Planned], local: Sequence[Gpu]) -> str:
+    if not local:
+        return "this machine has no GPU: only --scale mini runs here"
+    fitting = [one.claim.id for one in planned if not planning.missing_memory(one.settings, local)]
+    kinds = ", ".join(f"{gpu.name} ({gpu.memory_gb:.0f} GB)" for gpu in local)
+    return f"this machine has {kinds}: {', '.join(fitting) or 'none of them fits'}"

@@ -1,0 +1,151 @@
+"""Where units run: processes of this machine, or a Ray cluster. Both give units back as they finish or fail.
+
+A worker that is lost (killed, out of memory, its machine gone) loses no finished work, and not even a started training:
+checkpoints lie in the store. Its unit is tried again, ``RETRIES`` times.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from typing import Any, Protocol
+
+from selfboot.cluster.graph import Unit
+from selfboot.cluster.work import Site, do
+from selfboot.errors import SelfbootError, UnavailableError
+
+RETRIES = 3
+Work = Callable[[Unit, Site], float]
+Finished = tuple[Unit, float | Exception]  # seconds, or why it failed for good
+
+
+class Pool(Protocol):
+    """Takes units; ``finished`` waits for the next ones."""
+
+    @property
+    def retried(self) -> int: ...
+
+    def submit(self, unit: Unit) -> None: ...
+
+    def finished(self) -> Iterator[Finished]: ...
+
+    def close(self) -> None: ...
+
+
+class Tries:
+    """How often each unit's worker was lost."""
+
+    def __init__(self) -> None:
+        self.retried = 0
+        self.lost: dict[str, int] = {}
+
+    def given_up(self, unit: Unit) -> SelfbootError | None:
+        """A worker of the unit was lost: why it is not tried again, if it is not."""
+        self.lost[unit.address] = self.lost.get(unit.address, 0) + 1
+        if self.lost[unit.address] > RETRIES:
+            return SelfbootError(f"{unit}: its process died {RETRIES + 1} times; look for a lack of memory")
+        self.retried += 1
+        return None
+
+
+class Processes(Tries):
+    """``count`` processes of this machine, each doing ``work``."""
+
+    def __init__(self, site: Site, count: int, work: Work = do) -> None:
+        super().__init__()
+        self.site, self.count, self.work = site, count, work
+        self.running: dict[Future[float], Unit] = {}
+        self.pool = self._start()
+
+    def _start(self) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(self.count, mp_context=get_context("spawn"))
+
+    def submit(self, unit: Unit) -> None:
+        """Queue a unit."""
+        self.running[self.pool.submit(self.work, unit, self.site)] = unit
+
+    def finished(self) -> Iterator[Finished]:
+        """At least one unit that came to an end, unless a lost process set all back."""
+        done, _ = wait(self.running, return_when=FIRST_COMPLETED)
+        lost: list[Unit] = []
+        for future in done:
+            unit, error = self.running.pop(future), future.exception()
+            if isinstance(error, BrokenProcessPool):
+                lost.append(unit)
+            else:
+                yield unit, error if isinstance(error, Exception) else future.result()
+        if lost:
+            yield from self._again(lost)
+
+    def _again(self, lost: list[Unit]) -> Iterator[Finished]:
+        """One killed process breaks the whole pool: a new one takes all that was queued or running."""
+        lost += [self.running.pop(future) for future in list(self.running)]
+        self.pool.shutdown(wait=True, cancel_futures=True)
+        self.pool = self._start()
+        for unit in lost:
+            if why := self.given_up(unit):
+                yield unit, why
+            else:
+                self.submit(unit)
+
+    def close(self) -> None:
+        """End the processes."""
+        self.pool.shutdown(wait=True, cancel_futures=True)
+
+
+class Cluster(Tries):
+    """A Ray cluster at ``address`` ("local": one is started here; "auto": the one that this machine is part of).
+
+    Every machine needs this package installed and the store's path or URL in reach. A unit takes one core and the GPUs
+    that its model needs.
+    """
+
+    def __init__(self, site: Site, address: str, work: Work = do) -> None:
+        super().__init__()
+        try:
+            import ray  # type: ignore[import-not-found,unused-ignore]
+        except ImportError:
+            raise UnavailableError("--ray needs Ray: pip install 'selfboot[cluster]'") from None
+        self.ray, self.site = ray, site
+        self.running: dict[Any, Unit] = {}
+        self.started = not ray.is_initialized()
+        if self.started:  # no address at all would join whatever cluster ran here last
+            ray.init(address, log_to_driver=False, logging_level=logging.WARNING, include_dashboard=None)
+        self.task = ray.remote(work)
+
+    def submit(self, unit: Unit) -> None:
+        """Queue a unit. Retries are ours, so that they are counted."""
+        options = {"num_cpus": 1, "num_gpus": unit.gpus, "max_retries": 0, "name": str(unit)}
+        self.running[self.task.options(**options).remote(unit, self.site)] = unit
+
+    def finished(self) -> Iterator[Finished]:
+        """The next unit that came to an end, unless its worker or machine was lost: then it is queued again."""
+        errors = self.ray.exceptions
+        lost = (errors.WorkerCrashedError, errors.OutOfMemoryError, errors.NodeDiedError, errors.LocalRayletDiedError)
+        done, _ = self.ray.wait(list(self.running), num_returns=1)
+        for reference in done:
+            unit = self.running.pop(reference)
+            try:
+                yield unit, float(self.ray.get(reference))
+            except lost:
+                if why := self.given_up(unit):
+                    yield unit, why
+                else:
+                    self.submit(unit)
+            except errors.RayError as error:
+                cause = getattr(error, "cause", None)
+                yield unit, cause if isinstance(cause, Exception) else error
+
+    def close(self) -> None:
+        """Leave the cluster, if it was joined here."""
+        if self.started:
+            self.ray.shutdown()
+
+
+def open_pool(site: Site, ray: str = "", processes: int = 0) -> Pool:
+    """The pool that is asked for: a cluster's address, or so many processes (0: one a core)."""
+    return Cluster(site, ray) if ray else Processes(site, processes or os.cpu_count() or 1)

@@ -1,0 +1,80 @@
+"""What a worker does with a unit, in whatever process or machine it finds itself."""
+
+from __future__ import annotations
+
+import functools
+import os
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from selfboot.cluster.graph import Unit
+from selfboot.engines.engines import Choice
+from selfboot.lab import Adapter
+from selfboot.newmodel.models import OpenLab
+from selfboot.progress import ProgressFolder
+from selfboot.store import Artifact, RunStore
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where work is done: the store's folder, the remote store behind it ("": none), and the Lab's options. With a
+    remote store, each machine keeps its own folder at ``root``.
+    """
+
+    root: Path
+    url: str = ""
+    device: str = "cpu"
+    isolation: str = "auto"
+    weights: str = "trained"
+    engine: Choice = "auto"
+    tokens: int | None = None
+
+    def options(self) -> dict[str, Any]:
+        """The Lab's options: whoever plans needs the same ones as who works, since they are part of the addresses."""
+        return {name: getattr(self, name) for name in ("device", "isolation", "weights", "engine", "tokens")}
+
+    def store(self) -> RunStore:
+        """The run store as this machine sees it."""
+        if not self.url:
+            return RunStore(self.root)
+        from selfboot.cluster.remote import RemoteStore
+
+        return RemoteStore(self.root, self.url)
+
+
+@functools.lru_cache(maxsize=1)
+def _lab(site: Site, process: int) -> OpenLab:
+    """One Lab a process, since models take seconds to load; on one thread, since there are as many workers as cores."""
+    import torch
+
+    torch.set_num_threads(1)
+    return OpenLab(
+        site.store(),
+        graders=1,
+        progress=ProgressFolder(site.root / "progress"),
+        **site.options(),
+    )
+
+
+def do(unit: Unit, site: Site) -> float:
+    """Make the unit's artifacts, or find them made; seconds that it took."""
+    began = time.perf_counter()
+    lab = _lab(site, os.getpid())
+    args = [_here(value, lab.store) for value in unit.args]
+    options = {name: _here(value, lab.store) for name, value in unit.options.items()}
+    getattr(lab, unit.verb)(*args, **options)
+    return time.perf_counter() - began
+
+
+def _here(value: Any, store: RunStore) -> Any:
+    """An adapter as this machine's store holds it (a path of another machine means nothing here)."""
+    if not isinstance(value, Adapter):
+        return value
+    from selfboot.cluster.remote import RemoteStore
+
+    if isinstance(store, RemoteStore):
+        store.pull(value.artifact.kind, value.artifact.id)
+    artifact: Artifact = value.artifact
+    return replace(value, artifact=replace(artifact, path=store.root / artifact.kind / artifact.id))

@@ -1,0 +1,1 @@
+"""How much of a lift is form, and how much is skill."""

@@ -1,0 +1,1 @@
+"""What draws completions, on which device."""

@@ -1,0 +1,1 @@
+"""What is judged, by which bands, and how often that errs."""

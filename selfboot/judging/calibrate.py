@@ -1,0 +1,247 @@
+"""Measure what the organism does over many seeds, for the bands of the mini scale.
+
+    selfboot calibrate organism-0 --seeds 20                                   # on the CPU, resumable, hours
+    selfboot calibrate organism-0 --seeds 30 --device cuda --jobs 12 --rows 1024
+
+Every figure goes through the same protocols as the claims; calibration seeds start at 1000, so that the published seeds
+7, 13 and 42 stay fresh. Seeds that the file has for the same settings are kept, wherever they were measured, so several
+machines can share the work; what was interrupted is read from the run store. Processes share out the GPUs that they may
+use. A member of the family that no claim names (organisms 1 and 2) is measured by the claims of organism 0.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Literal
+
+from selfboot import keys
+from selfboot.analysis.bands import CALIBRATION_SEEDS
+from selfboot.engines import gpu
+from selfboot.errors import DataError, SelfbootError
+from selfboot.judging.calibration import Calibration, calibration, fingerprint, path_of
+from selfboot.keys import code_hash
+from selfboot.lab import Lab, machine
+from selfboot.progress import Progress, hush
+from selfboot.protocols.base import Run, run_protocol
+from selfboot.registry import Settings, registry
+from selfboot.store import RunStore, write_atomic
+
+FIRST_SEED = 1000
+FLIP_ROWS = (8, 32)  # batch sizes compared with the default one
+SAVE_S = 20.0
+SIBLINGS = ("organism-1", "organism-2")  # measured by the claims of the first
+STAND_IN = "organism-0"
+Anew = Literal["", "outdated", "all"]
+
+
+@dataclass(frozen=True)
+class How:
+    """Where and how units are measured."""
+
+    store: Path
+    device: str = "cpu"
+    jobs: int = 1
+    rows: int = 0  # the sampler's batch size; 0: its default
+
+
+def calibrated_claims(model: str) -> dict[str, Settings]:
+    """The mini settings, by claim, that ``model`` is measured by."""
+    mini = {claim.id: claim.scales["mini"] for claim in registry().values() if "mini" in claim.scales}
+    mini = {name: settings for name, settings in mini.items() if settings.protocol}
+    own = {name: settings for name, settings in mini.items() if settings.model == model}
+    if model not in SIBLINGS:
+        return own
+    stand_in = {name: replace(s, model=model) for name, s in mini.items() if s.model == STAND_IN}
+    return own | {name: s for name, s in stand_in.items() if not s.arms or name == "control"}
+
+
+def flips(how: How, model: str) -> int:
+    """D: the most tasks whose greedy outcome (chat or raw) changes when other batch sizes are used."""
+    worst = 0
+    benchmark = registry()["recipe-7b"].scales["mini"].benchmark
+    for form in ("chat", "raw"):
+        usual = _lab(replace(how, rows=0)).evaluate(model, benchmark, format=form).flags
+        for rows in FLIP_ROWS:
+            other = _lab(replace(how, rows=rows)).evaluate(model, benchmark, format=form).flags
+            worst = max(worst, sum(a != b for a, b in zip(usual, other, strict=True)))
+    return worst
+
+
+def calibrate(
+    models: Sequence[str],
+    seeds: int,
+    how: How,
+    only: Sequence[str],
+    progress: Progress,
+    command: str,
+    anew: Anew = "",
+) -> list[Path]:
+    """Measure and write data/measured/bands/<model>.json for each model, up to ``seeds`` a claim; returns their paths.
+
+    ``only``: these claims; ``anew``: of the seeds that the file has, also those that other code measured, or all; each
+    keeps its old figure until it has a new one. Files are written every ``SAVE_S`` seconds with what there is. A unit
+    that cannot run costs the others nothing; all are named in the SelfbootError at the end.
+    """
+    tables = {model: _Table(model, only, how.device, command, anew) for model in models}
+    wanted = [FIRST_SEED + i for i in range(seeds)]
+    units = [
+        (claim, model, seed)
+        for seed in wanted
+        for model in models
+        for claim in tables[model].claims
+        if not tables[model].has(claim, seed)
+    ]
+    failed: dict[str, str] = {}
+    saved = time.monotonic()
+    for done, ((claim, model, seed), run) in enumerate(_all(units, how), 1):
+        if isinstance(run, str):
+            failed[f"{model}, {claim}"] = run
+            print(f"selfboot: {model}, {claim}, seed {seed}: {run}; the others go on", file=sys.stderr, flush=True)
+        else:
+            tables[model].add(claim, seed, run)
+        progress.update(f"calibrating {model}: {claim}, seed {seed}", done, len(units))
+        if time.monotonic() - saved > SAVE_S:
+            _save(tables)
+            saved = time.monotonic()
+    for model, table in tables.items():
+        if "flips" not in table.figures and seeds >= CALIBRATION_SEEDS:  # with fewer there is no band to widen
+            table.figures["flips"] = {"0": flips(how, model)}
+    paths = _save(tables)
+    if failed:
+        raise SelfbootError("; ".join(f"{name}: {why}" for name, why in failed.items()))
+    return paths
+
+
+class _Table:
+    """One model's figures in the making: what its file has for the same settings, and what is measured now."""
+
+    def __init__(self, model: str, only: Sequence[str], device: str, command: str, anew: Anew) -> None:
+        wanted = calibrated_claims(model)
+        self.model = model
+        self.claims = [name for name in wanted if name in only or not only]
+        if not self.claims:
+            known = ", ".join(wanted) or "none"
+            raise DataError(f"no claim of {list(only) or 'the registry'} measures {model}; these do: {known}")
+        self.settings = {name: fingerprint(settings) for name, settings in wanted.items()}
+        before = calibration(model) if path_of(model).exists() else Calibration(model, {}, {}, [])
+        self.figures = {
+            name: dict(values)
+            for name, values in before.measures.items()
+            if (claim := name.split("/")[0]) == "flips" or before.settings.get(claim) == self.settings.get(claim)
+        }
+        self.earlier = before.provenance
+        self.now = _provenance(device, command)
+        self.measured: dict[str, set[int]] = {}
+        due = [call for call in self.earlier if anew == "all" or (anew and call["code"] != self.now["code"])]
+        self.due = {(claim, seed) for call in due for claim, seeds in call["seeds"].items() for seed in seeds}
+
+    def has(self, claim: str, seed: int) -> bool:
+        """Is this seed known and not due anew, or does the claim have figures without a seed only?"""
+        values = [figures for name, figures in self.figures.items() if name.startswith(f"{claim}/")]
+        seeded = [figures for figures in values if set(figures) != {"0"}]
+        known = bool(values) and all(str(seed) in figures for figures in seeded)
+        return known and (claim, seed) not in self.due
+
+    def add(self, claim: str, seed: int, run: Run) -> None:
+        for figure, value in run.figures.items():
+            self.figures.setdefault(f"{claim}/{figure}", {})["0" if figure in run.greedy else str(seed)] = value
+        self.measured.setdefault(claim, set()).add(seed)
+
+    def content(self) -> dict[str, Any]:
+        claims = {name.split("/")[0] for name in self.figures}
+        now = [{**self.now, "seeds": {claim: sorted(seeds) for claim, seeds in self.measured.items()}}]
+        return {
+            "model": self.model,
+            "settings": {name: mark for name, mark in self.settings.items() if name in claims},
+            "measures": self.figures,
+            "provenance": [*self._left(), *(now if self.measured else [])],
+        }
+
+    def _left(self) -> list[dict[str, Any]]:
+        """The earlier calls, each with the seeds whose figures are still its own; without any, only for its notes."""
+        left = []
+        for call in self.earlier:
+            kept = {c: sorted(set(seeds) - self.measured.get(c, set())) for c, seeds in call["seeds"].items()}
+            left.append({**call, "seeds": {claim: seeds for claim, seeds in kept.items() if seeds}})
+        return [call for call in left if call["seeds"] or "notes" in call]
+
+
+def _save(tables: dict[str, _Table]) -> list[Path]:
+    for model, table in tables.items():
+        path_of(model).parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path_of(model), json.dumps(table.content(), indent=1, sort_keys=True) + "\n")
+    calibration.cache_clear()
+    return [path_of(model) for model in tables]
+
+
+Unit = tuple[str, str, int]
+
+
+def _all(units: Sequence[Unit], how: How) -> Iterator[tuple[Unit, Run | str]]:
+    if how.jobs == 1:
+        yield from (_unit(unit, how) for unit in units)
+        return
+    context = get_context("spawn")
+    devices = gpu.visible(os.environ, gpu.device_count()) if how.device == "cuda" else ()
+    turns = context.SimpleQueue()  # each process takes one
+    for job in range(how.jobs):
+        turns.put(devices[job % len(devices)] if devices else "")
+    with ProcessPoolExecutor(how.jobs, mp_context=context, initializer=_begin, initargs=(turns,)) as pool:
+        for future in as_completed([pool.submit(_unit, unit, how) for unit in units]):
+            yield future.result()
+
+
+def _begin(turns: Any) -> None:
+    """One thread, one of the GPUs, and the command line's silence for this process."""
+    hush()
+    if device := turns.get():
+        os.environ[gpu.VISIBLE] = device  # before anything starts CUDA
+    import torch
+
+    torch.set_num_threads(1)
+
+
+_labs: dict[How, Lab] = {}
+
+
+def _lab(how: How) -> Lab:
+    """One Lab a process and setting, since models take seconds to load."""
+    if how not in _labs:
+        _labs[how] = Lab(RunStore(how.store), device=how.device, graders=1, rows=how.rows or None)
+    return _labs[how]
+
+
+def _unit(unit: Unit, how: How) -> tuple[Unit, Run | str]:
+    """One seed of one claim, or why there is none; evidence stays in the store, only figures and outcomes travel."""
+    claim, model, seed = unit
+    try:
+        run = run_protocol(_lab(how), calibrated_claims(model)[claim], seed)
+    except Exception as error:  # hours of other units must not be lost for one
+        return unit, f"{type(error).__name__}: {error}"
+    return unit, replace(run, evidence={})
+
+
+def _provenance(device: str, command: str) -> dict[str, Any]:
+    from importlib.metadata import version
+
+    hardware = "CPU"
+    if device != "cpu":
+        import torch
+
+        hardware = torch.cuda.get_device_name()
+    return {
+        "date": time.strftime("%Y-%m-%d"),
+        "command": command,
+        "device": hardware,
+        "machine": machine(),
+        "versions": {name: version(name) for name in ("torch", "transformers", "peft")},
+        "code": code_hash(*keys.CALIBRATION),
+    }

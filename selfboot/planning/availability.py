@@ -1,0 +1,105 @@
+"""Can this machine run a case? If not: what is missing, how much, and the remedy. Never asked at collection.
+
+GPU memory is asked of nvidia-smi, so no CUDA starts before a case runs.
+Not covered: slices of a GPU (MIG instances count as the whole one), and GPUs of unlike sizes that are named by UUID.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterator
+
+from selfboot.engines import gpu
+from selfboot.errors import UnavailableError
+from selfboot.planning import cost as planning
+from selfboot.planning.cost import Gpu
+from selfboot.registry import Scale, Settings, model_entry
+
+
+def missing(settings: Settings, scale: Scale, weights: str = "trained") -> str | None:
+    """One sentence about what this machine lacks for a case, or None when it can run. ``weights``: as the Lab's."""
+    return next(_reasons(settings, scale, weights), None)
+
+
+def _reasons(settings: Settings, scale: Scale, weights: str) -> Iterator[str]:
+    if unfit := _no_package(settings.model):
+        yield unfit
+    if scale == "paper":
+        if short := planning.missing_memory(settings, our_gpus()):
+            yield f"{short}; or --scale mini"
+        if weights == "trained" and (gone := _no_weights(settings.model)):
+            yield gone
+    for gone in (_no_data(settings), _no_pairs(settings) if scale == "paper" and weights == "trained" else None):
+        if gone:
+            yield gone
+
+
+@functools.cache
+def our_gpus() -> list[Gpu]:
+    """The GPUs of this process: those of the machine that CUDA_VISIBLE_DEVICES leaves (``gpu.confine``)."""
+    have = planning.local_gpus()
+    names = gpu.visible(os.environ, len(have)) if have else ()
+    return [have[int(name)] if name.isdigit() else have[0] for name in names]
+
+
+def _no_package(model: str) -> str | None:
+    from selfboot.models import nf4
+
+    return nf4.missing() if model_entry(model).quantization else None
+
+
+def _no_weights(model: str) -> str | None:
+    from selfboot.models.spec import ModelSpec, locate
+
+    entry = model_entry(model)
+    try:
+        locate(ModelSpec(entry.name, entry.source, entry.revision, entry.tokenizer))
+    except UnavailableError as error:
+        return str(error)
+    return None
+
+
+def _no_data(settings: Settings) -> str | None:
+    """The benchmarks: the claim's own, those scored beside it, and what is mined from."""
+    from selfboot.benchmarks.base import load_any
+
+    options = settings.options
+    try:
+        for name in (settings.benchmark, *options.get("also", ()), *filter(None, [options.get("tasks")])):
+            load_any(name)
+    except UnavailableError as error:
+        return str(error)
+    return None
+
+
+def _no_pairs(settings: Settings) -> str | None:
+    """The first pair file of a claim at paper scale that is not here, and what makes it. (Those of the mini scale come
+    with the checkout: without one a case fails.)"""
+    from selfboot.pairs import pairs_path, parts
+
+    names = settings.arms if settings.protocol == "grid" and settings.arms else (settings.pairs,)
+    for name in [part for one in names for part in parts(one)]:
+        if not pairs_path(settings.model, name).exists():
+            return _gone(settings, name)
+    return None
+
+
+def _gone(settings: Settings, name: str) -> str:
+    from selfboot.datasets.pinned import source_path, sources
+    from selfboot.paths import DATA
+
+    if name in sources():
+        try:
+            source_path(name)
+        except UnavailableError as error:
+            return str(error)
+    count = settings.count or max(settings.counts, default=0)
+    wanted = f" --target {count}" if count else ""
+    if name.startswith("control-"):
+        path = DATA / "pairs" / f"{name}.jsonl"
+        how = f"{settings.model} --method control-own --seeds mbpp-train{wanted} --seed 42"
+    else:
+        path = DATA / "pairs" / settings.model / f"{name}.jsonl"
+        how = f"{settings.model}{wanted}"
+    return f"{path} is missing; `selfboot mine {how} --out {path}` makes it"

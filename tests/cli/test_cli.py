@@ -1,0 +1,154 @@
+"""The command line: help with examples, one-line errors, exit codes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from selfboot.cli.lab import recorded
+from selfboot.cli.main import main, parser
+from selfboot.cli.mine import typed
+from selfboot.errors import DataError
+from selfboot.mining.catalogue import METHODS, make_miner
+from selfboot.planning import doctor
+
+COMMANDS = parser()._subparsers._group_actions[0].choices  # type: ignore[union-attr]
+
+
+def test_claims_lists_the_registry(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["claims"]) == 0
+    out = capsys.readouterr().out
+    assert "recipe-7b" in out
+    assert "§3.6" in out
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_help_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        code = main([command, "--help"])
+    except SystemExit as stop:
+        code = int(stop.code or 0)
+    assert code == 0
+    assert f"selfboot {command} " in capsys.readouterr().out.split("usage:")[-1].partition("\n\n")[2]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["evaluate", "gpt-9", "minieval"], "unknown model 'gpt-9'"),
+        (["evaluate", "organism-0", "bigbench"], "unknown benchmark 'bigbench'"),
+        (["train", "organism-0", "nowhere.jsonl", "--out", "a"], "nowhere.jsonl: no such file"),
+        (["calibrate", "organism-0", "--only", "nonsense"], "'nonsense'"),
+        (["mine", "organism-0", "--out", "p.jsonl", "--set", "steps"], "--set steps: write it as NAME=VALUE"),
+        (["report", "--out", "r"], "no results to report"),
+    ],
+)
+def test_errors_are_one_line(
+    words: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*words, "--store", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error
+
+
+def test_every_command_runs_something() -> None:
+    wanted = "audit bootstrap calibrate claims decompose diagnose doctor evaluate fetch grade mine plan report"
+    assert sorted(COMMANDS) == [*wanted.split(), "run", "spread", "train"]  # type: ignore[arg-type]
+    assert all(sub.get_default("run") for sub in COMMANDS.values())  # type: ignore[union-attr]
+
+
+SMALL = {"recursive": {"size": "100"}}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_makes_a_miner(method: str) -> None:
+    miner = make_miner(method, settings=typed(method, {"target": "3", **SMALL.get(method, {})}))
+    assert miner.target == 3
+    assert miner.steps > 0
+
+
+def test_settings_have_the_types_of_the_miner_s_own() -> None:
+    given = typed("bootstrap", {"shuffle_tests": "true", "attempts": "2", "target": "40"})
+    assert given == {"shuffle_tests": True, "attempts": 2, "target": 40}
+    assert make_miner("bootstrap", settings=given).attempts == 2
+    for wrong, words in (
+        ({"attempts": "two"}, "a whole number"),
+        ({"repairs": "maybe"}, "true or false"),
+        ({"temper": "1"}, "no such setting; it has: attempts, "),
+    ):
+        with pytest.raises(DataError, match=words):
+            typed("bootstrap", wrong)
+    with pytest.raises(DataError, match="invents its own problems"):
+        make_miner("bootstrap", "miniseeds")
+
+
+def test_run_hands_its_options_to_pytest(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    words = ["-k", "stop_strings", "--scale", "mini", "--collect-only", "-q", "--store", str(tmp_path)]
+    assert main(["run", *words]) == 0
+    out = capfd.readouterr().out
+    assert "test_wrong_stop_strings_make_the_base_model_look_worse[mini]" in out
+    assert "[paper]" not in out
+
+
+def test_a_file_that_cannot_be_read_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("selfboot.planning.doctor.checks", lambda store: (tmp_path / "model.safetensors").read_bytes())
+    assert main(["doctor"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("selfboot: ")
+    assert "model.safetensors" in line
+
+
+def test_doctor_names_what_is_missing_and_the_remedy(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SELFBOOT_DATA", str(tmp_path))
+    code = main(["doctor", "--json", "--store", str(tmp_path / "store")])
+    found = json.loads(capsys.readouterr().out)
+    checks = {check["name"]: check for check in found["checks"]}
+    assert code == (0 if found["mini"] else 1)
+    assert {"Python", "packages", "organisms", "isolation of programs", "memory", "disk", "GPUs"} <= set(checks)
+    assert not checks["data sets"]["ok"]
+    assert "selfboot fetch" in checks["data sets"]["remedy"]
+    assert all(check["remedy"] for check in found["checks"] if not check["ok"])
+
+
+@pytest.mark.parametrize(
+    ("torch", "wrong"),
+    [
+        ("2.13.0+cpu", ""),  # pyproject.toml's
+        ("2.14.0", ""),  # data/constraints/cuda.txt
+        ("2.6.0+cu124", ""),  # data/constraints/paper.txt
+        ("2.7.1", "torch 2.7.1 is not ==2.13.0 or ==2.14.0 or ==2.6.0"),
+    ],
+)
+def test_doctor_knows_the_torch_of_every_stack(
+    torch: str, wrong: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    have = {"torch": torch, "transformers": "4.51.3", "peft": "0.13.0"}
+    monkeypatch.setattr(doctor, "version", lambda name: have.get(name) or metadata.version(name))
+    (check,) = doctor._packages(tmp_path)
+    assert check.ok == (not wrong)
+    assert not wrong or check.found == wrong
+
+
+def test_a_check_that_breaks_is_a_check_that_failed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def _broken(store: Path) -> Iterator[doctor.Check]:
+        yield doctor.Check("first", "mini", True, "there")
+        raise DataError("the second is damaged: restore it")
+
+    monkeypatch.setattr(doctor, "LOOKS", (_broken,))
+    found = doctor.checks(tmp_path)
+    assert [(check.ok, check.remedy) for check in found] == [(True, ""), (False, "the second is damaged: restore it")]
+    assert not doctor.mini_can_run(found)
+
+
+def test_a_recorded_command_names_no_place_of_this_machine() -> None:
+    assert recorded(["calibrate", "m", "--store", "/tmp/a b", "--seeds", "3"]) == "selfboot calibrate m --seeds 3"
+    assert recorded(["calibrate", "m", "--store=/tmp/s", "--jobs", "2"]) == "selfboot calibrate m --jobs 2"

@@ -1,0 +1,81 @@
+"""Which engine draws for which model, where it runs, and what of it is in a store key. No engine is started."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import selfboot.engines.engines as engines_module
+import selfboot.sampling.vllm as vllm_module
+from selfboot.engines.engines import Choice, Engines, Subject
+from selfboot.errors import UnavailableError
+from selfboot.lab import Lab
+from selfboot.models.spec import ModelSpec
+from selfboot.registry import model_entry
+from selfboot.store import RunStore
+
+FAKE = {"vllm": "0.32.0", "torch": "2.13.0", "python": "3.11.7", "device": "cuda NVIDIA H100"}
+
+
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines_module, "vllm_is_known", lambda: True)
+    monkeypatch.setattr(vllm_module, "probe", lambda python="": FAKE)
+
+
+def subject(model: str) -> Subject:
+    entry = model_entry(model)
+    return Subject(entry, ModelSpec(entry.name, entry.source, tokenizer=entry.tokenizer), lambda: None)
+
+
+@pytest.mark.usefixtures("known")
+@pytest.mark.parametrize(
+    ("choice", "small", "large"),
+    [
+        ("auto", "transformers", "vllm"),
+        ("vllm", "vllm", "vllm"),
+        ("transformers", "transformers", "transformers"),
+    ],
+)
+def test_who_draws(choice: Choice, small: str, large: str) -> None:
+    engines = Engines(choice)
+    assert engines.engine(model_entry("organism-0")) == small
+    assert engines.engine(model_entry("qwen2.5-7b")) == large
+
+
+def test_without_vllm_it_is_transformers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines_module, "vllm_is_known", lambda: False)
+    assert Engines().engine(model_entry("qwen2.5-7b")) == "transformers"
+
+
+def test_a_large_model_is_never_run_on_the_cpu() -> None:
+    engines = Engines(device="cpu")
+    assert engines.device_of(model_entry("organism-0")) == "cpu"
+    assert engines.device_of(model_entry("qwen2.5-7b")) == "cuda"
+
+
+@pytest.mark.usefixtures("known")
+def test_keys_hold_what_may_change_a_result() -> None:
+    drawing, training = (Engines().key(subject("qwen2.5-72b"), training) for training in (False, True))
+    assert drawing["vllm"] == FAKE["vllm"]
+    assert (drawing["tensor_parallel"], drawing["max_model_len"]) == ("2", "4096")
+    assert (training["name"], training["device"], training["gpus"]) == ("transformers", "cuda", 2)
+    assert "vllm" not in training, "a newer vLLM trains nothing anew"
+    assert Engines().key(subject("organism-0")) != Engines(rows=8).key(subject("organism-0"))
+    assert Engines().key(subject("organism-0")) == Engines("transformers").key(subject("organism-0"))
+
+
+def test_a_model_that_is_not_here_is_rehearsed_from_its_shape(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "empty"))
+    with Lab(RunStore(tmp_path / "store"), weights="random") as lab:
+        spec = lab.spec("qwen2.5-14b")
+        assert spec.weights == "random"
+        config = json.loads((Path(spec.source) / "config.json").read_text(encoding="utf-8"))
+        assert config["num_hidden_layers"] == 48
+        assert lab.chat("qwen2.5-14b")([{"role": "user", "content": "hello"}]).count("hello") == 1
+        assert lab.spec("organism-0").source == model_entry("organism-0").source, "that one is here"
+    with Lab(RunStore(tmp_path / "store")) as lab, pytest.raises(UnavailableError, match=r"Qwen/Qwen2\.5-14B"):
+        lab.chat("qwen2.5-14b")

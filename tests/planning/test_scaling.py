@@ -1,0 +1,162 @@
+"""Scheduling steps on GPUs, and the paper-scale claims as steps. Arithmetic only: nothing is made."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from selfboot.benchmarks import base as benchmarks
+from selfboot.cli.main import main
+from selfboot.planning import forecast
+from selfboot.cluster.graph import jobs
+from selfboot.errors import DataError
+from selfboot.planning.cost import gpu
+from selfboot.planning.scaling import Step, Timetable, chains, least, schedule
+from selfboot.registry import registry
+
+H100 = gpu("h100")
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> list[Step]:
+    """Up to a dozen steps that wait for earlier ones only."""
+    found: list[Step] = []
+    for at in range(draw(st.integers(1, 12))):
+        after = draw(st.sets(st.integers(0, at - 1), max_size=2)) if at else set()
+        found.append(
+            Step(
+                f"s{at}",
+                draw(st.sampled_from("ab")),
+                draw(st.integers(1, 9)),
+                draw(st.integers(1, 2)),
+                tuple(f"s{one}" for one in sorted(after)),
+                draw(st.booleans()),
+                draw(st.sampled_from([0, 5])),
+            )
+        )
+    return found
+
+
+@given(graphs(), st.integers(2, 4))
+def test_a_timetable_keeps_the_rules(steps: list[Step], gpus: int) -> None:
+    """Every step once, after what it waits for, no GPU twice at a time, never shorter than can be."""
+    made = schedule(steps, gpus)
+    assert Counter(run.step.name for run in made.runs) == Counter(step.name for step in steps)
+    ends = {run.step.name: run.end for run in made.runs}
+    for run in made.runs:
+        assert len(set(run.gpus)) == run.step.gpus
+        assert all(ends[name] <= run.begin for name in run.step.after)
+        assert run.end - run.begin in (run.step.seconds, run.step.seconds + run.step.start)
+        others = [one for one in made.runs if one is not run and set(one.gpus) & set(run.gpus)]
+        assert all(one.end <= run.begin or run.end <= one.begin for one in others)
+    assert made.seconds >= least(steps, gpus) - 1e-9
+    assert made.busy <= made.seconds * gpus + 1e-9
+
+
+@given(st.lists(st.integers(1, 20), min_size=1, max_size=20), st.integers(1, 5))
+def test_independent_steps_are_within_grahams_bound(lengths: list[int], gpus: int) -> None:
+    steps = [Step(str(at), "a", seconds) for at, seconds in enumerate(lengths)]
+    assert schedule(steps, gpus).seconds <= (2 - 1 / gpus) * least(steps, gpus) + 1e-9
+
+
+def test_an_engine_starts_once_for_its_model_and_again_after_training() -> None:
+    def run(*steps: Step) -> Timetable:
+        return schedule(steps, 1)
+
+    score, other = Step("a", "m", 10, start=5), Step("b", "m", 10, after=("a",), start=5)
+    assert run(score, other).seconds == 25
+    between = Step("t", "m", 7, after=("a",), draws=False)
+    again = run(score, between, Step("b", "m", 10, after=("t",), start=5))
+    assert (again.seconds, again.starts) == (37, 10)
+    assert run(score, Step("b", "n", 10, start=5)).seconds == 30
+
+
+def test_the_same_model_is_served_before_others() -> None:
+    """Three models' scores on one GPU: three starts, whatever the order they are given in."""
+    steps = [Step(f"{model}{at}", model, 3 + at, start=100) for at in range(3) for model in "abc"]
+    assert schedule(steps, 1).starts == 300
+
+
+def test_longest_chains_first() -> None:
+    steps = [Step("mine", "a", 5), Step("train", "a", 5, after=("mine",)), Step("x", "a", 6), Step("y", "a", 4)]
+    assert chains(steps)["mine"] == 10
+    assert schedule(steps, 2).seconds == 10 == least(steps, 2)
+
+
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [
+        ([Step("a", "m", 1, gpus=3)], "a: needs 3 GPUs, there are 2"),
+        ([Step("a", "m", 1, after=("b",))], "waits for b, which is not among"),
+        ([Step("a", "m", 1, after=("b",)), Step("b", "m", 1, after=("a",))], "in a circle: a, b"),
+    ],
+)
+def test_impossible_graphs_are_explained(steps: list[Step], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        schedule(steps, 2)
+
+
+# The claims at paper scale
+
+
+def test_measured_phases_are_met_exactly() -> None:
+    """The model, rows and pairs of the measurement take what was measured."""
+    known = forecast.phases()
+    assert forecast.drawing(164, 400) == known["drawing"]["seconds"]
+    assert forecast.training(40, 2) == known["training"]["seconds"] + known["assumed"]["load_seconds"]
+    assert forecast.drawing(16, 400) == forecast.drawing(164, 400) < forecast.drawing(164 * 8, 400)
+
+
+@pytest.mark.parametrize("claim", sorted(name for name, one in registry().items() if "paper" in one.scales))
+def test_every_claim_at_paper_scale_has_its_steps(claim: str) -> None:
+    """Each protocol runs on stand-ins: scores, and trainings that wait for their harvest."""
+    found = {step.name: step for step in forecast.steps("", claim, H100)}
+    runs = jobs("", claim, ["paper"])
+    assert bool(found) == bool(runs)
+    assert all(set(step.after) <= set(found) for step in found.values())
+    for step in found.values():
+        assert step.seconds > 0
+        assert step.draws != step.name.startswith("adapter")
+    if runs and all(job.settings.protocol == "mined" for job in runs):
+        trainings = [step for step in found.values() if not step.draws]
+        assert trainings
+        assert all(any(name.startswith("pairs") for name in step.after) for step in trainings)
+
+
+def test_what_claims_share_is_one_step() -> None:
+    """Three seeds of the recipe and its sweep: one baseline, and the sweep's forty pairs are the recipe's."""
+    alone, sweep = forecast.steps("", "recipe-7b", H100), forecast.steps("", "pair-count-sweep", H100)
+    names = {step.name for step in alone}
+    assert len([step for step in sweep if step.name in names]) == 7  # baseline, three trainings, three scores
+
+
+def test_planning_leaves_the_data_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = benchmarks.load_any
+    forecast.steps("fastpath", "", H100)
+    assert benchmarks.load_any is before
+    with pytest.raises(DataError, match="does not know its number of tasks"):
+        forecast.tasks_called("no-such-benchmark")
+
+
+def test_a_slower_gpu_takes_longer() -> None:
+    fast, slow = (sum(step.seconds for step in forecast.steps("fastpath", "", gpu(name))) for name in ("h100", "l40s"))
+    assert slow / fast == pytest.approx(3350 / 864)
+
+
+def test_steps_for_more_gpus_than_there_are_are_left_out_with_what_waits_for_them() -> None:
+    steps = [Step("a", "m", 1, gpus=2), Step("b", "m", 1, after=("a",)), Step("c", "m", 1)]
+    assert [step.name for step in forecast.fitting(steps, 1)] == ["c"]
+    assert "2 steps left out" in forecast.table(steps, H100, [1, 2])
+
+
+def test_the_command_prints_hours_and_dollars(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", "--gpus", "1", "8", "-k", "recipe-7b", "--gpu", "h100"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("10 steps: 5 scores, 1 harvests, 4 trainings")
+    assert [line.split()[0] for line in lines[2:4]] == ["1", "8"]
+    assert main(["plan", "--gpus", "1", "-k", "no-such-claim"]) == 1
+    with pytest.raises(SystemExit):
+        main(["plan", "--gpus", "0"])
