@@ -37,9 +37,7 @@ def test_logic_forgets_what_does_nothing() -> None:
 
 
 def test_a_moved_module_keeps_its_hash() -> None:
-    old = (
-        "from selfboot.judge import J\nNAMES = ['selfboot.judge']\n\ndef f():\n    import selfboot.judge\n    return J"
-    )
+    old = "from selfboot.a import J\nNAMES = ['selfboot.a']\n\ndef f():\n    import selfboot.a\n    return J"
     new = "from selfboot.judging.judge import J\nNAMES = ['selfboot.judging.judge']\n\ndef f():\n    return J"
     assert logic(old) == logic(new)
     assert logic("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import x\ny = 1") == "y = 1"

@@ -41,7 +41,7 @@ def measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[i
         seeds.append(seed)
         return Run({}, {"base": 25.0, "trained": float(seed % 100)}, frozenset({"base"}), {})
 
-    monkeypatch.setattr(known, "DATA", tmp_path)
+    monkeypatch.setattr(known, "MEASURED", tmp_path)
     monkeypatch.setattr(calibrating, "run_protocol", run_protocol)
     monkeypatch.setattr(calibrating, "calibrated_claims", lambda model: {CLAIM: SETTINGS})
     monkeypatch.setattr(calibrating, "flips", lambda how, model: 0)
@@ -220,7 +220,7 @@ def test_figures_by_device_and_their_comparison(tmp_path: Path, monkeypatch: pyt
         {"device": "GPU", "code": "", "seeds": {CLAIM: list(range(1000, 1015))}},
     ]
     table = {"measures": {f"{CLAIM}/trained": values}, "settings": {}, "provenance": calls}
-    monkeypatch.setattr(known, "DATA", tmp_path)
+    monkeypatch.setattr(known, "MEASURED", tmp_path)
     known.path_of(MODEL).parent.mkdir()
     known.path_of(MODEL).write_text(json.dumps(table), encoding="utf-8")
     known.calibration.cache_clear()

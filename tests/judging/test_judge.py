@@ -37,10 +37,10 @@ def calibrated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     measures = {"c/base": {"0": 40}, "c/trained": spread(100), "flips": {"0": 1}}
     measures |= {"c/3 pairs": spread(60), "c/40 pairs": spread(100)}
     measures |= {"c/right": {"0": 130}, "c/wrong": {"0": 60}}
-    (tmp_path / "calibration").mkdir()
+    (tmp_path / "bands").mkdir()
     table = {"model": "m", "measures": measures, "settings": {}, "provenance": []}
-    (tmp_path / "calibration" / "m.json").write_text(json.dumps(table))
-    monkeypatch.setattr(calibration_module, "DATA", tmp_path)
+    (tmp_path / "bands" / "m.json").write_text(json.dumps(table))
+    monkeypatch.setattr(calibration_module, "MEASURED", tmp_path)
     calibration.cache_clear()
     yield
     calibration.cache_clear()

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from selfboot.benchmarks import base as benchmarks
 from selfboot.cli.main import main
-from selfboot.planning import forecast
 from selfboot.cluster.graph import jobs
 from selfboot.errors import DataError
+from selfboot.planning import forecast
 from selfboot.planning.cost import gpu
 from selfboot.planning.scaling import Step, Timetable, chains, least, schedule
 from selfboot.registry import registry
