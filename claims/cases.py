@@ -16,7 +16,8 @@ from selfboot.judging.results import Evidence, Result
 from selfboot.lab import Lab
 from selfboot.pairs import pairs_at_hand
 from selfboot.protocols.ahead import train_ahead
-from selfboot.protocols.base import Evident, Run, run_protocol
+from selfboot.protocols.base import Evident, Run
+from selfboot.protocols.catalogue import run_protocol
 from selfboot.records import Pair
 from selfboot.registry import Claim, Scale, Settings, registry
 from selfboot.stand_ins import stand_in_pairs

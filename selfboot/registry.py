@@ -30,7 +30,7 @@ class Settings:
 
     model: str
     benchmark: str
-    protocol: str = "trained"  # a function of selfboot/protocols/, with these options
+    protocol: str = "train_and_score"  # a function of selfboot/protocols/, with these options
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
     format: str = ""  # "": the benchmark's usual one
     pairs: str = ""  # which pairs are at hand (data/pairs/<model>/<name>.jsonl, or a released file)

@@ -22,7 +22,7 @@ from selfboot.lab import Adapter, AnswerScore, Mined, Score
 from selfboot.mining.base import Miner
 from selfboot.newmodel.models import OpenLab
 from selfboot.planning.cost import selector
-from selfboot.protocols.base import run_protocol
+from selfboot.protocols.catalogue import run_protocol
 from selfboot.records import Item, Pair
 from selfboot.registry import SCALES, Claim, Settings, model_entry, registry
 from selfboot.store import RunStore

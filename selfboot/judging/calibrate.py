@@ -30,7 +30,8 @@ from selfboot.judging.calibration import Calibration, calibration, fingerprint, 
 from selfboot.keys import code_hash
 from selfboot.lab import Lab, machine
 from selfboot.progress import Progress, hush
-from selfboot.protocols.base import Run, run_protocol
+from selfboot.protocols.base import Run
+from selfboot.protocols.catalogue import run_protocol
 from selfboot.registry import Settings, registry
 from selfboot.store import RunStore, write_atomic
 

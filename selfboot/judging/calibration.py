@@ -161,7 +161,7 @@ def fingerprint(settings: Settings) -> str:
 
 
 def _pair_names(settings: Settings) -> list[str]:
-    names = settings.arms if settings.protocol == "grid" and settings.arms else (settings.pairs,)
+    names = settings.arms if settings.protocol == "train_on_each" and settings.arms else (settings.pairs,)
     return [name for name in names if name]
 
 

@@ -42,7 +42,7 @@ from selfboot.paths import MEASURED
 from selfboot.protocols.base import Run
 from selfboot.registry import Claim, Direction, Settings, registry
 
-NESTED = ("draws", "vote", "stop_strings")  # protocols whose arms are one model's
+NESTED = ("best_of_n", "majority_vote", "score_with_stop_strings")  # protocols whose arms are one model's
 
 
 @dataclass(frozen=True)

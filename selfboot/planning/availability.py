@@ -78,7 +78,7 @@ def _no_pairs(settings: Settings) -> str | None:
     with the checkout: without one a case fails.)"""
     from selfboot.pairs import pairs_path, parts
 
-    names = settings.arms if settings.protocol == "grid" and settings.arms else (settings.pairs,)
+    names = settings.arms if settings.protocol == "train_on_each" and settings.arms else (settings.pairs,)
     for name in [part for one in names for part in parts(one)]:
         if not pairs_path(settings.model, name).exists():
             return _gone(settings, name)

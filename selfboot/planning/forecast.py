@@ -33,7 +33,7 @@ from selfboot.models.spec import Quantization
 from selfboot.paths import MEASURED, require
 from selfboot.planning.cost import REFERENCE_GPU, Gpu, gpu
 from selfboot.planning.scaling import Step, Timetable, schedule
-from selfboot.protocols.base import run_protocol
+from selfboot.protocols.catalogue import run_protocol
 from selfboot.records import AnswerTask, CodeTask, Pair, Sampling
 from selfboot.registry import ModelEntry, model_entry, recipes
 from selfboot.store import digest

@@ -4,6 +4,7 @@ The claims, the calibration and a machine that only fills the run store call the
 measured on is what is judged by it. ``run_protocol`` finds it by the registry's ``protocol``, with its ``options``.
 """
 
-from selfboot.protocols.base import PROTOCOLS, Notes, Run, run_protocol
+from selfboot.protocols.base import Notes, Run
+from selfboot.protocols.catalogue import PROTOCOLS, run_protocol
 
 __all__ = ["PROTOCOLS", "Notes", "Run", "run_protocol"]

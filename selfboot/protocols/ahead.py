@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from selfboot.lab import Adapter, Lab
-from selfboot.protocols.base import run_protocol
+from selfboot.protocols.catalogue import run_protocol
 from selfboot.records import Item
 from selfboot.registry import Settings
 
-PROTOCOLS = ("trained", "grid", "synergy")  # pairs at hand, no mining
+PROTOCOLS = ("train_and_score", "train_on_each", "recipe_with_sampling")  # pairs at hand, no mining
 
 
 @dataclass(frozen=True)

@@ -1,33 +1,16 @@
-"""What a protocol gives back, and how it is found by name."""
+"""What a protocol gives back, and what several protocols share."""
 
 from __future__ import annotations
 
-import importlib
-import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from selfboot.benchmarks.base import AnswerBenchmark, load_any
-from selfboot.errors import DataError
 from selfboot.lab import Adapter, AnswerScore, Lab, Score
 from selfboot.records import Item, Sampling
 from selfboot.registry import Settings
 from selfboot.store import Artifact
-
-PROTOCOLS = {
-    "trained": "training",
-    "grid": "training",
-    "stop_strings": "sampling",
-    "draws": "sampling",
-    "vote": "sampling",
-    "synergy": "synergy",
-    "mined": "mining",
-    "rounds": "mining",
-    "yields": "mining",
-    "floor": "mining",
-    "boundary": "boundary",
-}
 
 
 class Evident(Protocol):
@@ -72,18 +55,6 @@ class Notes:
 
     def run(self) -> Run:
         return Run(self.arms, self.figures, frozenset(self.greedy), self.evidence)
-
-
-def run_protocol(lab: Lab, settings: Settings, seed: int) -> Run:
-    """One seed of a claim's protocol. Raises DataError for an unknown protocol or option."""
-    name = settings.protocol
-    if name not in PROTOCOLS:
-        raise DataError(f"data/claims.toml: unknown protocol {name!r}; known: {', '.join(PROTOCOLS)}")
-    protocol: Callable[..., Run] = getattr(importlib.import_module(f"selfboot.protocols.{PROTOCOLS[name]}"), name)
-    known = [p.name for p in inspect.signature(protocol).parameters.values() if p.kind is p.KEYWORD_ONLY]
-    if unknown := sorted(set(settings.options) - set(known)):
-        raise DataError(f"data/claims.toml: protocol {name} has no option {unknown[0]!r}; it has: {', '.join(known)}")
-    return protocol(lab, settings, seed, **settings.options)
 
 
 def evaluate(

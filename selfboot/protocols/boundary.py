@@ -10,7 +10,7 @@ from selfboot.protocols.base import Notes, Run, evaluate, trained_or_base
 from selfboot.registry import Settings
 
 
-def boundary(lab: Lab, settings: Settings, seed: int, *, target: int = 40, steps: int = 8) -> Run:
+def boundary_of_models(lab: Lab, settings: Settings, seed: int, *, target: int = 40, steps: int = 8) -> Run:
     """For each model of ``arms``: ``MODEL base``, ``MODEL trained`` and ``MODEL items``."""
     notes = Notes()
     for model in settings.arms:

@@ -12,7 +12,7 @@ from selfboot.protocols.base import Notes, Run, evaluate, trained_or_base
 from selfboot.registry import Settings
 
 
-def mined(
+def mine_train_score(
     lab: Lab,
     settings: Settings,
     seed: int,
@@ -50,7 +50,9 @@ def _adapter(lab: Lab, settings: Settings, found: Mined, seed: int, warmup: int)
     return trained_or_base(lab, settings, [*first, *found.items], seed)
 
 
-def rounds(lab: Lab, settings: Settings, seed: int, *, tasks: str = "", miner: Mapping[str, Any] | None = None) -> Run:
+def mine_in_rounds(
+    lab: Lab, settings: Settings, seed: int, *, tasks: str = "", miner: Mapping[str, Any] | None = None
+) -> Run:
     """Recursive mining: ``base``, then ``round 1`` … scores, each of a fresh adapter on all pairs up to then."""
     notes, model = Notes(), settings.model
     made = make_miner("recursive", tasks, miner or {})
@@ -66,7 +68,7 @@ def rounds(lab: Lab, settings: Settings, seed: int, *, tasks: str = "", miner: M
     return notes.run()
 
 
-def yields(
+def seeds_yielding_pairs(
     lab: Lab,
     settings: Settings,
     seed: int,
@@ -93,7 +95,7 @@ def yields(
     return notes.run()
 
 
-def floor(
+def count_minable(
     lab: Lab, settings: Settings, seed: int, *, method: str = "bootstrap", miner: Mapping[str, Any] | None = None
 ) -> Run:
     """``base`` score, ``asked`` problems, ``valid`` ones and ``items``: can anything be mined at all?"""

@@ -15,7 +15,7 @@ from selfboot.records import Sampling
 from selfboot.registry import Settings
 
 
-def stop_strings(lab: Lab, settings: Settings, seed: int) -> Run:
+def score_with_stop_strings(lab: Lab, settings: Settings, seed: int) -> Run:
     """``right`` and ``wrong``: one draw's text, cut at the format's stop strings and at the claim's wrong ones."""
     notes = Notes()
     notes.arm("right", lab.evaluate(settings.model, settings.benchmark, format=settings.format), greedy=True)
@@ -24,7 +24,7 @@ def stop_strings(lab: Lab, settings: Settings, seed: int) -> Run:
     return notes.run()
 
 
-def draws(
+def best_of_n(
     lab: Lab,
     settings: Settings,
     seed: int,
@@ -55,7 +55,7 @@ def _draw(lab: Lab, settings: Settings, benchmark: str, sampling: Sampling, seed
     return evaluate(lab, settings.model, benchmark, sampling=sampling, seed=seed)
 
 
-def vote(
+def majority_vote(
     lab: Lab, settings: Settings, seed: int, *, n: int = 16, temperature: float = 0.7, also: Sequence[str] = ()
 ) -> Run:
     """``greedy``, ``first`` (one sample at T: what the paper shows as greedy), ``vote`` and ``oracle``."""

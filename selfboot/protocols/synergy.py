@@ -9,7 +9,7 @@ from selfboot.records import Sampling
 from selfboot.registry import Settings
 
 
-def synergy(lab: Lab, settings: Settings, seed: int, *, n: int = 8, temperature: float = 0.6) -> Run:
+def recipe_with_sampling(lab: Lab, settings: Settings, seed: int, *, n: int = 8, temperature: float = 0.6) -> Run:
     """``raw greedy``, ``raw best-of-n``, ``recipe greedy``, ``recipe best-of-n``; ``contrast`` as the paper takes it:
     recipe best-of-n minus raw best-of-n, in tasks."""
     notes, model, best = Notes(), settings.model, f"best-of-{n}"

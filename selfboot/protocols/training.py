@@ -10,7 +10,7 @@ from selfboot.protocols.base import Notes, Run, evaluate, trained_or_base
 from selfboot.registry import Settings
 
 
-def trained(lab: Lab, settings: Settings, seed: int, *, also: Sequence[str] = ()) -> Run:
+def train_and_score(lab: Lab, settings: Settings, seed: int, *, also: Sequence[str] = ()) -> Run:
     """``base`` and ``trained`` on the claim's benchmark, ``base, NAME`` and ``trained, NAME`` on each of ``also``."""
     notes, model = Notes(), settings.model
     items = pairs_at_hand(model, settings.pairs)[: settings.count or None]
@@ -25,7 +25,7 @@ def trained(lab: Lab, settings: Settings, seed: int, *, also: Sequence[str] = ()
     return notes.run()
 
 
-def grid(lab: Lab, settings: Settings, seed: int) -> Run:
+def train_on_each(lab: Lab, settings: Settings, seed: int) -> Run:
     """``base``, and one arm for each of ``arms`` (pair files) and ``counts`` (first so many pairs): ``house 21``."""
     notes, model = Notes(), settings.model
     notes.arm("base", evaluate(lab, model, settings.benchmark, format=settings.format), greedy=True)

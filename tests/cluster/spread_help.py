@@ -26,7 +26,7 @@ def small_jobs(seeds: tuple[int, ...] = (7, 13), tasks: int = 4, count: int = 2)
     settings = Settings(
         "organism-0",
         f"minieval-dev:{tasks}",
-        protocol="trained",
+        protocol="train_and_score",
         pairs="control-own",
         count=count,
         recipe="mini",

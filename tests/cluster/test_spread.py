@@ -18,7 +18,7 @@ from selfboot.cluster.remote import RemoteReader, RemoteStore
 from selfboot.cluster.run import Filled, fill
 from selfboot.cluster.work import Site, _lab, do
 from selfboot.errors import DataError, StoreError, UnavailableError
-from selfboot.protocols.base import run_protocol
+from selfboot.protocols.catalogue import run_protocol
 from selfboot.registry import registry
 from selfboot.store import RunStore
 

@@ -205,7 +205,7 @@ def test_what_a_fingerprint_covers(monkeypatch: pytest.MonkeyPatch) -> None:
         replace(SETTINGS, benchmark="minieval:100"),
         replace(SETTINGS, recipe="mini-rank32"),
         replace(SETTINGS, pairs="self-mined-100"),
-        replace(SETTINGS, protocol="synergy", options={"n": 4}),
+        replace(SETTINGS, protocol="recipe_with_sampling", options={"n": 4}),
     )
     marks = {known.fingerprint(settings) for settings in (SETTINGS, *other)}
     assert len(marks) == 6

@@ -120,7 +120,7 @@ def test_every_claim_at_paper_scale_has_its_steps(claim: str) -> None:
     for step in found.values():
         assert step.seconds > 0
         assert step.draws != step.name.startswith("adapter")
-    if runs and all(job.settings.protocol == "mined" for job in runs):
+    if runs and all(job.settings.protocol == "mine_train_score" for job in runs):
         trainings = [step for step in found.values() if not step.draws]
         assert trainings
         assert all(any(name.startswith("pairs") for name in step.after) for step in trainings)

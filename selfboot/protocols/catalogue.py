@@ -1,0 +1,38 @@
+"""Every protocol by its name, and how the registry's settings are run."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+
+from selfboot.errors import DataError
+from selfboot.lab import Lab
+from selfboot.protocols.base import Run
+from selfboot.protocols.boundary import boundary_of_models
+from selfboot.protocols.mining import count_minable, mine_in_rounds, mine_train_score, seeds_yielding_pairs
+from selfboot.protocols.sampling import best_of_n, majority_vote, score_with_stop_strings
+from selfboot.protocols.synergy import recipe_with_sampling
+from selfboot.protocols.training import train_and_score, train_on_each
+from selfboot.registry import Settings
+
+PROTOCOLS: dict[str, Callable[..., Run]] = {
+    protocol.__name__: protocol
+    for protocol in (
+        *(train_and_score, train_on_each, recipe_with_sampling),
+        *(score_with_stop_strings, best_of_n, majority_vote),
+        *(mine_train_score, mine_in_rounds, seeds_yielding_pairs, count_minable),
+        boundary_of_models,
+    )
+}
+
+
+def run_protocol(lab: Lab, settings: Settings, seed: int) -> Run:
+    """One seed of a claim's protocol. Raises DataError for an unknown protocol or option."""
+    name = settings.protocol
+    if name not in PROTOCOLS:
+        raise DataError(f"data/claims.toml: unknown protocol {name!r}; known: {', '.join(PROTOCOLS)}")
+    parameters = inspect.signature(PROTOCOLS[name]).parameters.values()
+    known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    if unknown := sorted(set(settings.options) - set(known)):
+        raise DataError(f"data/claims.toml: protocol {name} has no option {unknown[0]!r}; it has: {', '.join(known)}")
+    return PROTOCOLS[name](lab, settings, seed, **settings.options)
