@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,13 +13,17 @@ from selfboot.analysis.verdict import combine
 from selfboot.judging.judge import Judge, Judgement, second_strike
 from selfboot.judging.results import Evidence, Result
 from selfboot.lab import Lab
+<<<<<<< HEAD
 from selfboot.pairs import pairs_at_hand
 from selfboot.protocols.ahead import train_ahead
 from selfboot.protocols.base import Evident, Run
 from selfboot.protocols.catalogue import run_protocol
+=======
+from selfboot.protocols.base import Evident, Run, run_protocol
+from selfboot.protocols.dryrun import train_ahead
+>>>>>>> 7ea842f (One dry run instead of three fake labs)
 from selfboot.records import Pair
 from selfboot.registry import Claim, Scale, Settings, registry
-from selfboot.stand_ins import stand_in_pairs
 
 More = Callable[[list[Run]], dict[str, Judgement]]
 FRESH = 1_000_000  # what the seeds of a second strike are apart from the first ones
@@ -53,18 +56,13 @@ class Case:
     def runs(self, lab: Lab, fresh: int = 0) -> list[Run]:
         """One run of the claim's protocol for each seed of this case; ``fresh``: other seeds, the so-many-th set."""
         seeds = [seed + FRESH * fresh for seed in ((self.seed,) if self.seed else self.settings.seeds or (0,))]
-        with self._pairs_at_hand():
-            train_ahead(lab, self.runnable, seeds if fresh else self._own_first)
-            return [run_protocol(lab, self.runnable, seed) for seed in seeds]
+        train_ahead(lab, self.runnable, seeds if fresh else self._own_first)
+        return [run_protocol(lab, self.runnable, seed) for seed in seeds]
 
     @property
     def _own_first(self) -> list[int]:
         """All seeds of the claim, this case's first: what other workers train meanwhile is there at its turn."""
         return sorted(self.settings.seeds or (0,), key=lambda seed: seed != self.seed)
-
-    def _pairs_at_hand(self) -> AbstractContextManager[None]:
-        """On random weights, made-up pairs for those that are not here."""
-        return stand_in_pairs() if self.weights == "random" else nullcontext()
 
     @property
     def runnable(self) -> Settings:
@@ -95,10 +93,9 @@ class Case:
                 found[label if label in run.greedy or not seed else f"{label}, seed {seed}"] = one
         return found
 
-    def pairs(self) -> list[Pair]:
-        """The pairs at hand for this case, as many as its ``count``."""
-        with self._pairs_at_hand():
-            return pairs_at_hand(self.model, self.settings.pairs)[: self.settings.count or None]
+    def pairs(self, lab: Lab) -> list[Pair]:
+        """The pairs for this case, as many as its ``count``."""
+        return lab.pairs(self.model, self.settings.pairs)[: self.settings.count or None]
 
     def expect(self, parts: Mapping[str, Judgement], evidence: Mapping[str, Evident]) -> None:
         """Report the parts' judgements as one result; fail the test when any of them is "not reproduced".

@@ -25,7 +25,7 @@ def test_a_fixed_seed_fixes_tokens_and_weights(lab: Lab, second_lab: Lab, case: 
     evidence: dict[str, Score | Adapter] = {}
     for one in (lab, second_lab):
         score = one.evaluate(case.model, settings.benchmark, sampling=sampling, seed=case.seed)
-        adapter = one.train(case.model, case.pairs(), settings.recipe, case.seed)
+        adapter = one.train(case.model, case.pairs(one), settings.recipe, case.seed)
         hashes.append([*score.token_hashes, adapter.sha256])
         evidence = evidence or {"score": score, "adapter": adapter}
     case.expect({"same": case.judge.same(*hashes)}, evidence)

@@ -23,7 +23,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from selfboot import keys
-from selfboot.benchmarks.base import AnswerBenchmark, Benchmark, load_answers, load_benchmark
+from selfboot.benchmarks.base import AnswerBenchmark, Benchmark, load_answers, load_any, load_benchmark
 from selfboot.engines.engines import Choice, Engines, Subject
 from selfboot.errors import DataError, UnavailableError
 from selfboot.formats import AnswerFormat, Chat, answer_format, code_format
@@ -31,9 +31,10 @@ from selfboot.formats.repair import pair_format
 from selfboot.formats.traces import solution_example
 from selfboot.keys import code_hash
 from selfboot.mining.base import Miner, MiningContext, Record, Stages, derive, describe, run_miner
+from selfboot.mining.catalogue import make_miner
 from selfboot.models.shape import rehearsal_spec
 from selfboot.models.spec import ModelSpec, locate
-from selfboot.pairs import write_pairs
+from selfboot.pairs import load_pairs, write_pairs
 from selfboot.progress import Progress, Silent, counter
 from selfboot.records import CodeJob, Completion, Item, Outcome, Pair, Sampling
 from selfboot.registry import ModelEntry, model_entry, recipes
@@ -243,6 +244,19 @@ class Lab:
             self._answers = AnswerGrader(workers=self.graders)
             self._answers.__enter__()
         return self._answers
+
+    def benchmark(self, name: str) -> Benchmark | AnswerBenchmark:
+        """The benchmark called ``name``, of programs or of answers; a part of it by ``NAME:200``."""
+        return load_any(name)
+
+    def pairs(self, model: str, name: str) -> list[Pair]:
+        """The pairs called ``name`` for a model; with random weights, substitute pairs for those that are not here."""
+        return load_pairs(model, name, substitutes=self.weights == "random")
+
+    def miner(self, method: str, seeds: str = "", settings: Mapping[str, Any] | None = None) -> Miner:
+        """A way of mining by its name (selfboot/mining/catalogue.py)."""
+        made: Miner = make_miner(method, seeds, settings, self.benchmark)
+        return made
 
     # The verbs
 

@@ -5,20 +5,21 @@ A line with ``signature`` is a code pair, one with ``problem`` a solved problem.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-from selfboot import stand_ins
-from selfboot.benchmarks.base import read_jsonl
+from selfboot.benchmarks.base import load_benchmark, read_jsonl
 from selfboot.datasets.pinned import source, sources
 from selfboot.errors import DataError
 from selfboot.paths import DATA
 from selfboot.records import Item, Pair, Solution
 from selfboot.store import digest, file_sha256, write_atomic
 
-UNKNOWN_ROWS = 100  # made-up pairs for a file of which nobody knows how many it has; the largest `count` of a claim
+UNKNOWN_ROWS = 100  # substitutes for a file of which nobody knows how many it has; the largest `count` of a claim
+SUBSTITUTE = "substitute"  # the key of ``meta`` that marks a substitute pair
 _PAIR = ("signature", "broken", "error", "fixed")
 _SOLUTION = ("problem", "solution")
 _TARGETS = get_args(get_type_hints(Solution)["target"])
@@ -51,18 +52,38 @@ def join(names: Iterable[str]) -> str:
     return "+".join(names)
 
 
-def pairs_at_hand(model: str, name: str) -> list[Pair]:
+def load_pairs(model: str, name: str, substitutes: bool = False) -> list[Pair]:
     """The pairs called ``name`` for a model, one file's or (``"A+B"``) several files' in this order.
 
-    DataError when there is no such file; within ``stand_ins.stand_in_pairs`` made-up ones take its place."""
+    DataError when there is no such file; with ``substitutes``, substitute pairs take its place."""
     found: list[Pair] = []
     for part in parts(name) or [name]:
         path = pairs_path(model, part)
-        if path.exists() or not stand_ins.allowed():
+        if path.exists() or not substitutes:
             found += read_pairs(path)
         else:
-            found += stand_ins.made_up(released_rows(part) or UNKNOWN_ROWS, len(found))
+            found += substitute_pairs(released_rows(part) or UNKNOWN_ROWS, len(found))
     return found
+
+
+def substitute_pairs(count: int, first: int = 0) -> list[Pair]:
+    """So many pairs from HumanEval's canonical solutions, from task number ``first`` on, around again at the end.
+
+    For dry runs on random weights, whose scores mean nothing and whose results are marked. They show memory and time,
+    so the pairs only need the right number and length (the released ones': about 1,000 characters).
+    """
+    tasks = itertools.cycle(load_benchmark("humaneval").tasks)
+    return [
+        Pair(
+            task.prompt,
+            (f"assert callable({task.entry_point})",),
+            "",
+            "SyntaxError",
+            task.prompt + task.canonical,
+            {SUBSTITUTE: f"canonical solution of {task.task_id}"},
+        )
+        for task in itertools.islice(tasks, first, first + count)
+    ]
 
 
 def released_rows(name: str) -> int:

@@ -95,11 +95,12 @@ def fill(chosen: Sequence[Any], args: argparse.Namespace) -> Any:
 
 def show(chosen: Sequence[Any], args: argparse.Namespace) -> str:
     """What can be made at once, with the GPUs that it takes."""
-    from selfboot.cluster.graph import PlanningLab, plan
+    from selfboot.cluster.graph import plan
     from selfboot.cluster.run import reader
+    from selfboot.newmodel.models import OpenLab
 
     site = _site(args)
-    lab = PlanningLab(reader(site), **site.options())
+    lab = OpenLab(reader(site), **site.options())
     units = {unit.address: unit for job in chosen for unit in plan(job, lab)}
     lines = [f"{len(chosen)} runs of claims; {len(units)} units can be made at once:"]
     lines += [f"  {unit}, {unit.gpus} GPU{'s' * (unit.gpus != 1)}" for unit in units.values()]

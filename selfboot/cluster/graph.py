@@ -1,8 +1,8 @@
 """Which artifacts do the claims need, and which of them can be made now? Found by running the claims on promises.
 
-A claim's protocol is run with a ``PlanningLab``. What the store holds is read; of what it lacks the lab notes how to
-make it and gives a promise instead, and the protocol goes on. So one pass over a claim names everything that can be
-made at once, and what waits for it is passed over. When something has been made, the claims that wanted it are planned
+A claim's protocol is run dry (protocols/dryrun.py). What the store holds is read; of what it lacks a unit says how to
+make it, and the protocol goes on with a promise. So one pass over a claim names everything that can be made at once,
+and what waits for it is passed over. When something has been made, the claims that wanted it are planned
 again: mining decides what is trained. Two claims that want one artifact want one unit, since a unit's name is the
 artifact's address.
 
@@ -12,22 +12,23 @@ seeds); pytest does that itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, cast
+from typing import Any
 
 from selfboot.errors import SelfbootError
-from selfboot.lab import Adapter, AnswerScore, Mined, Score
-from selfboot.mining.base import Miner
 from selfboot.newmodel.models import OpenLab
 from selfboot.planning.cost import selector
+<<<<<<< HEAD
 from selfboot.protocols.catalogue import run_protocol
 from selfboot.records import Item, Pair
+=======
+from selfboot.protocols.catalogue import run_protocol
+from selfboot.protocols.dryrun import DryRun, Step, Verb
+>>>>>>> 7ea842f (One dry run instead of three fake labs)
 from selfboot.registry import SCALES, Claim, Settings, model_entry, registry
 from selfboot.store import RunStore
-
-Verb = Literal["evaluate", "evaluate_answers", "mine", "train"]
 
 
 @dataclass(frozen=True)
@@ -89,79 +90,6 @@ class Reader(RunStore):
         yield
 
 
-class Promise:
-    """Stands for a record that is not there yet: empty where results are looked at, never real."""
-
-    samples: Any = None
-    artifact: Any = None
-    outcomes: tuple[Any, ...] = ()
-    completions: tuple[Any, ...] = ()
-    flags: tuple[bool, ...] = ()
-    passes: tuple[int, ...] = ()
-    oracle: tuple[bool, ...] = ()
-    tasks: tuple[str, ...] = ()
-    token_hashes: tuple[str, ...] = ()
-    records: tuple[Any, ...] = ()
-    stages: tuple[Any, ...] = ()
-    solved = 0
-
-    @property
-    def items(self) -> tuple[Item, ...]:
-        """One item that nobody can train on, so that whatever is made of it is a promise too."""
-        return (PENDING,)
-
-    pairs = items
-
-    def __init__(self) -> None:
-        self.samples = self
-
-
-PENDING = Pair("", (), "", "", "", {"pending": "yes"})
-
-
-def pending(value: Any) -> bool:
-    """Whether a promise, or an item of one, is in there."""
-    if isinstance(value, Promise):
-        return True
-    return isinstance(value, Sequence) and not isinstance(value, str) and any(one is PENDING for one in value)
-
-
-class PlanningLab(OpenLab):
-    """A Lab that makes nothing: ``wanted`` collects what it was asked for and could not read."""
-
-    store: Reader
-
-    def __init__(self, store: Reader, **options: Any) -> None:
-        super().__init__(store, **options)
-        self.wanted: dict[str, Unit] = {}
-        self.promised = False
-
-    def evaluate(self, *args: Any, **options: Any) -> Score:
-        return cast(Score, self._ask("evaluate", args, options))
-
-    def evaluate_answers(self, *args: Any, **options: Any) -> AnswerScore:
-        return cast(AnswerScore, self._ask("evaluate_answers", args, options))
-
-    def mine(self, model: str, miner: Miner, seed: int, adapter: Adapter | None = None, recipe: str = "") -> Mined:
-        return cast(Mined, self._ask("mine", (model, miner, seed), {"adapter": adapter, "recipe": recipe}))
-
-    def train(
-        self, model: str, items: Sequence[Item], recipe: str, seed: int, start_from: Adapter | None = None
-    ) -> Adapter:
-        return cast(Adapter, self._ask("train", (model, items, recipe, seed), {"start_from": start_from}))
-
-    def _ask(self, verb: Verb, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
-        if any(pending(value) for value in (*args, *options.values())):
-            self.promised = True
-            return Promise()
-        try:
-            return getattr(super(), verb)(*args, **options)
-        except Missing as missing:
-            self.promised = True
-            self.wanted.setdefault(missing.address, Unit(missing.address, verb, args, options))
-            return Promise()
-
-
 def jobs(marks: str = "", only: str = "", scales: Iterable[str] = SCALES, organism: str = "0") -> list[Job]:
     """Every claim, scale and seed that a marker expression, a part of its id and the scales select; ``organism``: the
     pre-training seed that stands for organism-0, as pytest's option."""
@@ -183,15 +111,23 @@ def _marks(claim: Claim, scale: str) -> set[str]:
     return {claim.tier, scale, *(["gpu"] if scale == "paper" else [])}
 
 
-def plan(job: Job, lab: PlanningLab) -> Iterator[Unit]:
-    """What of the job can be made now; sets ``job.wants``, and ``job.problem`` when it cannot be run at all."""
-    lab.wanted, lab.promised, job.wants = {}, False, set()
+def plan(job: Job, lab: OpenLab) -> Iterator[Unit]:
+    """What of the job can be made now, where ``lab`` reads from a ``Reader``; sets ``job.wants``, and ``job.problem``
+    when it cannot be run at all."""
+    wanted: dict[str, Unit] = {}
+
+    def known(step: Step) -> Any:
+        try:
+            return getattr(lab, step.verb)(*step.args, **step.options)
+        except Missing as missing:
+            unit = Unit(missing.address, step.verb, step.args, step.options)
+            wanted.setdefault(missing.address, unit)
+            return None
+
+    run = DryRun(lab, known)
     try:
-        run_protocol(lab, job.settings, job.seed)
+        run_protocol(run, job.settings, job.seed)
     except SelfbootError as error:
-        job.problem = "" if lab.promised else str(error)
-    except Exception:  # a protocol that needs real results to go on: what it asked for so far is asked for
-        if not lab.promised:
-            raise
-    job.wants = set(lab.wanted)
-    yield from lab.wanted.values()
+        job.problem = "" if run.steps else str(error)
+    job.wants = set(wanted)
+    yield from wanted.values()

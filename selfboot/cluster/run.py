@@ -6,10 +6,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from selfboot.cluster.graph import Job, PlanningLab, Reader, Unit, plan
+from selfboot.cluster.graph import Job, Reader, Unit, plan
 from selfboot.cluster.pools import Pool
 from selfboot.cluster.work import Site
 from selfboot.errors import SelfbootError, StoreError
+from selfboot.newmodel.models import OpenLab
 from selfboot.progress import Progress, Silent
 
 
@@ -42,7 +43,7 @@ class _Filling:
 
     def __init__(self, jobs: Sequence[Job], site: Site, pool: Pool, progress: Progress) -> None:
         self.jobs, self.site, self.pool, self.progress = list(jobs), site, pool, progress
-        self.lab = PlanningLab(reader(site), **site.options())
+        self.lab = OpenLab(reader(site), **site.options())
         self.known: dict[str, Unit] = {}
         self.waiting: set[str] = set()
         self.found = Filled()

@@ -31,7 +31,7 @@ from selfboot.errors import DataError
 from selfboot.formats import code_format
 from selfboot.keys import code_hash
 from selfboot.lab import Adapter, Lab, Score, machine
-from selfboot.pairs import pairs_at_hand, pairs_path, pairs_sha256
+from selfboot.pairs import load_pairs, pairs_path, pairs_sha256
 from selfboot.paths import MEASURED
 from selfboot.progress import counter
 from selfboot.protocols.base import Evident
@@ -141,7 +141,7 @@ def arms_of(model: str) -> list[Arm]:
     if pairs_path(model, FORM_ONLY).exists():
         found |= {(FORM_ONLY, count): () for count in FORM_COUNTS}
     order = list(dict.fromkeys(pairs for pairs, _ in found))
-    known = {pairs: len(pairs_at_hand(model, pairs)) for pairs in order}
+    known = {pairs: len(load_pairs(model, pairs)) for pairs in order}
     return [
         Arm(pairs, min(count, known[pairs]), claims)
         for (pairs, count), claims in sorted(found.items(), key=lambda item: (order.index(item[0][0]), item[0][1]))
@@ -156,7 +156,7 @@ def measure(lab: Lab, model: str, seeds: Sequence[int] = SEEDS, command: str = "
     told = counter(lab.progress, f"decomposing {model}", len(arms) * len(seeds))
     rows = []
     for arm in arms:
-        pairs = pairs_at_hand(model, arm.pairs)[: arm.count]
+        pairs = load_pairs(model, arm.pairs)[: arm.count]
         rows.append({"pairs": arm.pairs, "count": arm.count, "claims": arm.claims, "sha256": pairs_sha256(pairs)})
         scores = rows[-1]["seeds"] = {}
         for seed in seeds:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from selfboot.benchmarks.base import AnswerBenchmark, Benchmark, load_any
 from selfboot.errors import DataError
 
 
@@ -44,10 +45,13 @@ def miner_class(name: str) -> Any:
     return getattr(importlib.import_module(f"selfboot.mining.{module}"), cls)
 
 
-def make_miner(name: str, seeds: str = "", settings: Mapping[str, Any] | None = None) -> Any:
-    """The miner of a method. Raises DataError for what it does not have or take."""
-    from selfboot.benchmarks.base import load_any
-
+def make_miner(
+    name: str,
+    seeds: str = "",
+    settings: Mapping[str, Any] | None = None,
+    load: Callable[[str], Benchmark | AnswerBenchmark] = load_any,
+) -> Any:
+    """The miner of a method; ``load`` finds the benchmark of its seeds. DataError for what it does not have or take."""
     miner, method = miner_class(name), METHODS[name]
     values = {**method.settings, **(settings or {})}
     known = {f.name for f in fields(miner)}
@@ -55,4 +59,4 @@ def make_miner(name: str, seeds: str = "", settings: Mapping[str, Any] | None = 
         raise DataError(f"{name} has no setting {unknown[0]!r}; it has: {', '.join(sorted(known))}")
     if seeds and not method.seeds:
         raise DataError(f"seeds {seeds}: {name} invents its own problems; leave them out")
-    return miner(load_any(seeds or method.seeds), **values) if method.seeds else miner(**values)
+    return miner(load(seeds or method.seeds), **values) if method.seeds else miner(**values)

@@ -2,14 +2,13 @@
 
     selfboot plan --gpus 1 8 64
 
-Each claim's protocol is run with a ``Recorder`` in the Lab's place. It makes nothing; it notes each call as a step,
-with the steps that it needs, and answers with a promise. What two claims share is one step, as in the store. No model,
-no data set and no GPU is needed: benchmarks and pairs are stood in for by as many empty ones (data/measured/gpu).
+Each claim's protocol is run dry (protocols/dryrun.py), on empty tasks and pairs of the right number. So no model, no
+data set and no GPU is needed. What two claims share is one step, as in the store.
 
 Seconds come from data/measured/gpu/phases.toml, measured on one H100 with a 7B model, and in 4 bits, which transformers
 draws from, on an H200 with a 72B one. They scale with parameters and memory bandwidth. Completions count at full length
 and miners run to their last round, so it is rather too long than too short.
-Not covered: grading (on CPU cores, beside the GPU), fetching weights, second strikes of tests, `determinism`, which has
+Not covered: grading (on CPU cores, beside the GPU), fetching weights, retries of tests, `determinism`, which has
 no protocol.
 """
 
@@ -18,28 +17,30 @@ from __future__ import annotations
 import functools
 import math
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, cast
-from unittest.mock import patch
+from typing import Any
 
 from selfboot.benchmarks.base import AnswerBenchmark, Benchmark, split_name
-from selfboot.cluster.graph import Job, Promise, jobs
+from selfboot.cluster.graph import jobs
 from selfboot.errors import DataError
-from selfboot.lab import GREEDY, Lab
-from selfboot.mining.catalogue import make_miner
 from selfboot.models.spec import Quantization
 from selfboot.paths import MEASURED, require
 from selfboot.planning.cost import REFERENCE_GPU, Gpu, gpu
+<<<<<<< HEAD
 from selfboot.planning.scaling import Step, Timetable, schedule
 from selfboot.protocols.catalogue import run_protocol
+=======
+from selfboot.planning.scaling import TimedStep, Timetable, schedule
+from selfboot.protocols.catalogue import run_protocol
+from selfboot.protocols.dryrun import TYPICAL, DryRun, Promise, PromisedItem
+from selfboot.protocols.dryrun import Step as Call
+>>>>>>> 7ea842f (One dry run instead of three fake labs)
 from selfboot.records import AnswerTask, CodeTask, Pair, Sampling
 from selfboot.registry import ModelEntry, model_entry, recipes
 from selfboot.store import digest
 
 ANSWERS = {"gsm8k": "gsm8k", "gsm8k-train": "gsm8k", "math500": "math", "math-train": "math", "aime": "math"}
-TYPICAL = 40  # items that a miner without a target is taken to find
 
 
 # What was measured
@@ -100,150 +101,101 @@ def mining(miner: Any, recipe: str, quantization: Quantization = "") -> float:
     return float(miner.steps * total + trainings * between)
 
 
-# The claims on promises
+# The claims, dry
 
 
-class Planned(Promise):
-    """The promise of a step: whoever uses it, or an item of it, needs the step. ``count`` items, ``rounds`` records."""
+@dataclass(frozen=True)
+class Sizes:
+    """Tasks and pairs of the right kind and number, all empty: a forecast needs no data set."""
 
-    def __init__(self, step: str, count: int = 0, rounds: int = 0) -> None:
-        super().__init__()
-        self.step, self.count = step, count
-        self.records = ({"step": step, "asked": 0, "valid": ()},) * rounds
+    def benchmark(self, name: str) -> Benchmark | AnswerBenchmark:
+        """As many empty tasks as the benchmark has. DataError for one whose size is not known."""
+        whole, part = split_name(name)
+        if whole not in phases()["tasks"]:
+            raise DataError(f"benchmark {name!r}: data/measured/gpu/phases.toml does not know its size; add it")
+        ids = [str(i) for i in range(phases()["tasks"][whole])][part]
+        if whole in ANSWERS:
+            return AnswerBenchmark(whole, tuple(AnswerTask(i, "", "") for i in ids), ANSWERS[whole])
+        return Benchmark(whole, tuple(CodeTask(i, "", "f", (), "") for i in ids))
 
-    @property
-    def items(self) -> tuple[Pair, ...]:
-        return promised(self.step, self.count)
-
-    pairs = items
-
-
-def promised(step: str, count: int) -> tuple[Pair, ...]:
-    """Items that a step will find."""
-    return (Pair("", (), "", "", "", {"step": step}),) * count
-
-
-@dataclass
-class StandInMiner:
-    """A miner as the protocols use it: its task seeds, and what of its records are items."""
-
-    miner: Any
-
-    @property
-    def seeds(self) -> Any:
-        return self.miner.seeds
-
-    def items(self, records: Sequence[Mapping[str, Any]]) -> tuple[Pair, ...]:
-        found = -(-(self.miner.target or TYPICAL) * len(records) // self.miner.steps)
-        return promised(records[0]["step"], found) if records else ()
+    def pairs(self, model: str, name: str) -> list[Pair]:
+        """As many empty pairs as the file has; of files that nobody has released, as many as a claim may want."""
+        return [Pair("", (), "", f"{model} {name}", "")] * phases()["pairs"].get(name, 100)
 
 
 @dataclass
-class Recorder:
-    """Takes the Lab's calls and notes them as steps, by address. ``speed``: of the GPU, against the measured one."""
+class Forecast:
+    """The steps of claims, each once, by a name that two claims which share a step both give it.
+
+    ``speed``: of the GPU, against the measured one.
+    """
 
     speed: float = 1.0
-    steps: dict[str, Step] = field(default_factory=dict)
+    steps: dict[str, TimedStep] = field(default_factory=dict)
 
-    def evaluate(
-        self,
-        model: str,
-        benchmark: str,
-        *,
-        adapter: Planned | None = None,
-        format: str = "",
-        stop: tuple[str, ...] | None = None,
-        sampling: Sampling = GREEDY,
-        seed: int = 0,
-    ) -> Planned:
-        drawn = seed if sampling.temperature > 0 else 0
-        key = [model, benchmark, adapter and adapter.step, format, stop, sampling, drawn]
-        rows = len(tasks_called(benchmark).tasks) * sampling.n
-        seconds = drawing(rows, sampling.max_new_tokens, model_entry(model).quantization)
-        return Planned(self._note("score", model, key, seconds, [adapter.step] if adapter else []))
-
-    evaluate_answers = evaluate
-
-    def mine(self, model: str, miner: Any, seed: int, adapter: Planned | None = None, recipe: str = "") -> Planned:
-        made = miner.miner
-        needs = [adapter.step] if adapter else []
-        key = [model, type(made).__name__, repr(made), seed, recipe, *needs]
-        seconds = mining(made, recipe, model_entry(model).quantization)
-        name = self._note("pairs", model, key, seconds, needs)
-        return Planned(name, made.target or TYPICAL, made.steps)
-
-    def train(
-        self, model: str, items: Sequence[Pair], recipe: str, seed: int, start_from: Planned | None = None
-    ) -> Planned:
-        needs = sorted({item.meta["step"] for item in items} - {""} | ({start_from.step} if start_from else set()))
-        key = [model, [[item.meta["step"], item.error] for item in items], recipe, seed, *needs]
-        seconds = training(len(items), recipes()[recipe]["epochs"])
-        return Planned(self._note("adapter", model, key, seconds, needs))
-
-    def _note(self, kind: str, model: str, key: list[Any], seconds: float, needs: Sequence[str]) -> str:
-        entry, name = model_entry(model), f"{kind}-{digest(key)[:12]}"
-        seconds *= size(entry) / self.speed
+    def add(self, call: Call) -> str:
+        """Note a call of the Lab, and before it what it needs; its name."""
+        needs = [self.add(one) for one in call.needs]
+        kind = KINDS[call.verb]
+        name = f"{kind}-{digest([call.verb, *map(_told, call.args), *_options(call), *needs])[:12]}"
+        entry = model_entry(call.model)
+        seconds = _seconds(call) * size(entry) / self.speed
         draws = kind != "adapter"
         start = starting(entry) if draws else 0.0
-        self.steps[name] = Step(name, model, seconds, entry.tensor_parallel, tuple(needs), draws, start)
+        self.steps[name] = TimedStep(name, call.model, seconds, entry.tensor_parallel, tuple(needs), draws, start)
         return name
 
 
-# The data that need not be here
+KINDS = {"evaluate": "score", "evaluate_answers": "score", "mine": "pairs", "train": "adapter"}
 
 
-@functools.cache
-def tasks_called(name: str) -> Benchmark | AnswerBenchmark:
-    """As many empty tasks as the benchmark has, of its kind. DataError for one whose size is not known."""
-    whole, part = split_name(name)
-    if whole not in phases()["tasks"]:
-        raise DataError(f"benchmark {name!r}: data/measured/gpu/phases.toml does not know its number of tasks; add it")
-    ids = [str(i) for i in range(phases()["tasks"][whole])][part]
-    if whole in ANSWERS:
-        return AnswerBenchmark(whole, tuple(AnswerTask(i, "", "") for i in ids), ANSWERS[whole])
-    return Benchmark(whole, tuple(CodeTask(i, "", "f", (), "") for i in ids))
+def _seconds(call: Call) -> float:
+    """Seconds that a call takes with the measured model on the measured GPU."""
+    if call.verb == "mine":
+        return mining(call.args[1], call.options["recipe"], model_entry(call.model).quantization)
+    if call.verb == "train":
+        return training(len(call.args[1]), recipes()[call.args[2]]["epochs"])
+    drawn = call.options["sampling"]
+    rows = len(Sizes().benchmark(call.args[1]).tasks) * drawn.n
+    return drawing(rows, drawn.max_new_tokens, model_entry(call.model).quantization)
 
 
-def pairs_called(model: str, name: str) -> tuple[Pair, ...]:
-    """As many empty pairs as the file has; of files that nobody has released, as many as a claim may want."""
-    return tuple(replace(one, error=f"{model} {name}") for one in promised("", phases()["pairs"].get(name, 100)))
+def _options(call: Call) -> list[Any]:
+    """What of a call's options tells it from others: a greedy score has no seed."""
+    greedy = call.verb.startswith("evaluate") and not call.options["sampling"].temperature
+    dropped = {"seed"} if greedy else set[str]()
+    return [[name, _told(value)] for name, value in sorted(call.options.items()) if name not in dropped and value]
 
 
-@contextmanager
-def _without_data() -> Iterator[None]:
-    """Inside, protocols find empty tasks and pairs of the right kind and number where they look at data."""
-    protocols = "selfboot.protocols"
-    with ExitStack() as stack:
-        for place in ("selfboot.benchmarks.base.load_any", f"{protocols}.base.load_any"):
-            stack.enter_context(patch(place, tasks_called))
-        stack.enter_context(patch(f"{protocols}.sampling.load_answers", tasks_called))
-        for module in ("training", "synergy", "mining"):
-            stack.enter_context(patch(f"{protocols}.{module}.pairs_at_hand", pairs_called))
-        for module in ("mining", "boundary"):
-            stack.enter_context(patch(f"{protocols}.{module}.make_miner", lambda *a: StandInMiner(make_miner(*a))))
-        yield
+def _told(value: Any) -> Any:
+    """An argument as part of a name: items by their origin, miners by their settings; promises are in the needs."""
+    if isinstance(value, Promise | PromisedItem):
+        return None
+    if isinstance(value, Pair):
+        return value.error
+    if isinstance(value, list | tuple):
+        return [_told(one) for one in value]
+    return value if isinstance(value, str | int | float | Sampling) else repr(value)
 
 
-def steps(marks: str, only: str, kind: Gpu) -> list[Step]:
+def steps(marks: str, only: str, kind: Gpu) -> list[TimedStep]:
     """The steps of the chosen paper-scale claims on a kind of GPU, each once. DataError where one cannot be planned."""
-    recorder = Recorder(kind.bandwidth / gpu(REFERENCE_GPU).bandwidth)
-    with _without_data():
-        for job in jobs(marks, only, ["paper"]):
-            _record(recorder, job)
-    return list(recorder.steps.values())
-
-
-def _record(recorder: Recorder, job: Job) -> None:
-    try:
-        run_protocol(cast(Lab, recorder), job.settings, job.seed)
-    except DataError as error:
-        raise DataError(f"{job.name}: {error}") from None
+    forecast = Forecast(kind.bandwidth / gpu(REFERENCE_GPU).bandwidth)
+    for job in jobs(marks, only, ["paper"]):
+        run = DryRun(Sizes())
+        try:
+            run_protocol(run, job.settings, job.seed)
+        except DataError as error:
+            raise DataError(f"{job.name}: {error}") from None
+        for call in run.steps:
+            forecast.add(call)
+    return list(forecast.steps.values())
 
 
 # On so many GPUs
 
 
-def fitting(wanted: Sequence[Step], gpus: int) -> list[Step]:
+def fitting(wanted: Sequence[TimedStep], gpus: int) -> list[TimedStep]:
     """The steps that so many GPUs can do: none that needs more at once, nor what waits for such a one."""
     left = {step.name: step for step in wanted if step.gpus <= gpus}
     while gone := [name for name, step in left.items() if not set(step.after) <= set(left)]:
@@ -252,7 +204,7 @@ def fitting(wanted: Sequence[Step], gpus: int) -> list[Step]:
     return list(left.values())
 
 
-def table(wanted: Sequence[Step], kind: Gpu, counts: Sequence[int]) -> str:
+def table(wanted: Sequence[TimedStep], kind: Gpu, counts: Sequence[int]) -> str:
     """Hours and dollars of the steps on each number of GPUs, as text."""
     kinds = {name: sum(step.name.startswith(name) for step in wanted) for name in ("score", "pairs", "adapter")}
     lines = [

@@ -1,6 +1,7 @@
 """Steps that wait for each other, put on so many GPUs: how long does all of it take? Pure arithmetic.
 
-    schedule([Step("mine", "qwen2.5-7b", 300), Step("train", "qwen2.5-7b", 60, after=("mine",), draws=False)], gpus=8)
+    mine = TimedStep("mine", "qwen2.5-7b", 300)
+    schedule([mine, TimedStep("train", "qwen2.5-7b", 60, after=("mine",), draws=False)], gpus=8)
 
 List scheduling: whenever GPUs are free, a ready step starts, one whose engine is running there first, then the one with
 the longest chain behind it. An engine is started where another model's, or none, is running; training ends it. No order
@@ -18,7 +19,7 @@ from selfboot.errors import DataError
 
 
 @dataclass(frozen=True)
-class Step:
+class TimedStep:
     """One artifact in the making: ``seconds`` on ``gpus`` GPUs at once, when all of ``after`` are done.
 
     ``draws``: it needs an engine of ``model`` (or else it trains); ``start``: seconds that its engine takes to start.
@@ -37,7 +38,7 @@ class Step:
 class Run:
     """A step as it was scheduled: on which GPUs, from when to when (seconds)."""
 
-    step: Step
+    step: TimedStep
     gpus: tuple[int, ...]
     begin: float
     end: float
@@ -66,7 +67,7 @@ class Timetable:
         return self.busy - sum(run.step.seconds * len(run.gpus) for run in self.runs)
 
 
-def schedule(steps: Sequence[Step], gpus: int) -> Timetable:
+def schedule(steps: Sequence[TimedStep], gpus: int) -> Timetable:
     """The timetable of the steps on ``gpus`` GPUs.
 
     DataError for a step that needs more GPUs than there are, waits for one that is not there, or for itself.
@@ -98,14 +99,14 @@ class _Machine:
     def __post_init__(self) -> None:
         self.loaded, self.free = [""] * self.count, set(range(self.count))
 
-    def fits(self, step: Step) -> bool:
+    def fits(self, step: TimedStep) -> bool:
         return step.gpus <= len(self.free)
 
-    def serves(self, step: Step) -> bool:
+    def serves(self, step: TimedStep) -> bool:
         """Does it find its engine running?"""
         return step.draws and sum(self.loaded[gpu] == step.model for gpu in self.free) >= step.gpus
 
-    def begin(self, step: Step) -> None:
+    def begin(self, step: TimedStep) -> None:
         """Where its engine runs; else where none runs, so that those of others live on."""
         order = sorted(self.free, key=lambda gpu: (self.loaded[gpu] != step.model, self.loaded[gpu] != "", gpu))
         if not step.draws:
@@ -126,7 +127,7 @@ class _Machine:
         return self.runs[index].step.name
 
 
-def chains(steps: Sequence[Step]) -> dict[str, float]:
+def chains(steps: Sequence[TimedStep]) -> dict[str, float]:
     """Of every step the seconds of the longest chain that begins with it, without starts of engines."""
     by_name, followers = {step.name: step for step in steps}, _followers(steps)
     known: dict[str, float] = {}
@@ -144,7 +145,7 @@ def chains(steps: Sequence[Step]) -> dict[str, float]:
     return known
 
 
-def _followers(steps: Sequence[Step]) -> Mapping[str, list[str]]:
+def _followers(steps: Sequence[TimedStep]) -> Mapping[str, list[str]]:
     followers: dict[str, list[str]] = {step.name: [] for step in steps}
     for step in steps:
         for before in step.after:
@@ -154,7 +155,7 @@ def _followers(steps: Sequence[Step]) -> Mapping[str, list[str]]:
     return followers
 
 
-def least(steps: Sequence[Step], gpus: int) -> float:
+def least(steps: Sequence[TimedStep], gpus: int) -> float:
     """Seconds that no order can beat: the longest chain, or all work shared out evenly."""
     work = sum(step.seconds * step.gpus for step in steps) / gpus
     return max(work, max(chains(steps).values(), default=0.0))

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from selfboot.benchmarks.base import AnswerBenchmark, load_any
-from selfboot.lab import Adapter, AnswerScore, Lab, Score
+from selfboot.benchmarks.base import AnswerBenchmark
+from selfboot.lab import Adapter, AnswerScore, Score
+from selfboot.protocols.lab_like import LabLike
 from selfboot.records import Item, Sampling
 from selfboot.registry import Settings
 from selfboot.store import Artifact
@@ -58,7 +59,7 @@ class Notes:
 
 
 def evaluate(
-    lab: Lab,
+    lab: LabLike,
     model: str,
     benchmark: str,
     *,
@@ -68,7 +69,7 @@ def evaluate(
     seed: int = 0,
 ) -> Score | AnswerScore:
     """A score on a benchmark of either kind, in its usual format and greedy with its usual length if none is named."""
-    bench = load_any(benchmark)
+    bench = lab.benchmark(benchmark)
     drawn = sampling or Sampling(bench.tokens)
     if isinstance(bench, AnswerBenchmark):
         return lab.evaluate_answers(model, benchmark, adapter=adapter, format=format, sampling=drawn, seed=seed)
@@ -76,7 +77,7 @@ def evaluate(
 
 
 def trained_or_base(
-    lab: Lab, settings: Settings, items: Sequence[Item], seed: int, start_from: Adapter | None = None
+    lab: LabLike, settings: Settings, items: Sequence[Item], seed: int, start_from: Adapter | None = None
 ) -> Adapter | None:
     """An adapter trained on ``items``; without items there is nothing to train on: the model as it was."""
     if not items:

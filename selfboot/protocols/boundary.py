@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from selfboot.lab import Lab
-from selfboot.mining.catalogue import make_miner
 from selfboot.protocols.base import Notes, Run, evaluate, trained_or_base
+from selfboot.protocols.lab_like import LabLike
 from selfboot.registry import Settings
 
 
-def boundary_of_models(lab: Lab, settings: Settings, seed: int, *, target: int = 40, steps: int = 8) -> Run:
+def boundary_of_models(lab: LabLike, settings: Settings, seed: int, *, target: int = 40, steps: int = 8) -> Run:
     """For each model of ``arms``: ``MODEL base``, ``MODEL trained`` and ``MODEL items``."""
     notes = Notes()
     for model in settings.arms:
         own = replace(settings, model=model)
-        found = lab.mine(model, make_miner("bootstrap", "", {"target": target, "steps": steps}), seed)
+        found = lab.mine(model, lab.miner("bootstrap", "", {"target": target, "steps": steps}), seed)
         adapter = trained_or_base(lab, own, found.items, seed)
         notes.arm(f"{model} base", evaluate(lab, model, settings.benchmark, format=settings.format), greedy=True)
         score = evaluate(lab, model, settings.benchmark, adapter=adapter, format=settings.format)

@@ -6,9 +6,9 @@ import inspect
 from collections.abc import Callable
 
 from selfboot.errors import DataError
-from selfboot.lab import Lab
 from selfboot.protocols.base import Run
 from selfboot.protocols.boundary import boundary_of_models
+from selfboot.protocols.lab_like import LabLike
 from selfboot.protocols.mining import count_minable, mine_in_rounds, mine_train_score, seeds_yielding_pairs
 from selfboot.protocols.sampling import best_of_n, majority_vote, score_with_stop_strings
 from selfboot.protocols.synergy import recipe_with_sampling
@@ -26,7 +26,7 @@ PROTOCOLS: dict[str, Callable[..., Run]] = {
 }
 
 
-def run_protocol(lab: Lab, settings: Settings, seed: int) -> Run:
+def run_protocol(lab: LabLike, settings: Settings, seed: int) -> Run:
     """One seed of a claim's protocol. Raises DataError for an unknown protocol or option."""
     name = settings.protocol
     if name not in PROTOCOLS:

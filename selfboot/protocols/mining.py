@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from selfboot.lab import Adapter, Lab, Mined
-from selfboot.mining.catalogue import METHODS, make_miner
-from selfboot.pairs import pairs_at_hand
+from selfboot.lab import Adapter, Mined
+from selfboot.mining.catalogue import METHODS
 from selfboot.protocols.base import Notes, Run, evaluate, trained_or_base
+from selfboot.protocols.lab_like import LabLike
 from selfboot.registry import Settings
 
 
 def mine_train_score(
-    lab: Lab,
+    lab: LabLike,
     settings: Settings,
     seed: int,
     *,
@@ -37,25 +37,25 @@ def mine_train_score(
     return notes.run()
 
 
-def _mine(lab: Lab, settings: Settings, seed: int, method: str, tasks: str, miner: Mapping[str, Any]) -> Mined:
+def _mine(lab: LabLike, settings: Settings, seed: int, method: str, tasks: str, miner: Mapping[str, Any]) -> Mined:
     recipe = settings.recipe if METHODS[method].trains else ""
-    return lab.mine(settings.model, make_miner(method, tasks, miner), seed, recipe=recipe)
+    return lab.mine(settings.model, lab.miner(method, tasks, miner), seed, recipe=recipe)
 
 
-def _adapter(lab: Lab, settings: Settings, found: Mined, seed: int, warmup: int) -> Adapter | None:
+def _adapter(lab: LabLike, settings: Settings, found: Mined, seed: int, warmup: int) -> Adapter | None:
     """Trained in the stages that mining went through, else on all that was found."""
     if found.stages and not warmup:
         return lab.train_stages(settings.model, found.stages, settings.recipe, seed)
-    first = pairs_at_hand(settings.model, settings.pairs)[:warmup] if warmup else []
+    first = lab.pairs(settings.model, settings.pairs)[:warmup] if warmup else []
     return trained_or_base(lab, settings, [*first, *found.items], seed)
 
 
 def mine_in_rounds(
-    lab: Lab, settings: Settings, seed: int, *, tasks: str = "", miner: Mapping[str, Any] | None = None
+    lab: LabLike, settings: Settings, seed: int, *, tasks: str = "", miner: Mapping[str, Any] | None = None
 ) -> Run:
     """Recursive mining: ``base``, then ``round 1`` … scores, each of a fresh adapter on all pairs up to then."""
     notes, model = Notes(), settings.model
-    made = make_miner("recursive", tasks, miner or {})
+    made = lab.miner("recursive", tasks, miner or {})
     found = lab.mine(model, made, seed, recipe=settings.recipe)
     notes.evidence["pairs"] = found
     notes.arm("base", evaluate(lab, model, settings.benchmark, format=settings.format), greedy=True)
@@ -69,7 +69,7 @@ def mine_in_rounds(
 
 
 def seeds_yielding_pairs(
-    lab: Lab,
+    lab: LabLike,
     settings: Settings,
     seed: int,
     *,
@@ -86,7 +86,7 @@ def seeds_yielding_pairs(
         ("cued", "diversity", {"function": "solution", **(cued or {})}),
         ("named", "diversity", {"function": "", **(named or cued or {})}),
     ):
-        miner = make_miner(method, tasks, options)
+        miner = lab.miner(method, tasks, options)
         found = lab.mine(settings.model, miner, seed)
         gave = {item.meta.get("task_id", "") for item in found.items}
         notes.arms[name] = [task.task_id in gave for task in miner.seeds.tasks]
@@ -96,7 +96,7 @@ def seeds_yielding_pairs(
 
 
 def count_minable(
-    lab: Lab, settings: Settings, seed: int, *, method: str = "bootstrap", miner: Mapping[str, Any] | None = None
+    lab: LabLike, settings: Settings, seed: int, *, method: str = "bootstrap", miner: Mapping[str, Any] | None = None
 ) -> Run:
     """``base`` score, ``asked`` problems, ``valid`` ones and ``items``: can anything be mined at all?"""
     notes = Notes()

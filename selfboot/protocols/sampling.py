@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 from selfboot.analysis.pass_at_k import pass_at_k
 from selfboot.analysis.vote import majority
-from selfboot.benchmarks.base import load_answers
 from selfboot.formats import answer_format
 from selfboot.grading.majority import vote_keys
-from selfboot.lab import AnswerScore, Lab, Score
+from selfboot.lab import AnswerScore, Score
 from selfboot.protocols.base import Notes, Run, evaluate
+from selfboot.protocols.lab_like import LabLike
 from selfboot.records import Sampling
 from selfboot.registry import Settings
 
 
-def score_with_stop_strings(lab: Lab, settings: Settings, seed: int) -> Run:
+def score_with_stop_strings(lab: LabLike, settings: Settings, seed: int) -> Run:
     """``right`` and ``wrong``: one draw's text, cut at the format's stop strings and at the claim's wrong ones."""
     notes = Notes()
     notes.arm("right", lab.evaluate(settings.model, settings.benchmark, format=settings.format), greedy=True)
@@ -25,7 +25,7 @@ def score_with_stop_strings(lab: Lab, settings: Settings, seed: int) -> Run:
 
 
 def best_of_n(
-    lab: Lab,
+    lab: LabLike,
     settings: Settings,
     seed: int,
     *,
@@ -51,12 +51,12 @@ def best_of_n(
     return notes.run()
 
 
-def _draw(lab: Lab, settings: Settings, benchmark: str, sampling: Sampling, seed: int) -> Score | AnswerScore:
+def _draw(lab: LabLike, settings: Settings, benchmark: str, sampling: Sampling, seed: int) -> Score | AnswerScore:
     return evaluate(lab, settings.model, benchmark, sampling=sampling, seed=seed)
 
 
 def majority_vote(
-    lab: Lab, settings: Settings, seed: int, *, n: int = 16, temperature: float = 0.7, also: Sequence[str] = ()
+    lab: LabLike, settings: Settings, seed: int, *, n: int = 16, temperature: float = 0.7, also: Sequence[str] = ()
 ) -> Run:
     """``greedy``, ``first`` (one sample at T: what the paper shows as greedy), ``vote`` and ``oracle``."""
     notes = Notes()
@@ -67,14 +67,14 @@ def majority_vote(
             settings.model, benchmark, sampling=Sampling(temperature=temperature, n=n), seed=seed
         )
         notes.arm(f"first{tail}", drawn)
-        notes.arm(f"vote{tail}", drawn, voted(drawn, benchmark))
+        notes.arm(f"vote{tail}", drawn, voted(drawn, lab.benchmark(benchmark).format))
         notes.arm(f"oracle{tail}", drawn, drawn.oracle)
     return notes.run()
 
 
-def voted(drawn: AnswerScore, benchmark: str) -> list[bool]:
+def voted(drawn: AnswerScore, format: str) -> list[bool]:
     """Per problem: is the answer that most of its completions give the right one? (no oracle looks at it)"""
-    form = answer_format(load_answers(benchmark).format)
+    form = answer_format(format)
     flags = []
     for row, outcomes in zip(drawn.samples.completions, drawn.outcomes, strict=True):
         winner = majority(vote_keys([c.text for c in row], form.style, strict=form.strict)).index

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from selfboot.lab import Lab
-from selfboot.pairs import pairs_at_hand
 from selfboot.protocols.base import Notes, Run, evaluate, trained_or_base
+from selfboot.protocols.lab_like import LabLike
 from selfboot.records import Sampling
 from selfboot.registry import Settings
 
 
-def recipe_with_sampling(lab: Lab, settings: Settings, seed: int, *, n: int = 8, temperature: float = 0.6) -> Run:
+def recipe_with_sampling(lab: LabLike, settings: Settings, seed: int, *, n: int = 8, temperature: float = 0.6) -> Run:
     """``raw greedy``, ``raw best-of-n``, ``recipe greedy``, ``recipe best-of-n``; ``contrast`` as the paper takes it:
     recipe best-of-n minus raw best-of-n, in tasks."""
     notes, model, best = Notes(), settings.model, f"best-of-{n}"
-    items = pairs_at_hand(model, settings.pairs)[: settings.count or None]
+    items = lab.pairs(model, settings.pairs)[: settings.count or None]
     adapter = trained_or_base(lab, settings, items, seed)
     many = Sampling(temperature=temperature, n=n)
     for name, arm in (("raw", None), ("recipe", adapter)):

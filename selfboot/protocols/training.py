@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from selfboot.lab import Lab
-from selfboot.pairs import pairs_at_hand
 from selfboot.protocols.base import Notes, Run, evaluate, trained_or_base
+from selfboot.protocols.lab_like import LabLike
 from selfboot.registry import Settings
 
 
-def train_and_score(lab: Lab, settings: Settings, seed: int, *, also: Sequence[str] = ()) -> Run:
+def train_and_score(lab: LabLike, settings: Settings, seed: int, *, also: Sequence[str] = ()) -> Run:
     """``base`` and ``trained`` on the claim's benchmark, ``base, NAME`` and ``trained, NAME`` on each of ``also``."""
     notes, model = Notes(), settings.model
-    items = pairs_at_hand(model, settings.pairs)[: settings.count or None]
+    items = lab.pairs(model, settings.pairs)[: settings.count or None]
     adapter = trained_or_base(lab, settings, items, seed)
     for benchmark in (settings.benchmark, *also):
         tail = "" if benchmark == settings.benchmark else f", {benchmark}"
@@ -25,12 +24,12 @@ def train_and_score(lab: Lab, settings: Settings, seed: int, *, also: Sequence[s
     return notes.run()
 
 
-def train_on_each(lab: Lab, settings: Settings, seed: int) -> Run:
+def train_on_each(lab: LabLike, settings: Settings, seed: int) -> Run:
     """``base``, and one arm for each of ``arms`` (pair files) and ``counts`` (first so many pairs): ``house 21``."""
     notes, model = Notes(), settings.model
     notes.arm("base", evaluate(lab, model, settings.benchmark, format=settings.format), greedy=True)
     for name in settings.arms or (settings.pairs,):
-        pairs = pairs_at_hand(model, name)
+        pairs = lab.pairs(model, name)
         for count in settings.counts or (settings.count,):
             adapter = trained_or_base(lab, settings, pairs[:count], seed)
             label = f"{name} {count}" if settings.arms else f"{count} pairs"

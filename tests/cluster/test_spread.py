@@ -12,12 +12,13 @@ import pytest
 from spread_help import Here, addresses, contents, die_always, die_once, s3_server, small_jobs, some_units
 
 from selfboot.cli import spread as cli_spread
-from selfboot.cluster.graph import Job, PlanningLab, Reader, Unit, jobs, plan
+from selfboot.cluster.graph import Job, Reader, Unit, jobs, plan
 from selfboot.cluster.pools import RETRIES, Finished, Processes
 from selfboot.cluster.remote import RemoteReader, RemoteStore
 from selfboot.cluster.run import Filled, fill
 from selfboot.cluster.work import Site, _lab, do
 from selfboot.errors import DataError, StoreError, UnavailableError
+from selfboot.newmodel.models import OpenLab
 from selfboot.protocols.catalogue import run_protocol
 from selfboot.registry import registry
 from selfboot.store import RunStore
@@ -32,7 +33,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Here, Filled
 
 
 def planned(root: Path, chosen: list[Job]) -> list[Unit]:
-    lab = PlanningLab(Reader(root))
+    lab = OpenLab(Reader(root))
     return [unit for job in chosen for unit in plan(job, lab)]
 
 
@@ -49,7 +50,7 @@ def test_jobs_are_chosen_as_claims_are_by_pytest() -> None:
 
 def test_every_mini_claim_can_be_planned(tmp_path: Path) -> None:
     """Every protocol of the registry runs on promises: it either names units or says what is missing."""
-    lab = PlanningLab(Reader(tmp_path))
+    lab = OpenLab(Reader(tmp_path))
     for job in jobs("", "", ["mini"])[::6]:
         units = list(plan(job, lab))
         assert units or job.problem, f"{job.name} wants nothing and has no problem"
@@ -110,11 +111,10 @@ def test_what_is_half_done_is_not_begun_again(tmp_path: Path) -> None:
 def test_afterwards_the_protocol_only_reads(filled: tuple[Path, Here, Filled, list[Job]]) -> None:
     """What pytest will do: nothing raises ``Missing``, and the scores are real."""
     root, _, _, chosen = filled
-    lab = PlanningLab(Reader(root))
+    lab = OpenLab(Reader(root))
     for job in chosen:
         run = run_protocol(lab, job.settings, job.seed)
         assert len(run.arms["trained"]) == 4
-    assert not lab.promised
 
 
 def test_a_full_store_plans_nothing(filled: tuple[Path, Here, Filled, list[Job]]) -> None:
@@ -314,7 +314,7 @@ def test_a_stand_in_cannot_be_made_beforehand() -> None:
 def test_workers_and_planner_have_the_same_options(tmp_path: Path) -> None:
     """What a worker makes must have the address that was planned: engine, device, weights and cap are part of it."""
     site = Site(tmp_path, engine="transformers", tokens=5, weights="random", isolation="process")
-    planner, worker = PlanningLab(Reader(tmp_path), **site.options()), _lab(site, -1)
+    planner, worker = OpenLab(Reader(tmp_path), **site.options()), _lab(site, -1)
     for lab in (planner, worker):
         assert (lab.tokens, lab.weights, lab.isolation, lab.engines.choice) == (5, "random", "process", "transformers")
     _lab.cache_clear()

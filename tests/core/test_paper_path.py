@@ -17,12 +17,11 @@ from selfboot.engines.engines import Engines, Subject
 from selfboot.errors import DataError
 from selfboot.lab import Lab
 from selfboot.models.shape import Shape
-from selfboot.pairs import pairs_at_hand
+from selfboot.pairs import SUBSTITUTE, load_pairs
 from selfboot.planning import availability
 from selfboot.planning import cost as planning
 from selfboot.registry import ModelEntry, model_entry, registry
 from selfboot.sampling.base import Sampler
-from selfboot.stand_ins import MARK, stand_in_pairs
 from selfboot.store import RunStore
 from selfboot.training.process import Trainer
 
@@ -55,33 +54,32 @@ def test_several_files_are_one_after_the_other(bare: Path, monkeypatch: pytest.M
     write(bare / "released" / "pairs_7b_40.jsonl", "a", "b")
     monkeypatch.setenv(DATA_ENV, str(bare / "elsewhere"))
     write(bare / "elsewhere" / "pairs_14b_multi_new60.jsonl", "c")
-    found = pairs_at_hand("qwen2.5-14b", BOTH)
+    found = load_pairs("qwen2.5-14b", BOTH)
     assert [pair.fixed for pair in found] == ["a", "b", "c"], "SELFBOOT_DATA serves released files, and data/released"
-    assert pairs_at_hand("m", "qwen2.5-14b/pairs_14b_multi_new60") == found[2:], "a stand-in takes the model's own"
+    assert load_pairs("m", "qwen2.5-14b/pairs_14b_multi_new60") == found[2:], "a stand-in takes the model's own"
     write(bare / "elsewhere" / "pairs_7b_40.jsonl", "z")
-    assert pairs_at_hand("qwen2.5-14b", "pairs_7b_40")[0].fixed == "z"
+    assert load_pairs("qwen2.5-14b", "pairs_7b_40")[0].fixed == "z"
 
 
-def test_made_up_pairs_only_in_a_rehearsal_and_only_for_what_is_missing(bare: Path) -> None:
+def test_substitute_pairs_only_when_asked_for_and_only_for_what_is_missing(bare: Path) -> None:
     with pytest.raises(DataError, match="no such file"):
-        pairs_at_hand("qwen2.5-14b", BOTH)
-    with stand_in_pairs():
-        found = pairs_at_hand("qwen2.5-14b", BOTH)
-        assert len(found) == len(set(found)) == 100
-        assert all(pair.meta[MARK].startswith("canonical solution of HumanEval/") for pair in found)
-        assert len(pairs_at_hand("qwen2.5-7b", "control-mbpp")) == 100
-        write(bare / "released" / "pairs_7b_40.jsonl", "real")
-        assert [pair.fixed for pair in pairs_at_hand("qwen2.5-7b", "pairs_7b_40")] == ["real"]
+        load_pairs("qwen2.5-14b", BOTH)
+    found = load_pairs("qwen2.5-14b", BOTH, substitutes=True)
+    assert len(found) == len(set(found)) == 100
+    assert all(pair.meta[SUBSTITUTE].startswith("canonical solution of HumanEval/") for pair in found)
+    assert len(load_pairs("qwen2.5-7b", "control-mbpp", substitutes=True)) == 100
+    write(bare / "released" / "pairs_7b_40.jsonl", "real")
+    assert [pair.fixed for pair in load_pairs("qwen2.5-7b", "pairs_7b_40", substitutes=True)] == ["real"]
     with pytest.raises(DataError, match="no such file"):
-        pairs_at_hand("qwen2.5-7b", "control-mbpp")
+        load_pairs("qwen2.5-7b", "control-mbpp")
 
 
-def test_a_rehearsal_of_the_random_model_makes_them_up_and_no_other(bare: Path) -> None:
+def test_a_lab_of_random_weights_substitutes_pairs_and_no_other(bare: Path) -> None:
     claim = registry()["recipe-7b"]
-    case = Case(claim, "paper", claim.scales["paper"], weights="random")
-    assert len(case.pairs()) == 40
+    case = Case(claim, "paper", claim.scales["paper"])
+    assert len(case.pairs(Lab(RunStore(bare / "store"), weights="random"))) == 40
     with pytest.raises(DataError, match="no such file"):
-        replace(case, weights="trained").pairs()
+        case.pairs(Lab(RunStore(bare / "store")))
 
 
 # What a case needs

@@ -14,20 +14,20 @@ from selfboot.cluster.graph import jobs
 from selfboot.errors import DataError
 from selfboot.planning import forecast
 from selfboot.planning.cost import gpu
-from selfboot.planning.scaling import Step, Timetable, chains, least, schedule
+from selfboot.planning.scaling import TimedStep, Timetable, chains, least, schedule
 from selfboot.registry import registry
 
 H100 = gpu("h100")
 
 
 @st.composite
-def graphs(draw: st.DrawFn) -> list[Step]:
+def graphs(draw: st.DrawFn) -> list[TimedStep]:
     """Up to a dozen steps that wait for earlier ones only."""
-    found: list[Step] = []
+    found: list[TimedStep] = []
     for at in range(draw(st.integers(1, 12))):
         after = draw(st.sets(st.integers(0, at - 1), max_size=2)) if at else set()
         found.append(
-            Step(
+            TimedStep(
                 f"s{at}",
                 draw(st.sampled_from("ab")),
                 draw(st.integers(1, 9)),
@@ -41,7 +41,7 @@ def graphs(draw: st.DrawFn) -> list[Step]:
 
 
 @given(graphs(), st.integers(2, 4))
-def test_a_timetable_keeps_the_rules(steps: list[Step], gpus: int) -> None:
+def test_a_timetable_keeps_the_rules(steps: list[TimedStep], gpus: int) -> None:
     """Every step once, after what it waits for, no GPU twice at a time, never shorter than can be."""
     made = schedule(steps, gpus)
     assert Counter(run.step.name for run in made.runs) == Counter(step.name for step in steps)
@@ -58,30 +58,35 @@ def test_a_timetable_keeps_the_rules(steps: list[Step], gpus: int) -> None:
 
 @given(st.lists(st.integers(1, 20), min_size=1, max_size=20), st.integers(1, 5))
 def test_independent_steps_are_within_grahams_bound(lengths: list[int], gpus: int) -> None:
-    steps = [Step(str(at), "a", seconds) for at, seconds in enumerate(lengths)]
+    steps = [TimedStep(str(at), "a", seconds) for at, seconds in enumerate(lengths)]
     assert schedule(steps, gpus).seconds <= (2 - 1 / gpus) * least(steps, gpus) + 1e-9
 
 
 def test_an_engine_starts_once_for_its_model_and_again_after_training() -> None:
-    def run(*steps: Step) -> Timetable:
+    def run(*steps: TimedStep) -> Timetable:
         return schedule(steps, 1)
 
-    score, other = Step("a", "m", 10, start=5), Step("b", "m", 10, after=("a",), start=5)
+    score, other = TimedStep("a", "m", 10, start=5), TimedStep("b", "m", 10, after=("a",), start=5)
     assert run(score, other).seconds == 25
-    between = Step("t", "m", 7, after=("a",), draws=False)
-    again = run(score, between, Step("b", "m", 10, after=("t",), start=5))
+    between = TimedStep("t", "m", 7, after=("a",), draws=False)
+    again = run(score, between, TimedStep("b", "m", 10, after=("t",), start=5))
     assert (again.seconds, again.starts) == (37, 10)
-    assert run(score, Step("b", "n", 10, start=5)).seconds == 30
+    assert run(score, TimedStep("b", "n", 10, start=5)).seconds == 30
 
 
 def test_the_same_model_is_served_before_others() -> None:
     """Three models' scores on one GPU: three starts, whatever the order they are given in."""
-    steps = [Step(f"{model}{at}", model, 3 + at, start=100) for at in range(3) for model in "abc"]
+    steps = [TimedStep(f"{model}{at}", model, 3 + at, start=100) for at in range(3) for model in "abc"]
     assert schedule(steps, 1).starts == 300
 
 
 def test_longest_chains_first() -> None:
-    steps = [Step("mine", "a", 5), Step("train", "a", 5, after=("mine",)), Step("x", "a", 6), Step("y", "a", 4)]
+    steps = [
+        TimedStep("mine", "a", 5),
+        TimedStep("train", "a", 5, after=("mine",)),
+        TimedStep("x", "a", 6),
+        TimedStep("y", "a", 4),
+    ]
     assert chains(steps)["mine"] == 10
     assert schedule(steps, 2).seconds == 10 == least(steps, 2)
 
@@ -89,12 +94,12 @@ def test_longest_chains_first() -> None:
 @pytest.mark.parametrize(
     ("steps", "message"),
     [
-        ([Step("a", "m", 1, gpus=3)], "a: needs 3 GPUs, there are 2"),
-        ([Step("a", "m", 1, after=("b",))], "waits for b, which is not among"),
-        ([Step("a", "m", 1, after=("b",)), Step("b", "m", 1, after=("a",))], "in a circle: a, b"),
+        ([TimedStep("a", "m", 1, gpus=3)], "a: needs 3 GPUs, there are 2"),
+        ([TimedStep("a", "m", 1, after=("b",))], "waits for b, which is not among"),
+        ([TimedStep("a", "m", 1, after=("b",)), TimedStep("b", "m", 1, after=("a",))], "in a circle: a, b"),
     ],
 )
-def test_impossible_graphs_are_explained(steps: list[Step], message: str) -> None:
+def test_impossible_graphs_are_explained(steps: list[TimedStep], message: str) -> None:
     with pytest.raises(DataError, match=message):
         schedule(steps, 2)
 
@@ -138,7 +143,7 @@ def test_planning_leaves_the_data_alone(monkeypatch: pytest.MonkeyPatch) -> None
     forecast.steps("fastpath", "", H100)
     assert benchmarks.load_any is before
     with pytest.raises(DataError, match="does not know its number of tasks"):
-        forecast.tasks_called("no-such-benchmark")
+        forecast.Sizes().benchmark("no-such-benchmark")
 
 
 def test_a_slower_gpu_takes_longer() -> None:
@@ -147,7 +152,7 @@ def test_a_slower_gpu_takes_longer() -> None:
 
 
 def test_steps_for_more_gpus_than_there_are_are_left_out_with_what_waits_for_them() -> None:
-    steps = [Step("a", "m", 1, gpus=2), Step("b", "m", 1, after=("a",)), Step("c", "m", 1)]
+    steps = [TimedStep("a", "m", 1, gpus=2), TimedStep("b", "m", 1, after=("a",)), TimedStep("c", "m", 1)]
     assert [step.name for step in forecast.fitting(steps, 1)] == ["c"]
     assert "2 steps left out" in forecast.table(steps, H100, [1, 2])
 
