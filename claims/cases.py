@@ -13,15 +13,9 @@ from selfboot.analysis.verdict import combine
 from selfboot.judging.judge import Judge, Judgement, second_strike
 from selfboot.judging.results import Evidence, Result
 from selfboot.lab import Lab
-<<<<<<< HEAD
-from selfboot.pairs import pairs_at_hand
-from selfboot.protocols.ahead import train_ahead
 from selfboot.protocols.base import Evident, Run
 from selfboot.protocols.catalogue import run_protocol
-=======
-from selfboot.protocols.base import Evident, Run, run_protocol
 from selfboot.protocols.dryrun import train_ahead
->>>>>>> 7ea842f (One dry run instead of three fake labs)
 from selfboot.records import Pair
 from selfboot.registry import Claim, Scale, Settings, registry
 

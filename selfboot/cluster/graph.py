@@ -20,13 +20,8 @@ from typing import Any
 from selfboot.errors import SelfbootError
 from selfboot.newmodel.models import OpenLab
 from selfboot.planning.cost import selector
-<<<<<<< HEAD
-from selfboot.protocols.catalogue import run_protocol
-from selfboot.records import Item, Pair
-=======
 from selfboot.protocols.catalogue import run_protocol
 from selfboot.protocols.dryrun import DryRun, Step, Verb
->>>>>>> 7ea842f (One dry run instead of three fake labs)
 from selfboot.registry import SCALES, Claim, Settings, model_entry, registry
 from selfboot.store import RunStore
 

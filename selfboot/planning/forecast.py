@@ -27,15 +27,10 @@ from selfboot.errors import DataError
 from selfboot.models.spec import Quantization
 from selfboot.paths import MEASURED, require
 from selfboot.planning.cost import REFERENCE_GPU, Gpu, gpu
-<<<<<<< HEAD
-from selfboot.planning.scaling import Step, Timetable, schedule
-from selfboot.protocols.catalogue import run_protocol
-=======
 from selfboot.planning.scaling import TimedStep, Timetable, schedule
 from selfboot.protocols.catalogue import run_protocol
 from selfboot.protocols.dryrun import TYPICAL, DryRun, Promise, PromisedItem
 from selfboot.protocols.dryrun import Step as Call
->>>>>>> 7ea842f (One dry run instead of three fake labs)
 from selfboot.records import AnswerTask, CodeTask, Pair, Sampling
 from selfboot.registry import ModelEntry, model_entry, recipes
 from selfboot.store import digest

@@ -142,7 +142,7 @@ def test_planning_leaves_the_data_alone(monkeypatch: pytest.MonkeyPatch) -> None
     before = benchmarks.load_any
     forecast.steps("fastpath", "", H100)
     assert benchmarks.load_any is before
-    with pytest.raises(DataError, match="does not know its number of tasks"):
+    with pytest.raises(DataError, match="does not know its size"):
         forecast.Sizes().benchmark("no-such-benchmark")
 
 

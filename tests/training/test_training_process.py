@@ -18,7 +18,7 @@ from selfboot.engines.engines import Engines
 from selfboot.errors import DataError, UnavailableError
 from selfboot.lab import Adapter, Lab
 from selfboot.models import ModelSpec
-from selfboot.pairs import pairs_at_hand
+from selfboot.pairs import load_pairs
 from selfboot.paths import ROOT
 from selfboot.store import RunStore
 from selfboot.training import Example, Recipe, TrainingError
@@ -152,7 +152,7 @@ def test_what_is_said_of_memory_and_of_ends() -> None:
 
 def test_the_lab_trains_apart_where_it_is_told_to(tmp_path: Path) -> None:
     """The whole way on the organism: same key, same adapter, and the process ends before an engine takes a GPU."""
-    pairs = pairs_at_hand("organism-0", "self-mined")[:4]
+    pairs = load_pairs("organism-0", "self-mined")[:4]
 
     def trained(lab: Lab) -> Adapter:
         return lab.train("organism-0", pairs, "mini", 7)
