@@ -103,8 +103,8 @@ def models() -> dict[str, ModelEntry]:
 
 
 def _model(where: str, name: str, table: dict[str, Any]) -> ModelEntry:
-    shape = {"shape": _build(Shape, f"{where}.shape", table["shape"])} if "shape" in table else {}
-    entry = _build(ModelEntry, where, {"name": name, **table, **shape})
+    shape = {"shape": build(Shape, f"{where}.shape", table["shape"])} if "shape" in table else {}
+    entry = build(ModelEntry, where, {"name": name, **table, **shape})
     if entry.quantization not in get_args(Quantization):
         raise DataError(f'{where}: quantization {entry.quantization!r} is unknown; leave it out, or write "nf4"')
     return entry
@@ -132,9 +132,9 @@ def _toml(path: Path) -> dict[str, dict[str, Any]]:
 
 def _claim(path: Path, name: str, table: dict[str, Any]) -> Claim:
     where = f"{path} [{name}]"
-    scales = {s: _build(Settings, f"{where}.{s}", table[s]) for s in SCALES if s in table}
+    scales = {s: build(Settings, f"{where}.{s}", table[s]) for s in SCALES if s in table}
     rest = {key: value for key, value in table.items() if key not in SCALES}
-    claim = _build(Claim, where, {"id": name, **rest, "scales": scales})
+    claim = build(Claim, where, {"id": name, **rest, "scales": scales})
     if not scales:
         raise DataError(f"{where}: has no scale; add [{name}.mini] or [{name}.paper]")
     if claim.tier not in get_args(Tier) or claim.expects not in get_args(Direction):
@@ -142,7 +142,8 @@ def _claim(path: Path, name: str, table: dict[str, Any]) -> Claim:
     return claim
 
 
-def _build(cls: type[T], where: str, table: dict[str, Any]) -> T:
+def build(cls: type[T], where: str, table: dict[str, Any]) -> T:
+    """A record out of a table; DataError names ``where`` and the field that is unknown or missing."""
     known = {f.name for f in fields(cls)}  # type: ignore[arg-type]
     if unknown := sorted(set(table) - known):
         raise DataError(f"{where}: unknown field {unknown[0]!r}; known: {', '.join(sorted(known))}")
