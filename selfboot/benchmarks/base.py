@@ -74,6 +74,7 @@ _LOADERS = {
     "aime": "selfboot.benchmarks.aime",
     "mbpp": "selfboot.benchmarks.mbpp",
     "mbpp-train": "selfboot.benchmarks.mbpp",
+    "mbpp-train-functions": "selfboot.benchmarks.mbpp",
     "minimath": "selfboot.benchmarks.minimath",
     "minimath-hard": "selfboot.benchmarks.minimath",
     "minimath-dev": "selfboot.benchmarks.minimath",
