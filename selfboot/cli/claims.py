@@ -12,7 +12,7 @@ from selfboot.errors import DataError
 CLAIMS = """\
 examples:
   selfboot claims
-  selfboot claims --update-readme        after a change of data/claims.toml
+  selfboot claims --update-readme        after a change of claims/*.toml
   selfboot claims --power                false alarm and power of each claim at mini scale, at its n
   selfboot claims --power --draws 1000 --out data/measured/error_rates/README.md
 """
