@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from selfboot import paper
+from selfboot import published
 from selfboot.errors import DataError
 from selfboot.models.shape import Shape
 from selfboot.models.spec import Quantization
@@ -72,8 +72,7 @@ class Claim:
 class ModelEntry:
     """A model that claims can name: where it comes from and what it needs (``gpu_gb`` = 0: a CPU will do).
 
-    ``gpu_gb``: GB of memory on each of ``tensor_parallel`` GPUs, as ``selfboot.planning.cost`` reckons from the
-    ``shape``.
+    ``gpu_gb``: GB of memory on each of ``tensor_parallel`` GPUs, reckoned from the ``shape`` (selfboot.models.memory).
     ``quantization``: "nf4": loaded in 4 bits, to be mined from only.
     """
 
@@ -147,13 +146,13 @@ def _claim(where: str, name: str, table: Mapping[str, Any]) -> Claim:
     scales = {scale: _settings(f"{where[:-1]}.{scale}]", table[scale]) for scale in SCALES if scale in table}
     if not scales:
         raise DataError(f"{where}: has no scale; add [{name}.mini] or [{name}.paper]")
-    return replace(claim, published=paper.text(f"{where} published", claim.published), scales=scales)
+    return replace(claim, published=published.text(f"{where} published", claim.published), scales=scales)
 
 
 def _settings(where: str, table: Mapping[str, Any]) -> Settings:
     """One scale of a claim, with the published figures in the place of their references."""
     references = table.get("published")
     if isinstance(references, Mapping):
-        known = {name: paper.values(f"{where} published", names) for name, names in references.items()}
+        known = {name: published.values(f"{where} published", names) for name, names in references.items()}
         table = {**table, "published": known}
     return build(Settings, where, table, complete=True)

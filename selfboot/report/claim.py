@@ -14,9 +14,9 @@ from selfboot.benchmarks.base import load_any
 from selfboot.judging.calibration import Calibration, calibration, lacking
 from selfboot.judging.error_rates import ClaimPower
 from selfboot.judging.judge import Judge, span
-from selfboot.paper import paper
 from selfboot.paths import ROOT
 from selfboot.protocols.catalogue import PROTOCOLS
+from selfboot.published import figures
 from selfboot.registry import SCALES, Claim, Scale, Settings, claim_named, files, recipes
 from selfboot.tables import read, shown
 
@@ -36,7 +36,7 @@ def _head(claim: Claim) -> Iterator[str]:
     yield f"{claim.id}: {claim.title}"
     yield "=" * WIDTH
     source = next(path for path in files() if claim.id in read(path, "claims"))
-    entry = paper().get(claim.id)
+    entry = figures().get(claim.id)
     yield from _rows(
         {
             "paper": f"{claim.published} ({claim.section}); expected direction: {claim.expects}",

@@ -20,10 +20,10 @@ from selfboot import keys
 from selfboot.errors import DataError
 from selfboot.judging.calibration import calibration, path_of
 from selfboot.keys import code_hash
-from selfboot.paper import paper
 from selfboot.paths import ROOT
 from selfboot.protocols.catalogue import PROTOCOLS, options_of
 from selfboot.protocols.training import train_and_score
+from selfboot.published import figures
 from selfboot.tables import read
 
 # What the paper claims, by section: one entry a claim, and no other.
@@ -224,12 +224,12 @@ def test_published_figures_fill_the_claims_texts() -> None:
 
 def test_a_difference_in_points_is_the_one_in_tasks() -> None:
     for name in ("synergy-14b", "synergy-3b"):
-        entry = paper()[name]
+        entry = figures()[name]
         assert round(entry.mean("points") / 100 * entry.n) == entry.mean("tasks")
 
 
 def test_every_figure_lies_within_its_tasks_and_every_origin_is_told() -> None:
-    for entry in paper().values():
+    for entry in figures().values():
         assert entry.place
         assert entry.origin
         assert all(abs(value) <= entry.n for values in entry.figures.values() for value in values), entry.id
@@ -238,7 +238,7 @@ def test_every_figure_lies_within_its_tasks_and_every_origin_is_told() -> None:
 def test_every_entry_is_used() -> None:
     """By a claim of its name, or by another claim."""
     texts = "".join(path.read_text(encoding="utf-8") for path in claims.files())
-    assert [e.id for e in paper().values() if f"[{e.id}]" not in texts and f"{e.id}." not in texts] == []
+    assert [e.id for e in figures().values() if f"[{e.id}]" not in texts and f"{e.id}." not in texts] == []
 
 
 def test_unknown_model_is_named_with_the_known_ones() -> None:

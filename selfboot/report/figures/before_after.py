@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from selfboot import paper
+from selfboot import published
 from selfboot.report.figures.base import BAND, FigureView, colour, figure, points, rows_axis, span
 from selfboot.report.gather import Gathered, Lift
 
@@ -50,7 +50,7 @@ def control(gathered: Gathered) -> FigureView | None:
 
 def _paper(name: Literal["lift", "control"], what: str = "") -> list[Row]:
     rows = []
-    for entry in paper.chart(name):
+    for entry in published.chart(name):
         (base,), after = entry.figures["base"], entry.figures["trained"]
         rows.append(Row(f"paper: {entry.model}{what}", "paper", base, after, entry.n, entry.ends("trained")))
     return rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from selfboot import paper
+from selfboot import published
 from selfboot.report.figures.base import INK, MUTED, FigureView, figure, grid, label, points
 from selfboot.report.gather import Gathered, Lift
 
@@ -21,7 +21,7 @@ def boundary(gathered: Gathered) -> FigureView | None:
     ours = [_point(lift) for lift in reversed(lifts.values())]
     if not ours:
         return None
-    theirs = [_published(entry) for entry in paper.chart("boundary") if "trained" in entry.figures]
+    theirs = [_published(entry) for entry in published.chart("boundary") if "trained" in entry.figures]
 
     def draw(axes: Any) -> None:
         axes.axhline(0, color=INK, linewidth=0.8)
@@ -45,7 +45,7 @@ def boundary(gathered: Gathered) -> FigureView | None:
     return figure("fig-boundary", "The boundary: lift by base score", CAPTION, (head, rows), 3.6, draw)
 
 
-def _published(entry: paper.Published) -> Point:
+def _published(entry: published.Published) -> Point:
     base = entry.mean("base")
     return entry.model, 100 * base / entry.n, [100 * (entry.mean("trained") - base) / entry.n]
 

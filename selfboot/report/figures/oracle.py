@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from selfboot import paper
+from selfboot import published
 from selfboot.analysis.pass_at_k import pass_at_k
 from selfboot.benchmarks.base import split_name
 from selfboot.report.evidence import Scored
@@ -104,10 +104,10 @@ def curve(passes: Sequence[int], draws: int) -> Curve:
 
 def _published(benchmark: str) -> list[Theirs]:
     """The paper's scores on the benchmark, or on the one that it stands for."""
-    return [_shares(entry) for entry in paper.chart("oracle") if benchmark in SHOWN_WITH[entry.benchmark]]
+    return [_shares(entry) for entry in published.chart("oracle") if benchmark in SHOWN_WITH[entry.benchmark]]
 
 
-def _shares(entry: paper.Published) -> Theirs:
+def _shares(entry: published.Published) -> Theirs:
     """An entry's scores by k, one draw of k or the unbiased estimate, in per cent."""
     found = {k: entry.figures.get(f"best-of-{k}") or entry.figures.get(f"pass@{k}") for k in KS}
     return Theirs(entry.model, entry.benchmark, {k: 100 * solved[0] / entry.n for k, solved in found.items() if solved})

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from selfboot import paper
+from selfboot import published
 from selfboot.report.figures.base import (
     BAND,
     OURS,
@@ -48,7 +48,7 @@ def sweep(gathered: Gathered) -> FigureView | None:
     if not lifts:
         return None
     sized = [(lift, by_size(lift)) for lift in lifts]
-    (entry,) = paper.chart("sweep")
+    (entry,) = published.chart("sweep")
     theirs = [_published(entry, count) for count in COUNTS]
     ticks = sorted({*COUNTS, *(size for _, sizes in sized for size in sizes)})
     top = max(entry.n, *(lift.n for lift in lifts))
@@ -81,20 +81,20 @@ def by_size(lift: Lift) -> Sizes:
     }
 
 
-def _published(entry: paper.Published, count: int) -> Dose:
+def _published(entry: published.Published, count: int) -> Dose:
     """The paper's mean with so many pairs, and its range; with forty pairs the recipe's own seeds give it."""
     mean = entry.mean(f"{count} pairs")
     return Dose(count, mean, entry.ends(f"{count} pairs") or (_recipe_range() if count == COUNTS[-1] else (mean, mean)))
 
 
 def _recipe_range() -> tuple[float, float]:
-    seeds = paper.paper()["recipe-7b"].figures["trained"]
+    seeds = published.figures()["recipe-7b"].figures["trained"]
     return min(seeds), max(seeds)
 
 
 def _paper(axes: Any, doses: list[Dose], left: float) -> None:
     counts, means = [dose.count for dose in doses], [dose.mean for dose in doses]
-    axes.plot([left, left * 1.09], [paper.paper()["recipe-7b"].mean("base")] * 2, color=PAPER, linewidth=2.2)
+    axes.plot([left, left * 1.09], [published.figures()["recipe-7b"].mean("base")] * 2, color=PAPER, linewidth=2.2)
     axes.plot(counts, means, color=PAPER, linewidth=1.2, linestyle=(0, (4, 2)), zorder=2)
     for dose in doses:
         axes.plot([dose.count, dose.count], dose.ends, color=PAPER, linewidth=1.2, zorder=2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from selfboot import paper
+from selfboot import published
 from selfboot.judging.results import Result
 from selfboot.report.figures.base import BAND, INK, FigureView, figure, points, rows_axis
 from selfboot.report.gather import BandView, Gathered
@@ -27,7 +27,7 @@ def synergy(gathered: Gathered) -> FigureView | None:
     ]
     if not ours:
         return None
-    theirs = [(f"paper: {entry.model}", entry.mean("points")) for entry in paper.chart("synergy")]
+    theirs = [(f"paper: {entry.model}", entry.mean("points")) for entry in published.chart("synergy")]
     rows = [(name, f"{value:+.1f}", "") for name, value in theirs]
     rows += [(name, f"{value:+.1f}", f"{low:+.1f} to {high:+.1f}") for name, value, low, high in ours]
 

@@ -46,7 +46,7 @@ class Published:
 
 
 @functools.cache
-def paper() -> dict[str, Published]:
+def figures() -> dict[str, Published]:
     """Every entry, by id, in the order of the file."""
     tables = read(DATA / "paper.toml", "the paper's figures").items()
     return {name: _entry(f"data/paper.toml [{name}]", name, table) for name, table in tables}
@@ -61,7 +61,7 @@ def _entry(where: str, name: str, table: Mapping[str, object]) -> Published:
 
 def chart(name: Chart) -> list[Published]:
     """What a chart of the report shows of the paper."""
-    return [entry for entry in paper().values() if name in entry.charts]
+    return [entry for entry in figures().values() if name in entry.charts]
 
 
 def values(where: str, references: Sequence[str]) -> Values:
@@ -73,9 +73,9 @@ def values(where: str, references: Sequence[str]) -> Values:
 
 def _values(where: str, reference: str) -> Values:
     entry, _, name = reference.partition(".")
-    if entry not in paper():
-        raise DataError(f"{where}: data/paper.toml has no [{entry}]; add it, or write one of: {', '.join(paper())}")
-    known = {"n": (paper()[entry].n,), **paper()[entry].figures}
+    if entry not in figures():
+        raise DataError(f"{where}: data/paper.toml has no [{entry}]; add it, or write one of: {', '.join(figures())}")
+    known = {"n": (figures()[entry].n,), **figures()[entry].figures}
     if name not in known:
         raise DataError(f"{where}: data/paper.toml [{entry}] has no figure {name!r}; it has: {', '.join(known)}")
     return known[name]
