@@ -85,6 +85,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         _share_cores()
         return
+    _registry_can_be_read()
     if getattr(config.option, "maxschedchunk", 1) is None:
         config.option.maxschedchunk = 1  # xdist hands out tests one by one: in chunks, one worker got all the long ones
     if config.getoption("--tokens") and not _rehearsal(config):
@@ -116,6 +117,16 @@ def _no_deadlines() -> None:
 
         settings.register_profile("selfboot", deadline=None)
         settings.load_profile("selfboot")
+
+
+def _registry_can_be_read() -> None:
+    """A mistake in one claim's file is one line, not an error of every test file that reads the registry."""
+    from selfboot.registry import registry
+
+    try:
+        registry()
+    except DataError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def _report_can_be_written() -> None:

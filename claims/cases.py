@@ -10,14 +10,15 @@ import pytest
 
 from selfboot import pairs as pair_files
 from selfboot.analysis.verdict import combine
+from selfboot.errors import DataError, SelfbootError
 from selfboot.judging.judge import Judge, Judgement, second_strike
 from selfboot.judging.results import Evidence, Result
 from selfboot.lab import Lab
 from selfboot.protocols.base import Evident, Run
-from selfboot.protocols.catalogue import run_protocol
+from selfboot.protocols.catalogue import Protocol, options_of, run_protocol
 from selfboot.protocols.dryrun import train_ahead
 from selfboot.records import Pair
-from selfboot.registry import Claim, Scale, Settings, registry
+from selfboot.registry import Claim, Scale, Settings, claim_named
 
 More = Callable[[list[Run]], dict[str, Judgement]]
 FRESH = 1_000_000  # what the seeds of a second strike are apart from the first ones
@@ -128,18 +129,35 @@ class Case:
         )
 
 
-def cases(*claim_ids: str) -> Callable[[Any], Any]:
-    """Parametrise a test over the scales of claims (where the registry says so, their seeds too), marked with tiers."""
+def cases(*claim_ids: str, protocol: Protocol | None) -> Callable[[Any], Any]:
+    """Parametrise a test over the scales of claims (where their file says so, their seeds too), marked with tiers.
+
+    ``protocol``: what their files must name; None: the test itself says what is run. Else the collection fails.
+    """
     params = [
         pytest.param(case, id=case.id if len(claim_ids) == 1 else f"{name}-{case.id}", marks=[*_marks(case)])
         for name in claim_ids
-        for case in _expand(registry()[name])
+        for case in _expand(_agreed(name, protocol))
     ]
 
     def decorate(test: Any) -> Any:
         return pytest.mark.parametrize("case", params)(test)
 
     return decorate
+
+
+def _agreed(name: str, protocol: Protocol | None) -> Claim:
+    """The claim, whose file names the test's protocol and every option of it."""
+    try:
+        claim, named = claim_named(name), protocol.__name__ if protocol else ""
+        for scale, settings in claim.scales.items():
+            if settings.protocol != named:
+                raise DataError(f"[{name}.{scale}]: protocol {settings.protocol!r}, but its test says {named!r}")
+            if lacking := set(options_of(protocol) if protocol else ()) - set(settings.options):
+                raise DataError(f"[{name}.{scale}]: options lack {', '.join(sorted(lacking))}; write them")
+    except SelfbootError as error:
+        raise pytest.Collector.CollectError(f"claims: {error}") from None
+    return claim
 
 
 def _expand(claim: Claim) -> Iterator[Case]:

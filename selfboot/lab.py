@@ -576,7 +576,7 @@ def _checkpoints(device: str, saving: bool) -> str:
     (training/lora.py), so with others it starts over instead of going on from a checkpoint that does not belong."""
     import torch
 
-    from selfboot.planning.availability import our_gpus
+    from selfboot.engines.gpu import our_gpus
 
     kind = [one.name for one in our_gpus()[:1]] if device.startswith("cuda") else []
     place = [device, kind, platform.machine(), torch.get_num_threads()]

@@ -10,6 +10,7 @@ from pathlib import Path
 from selfboot.errors import DataError
 
 ROOT = Path(__file__).resolve().parent.parent
+CLAIMS = ROOT / "claims"  # the tests of the claims, and beside each its settings
 DATA = ROOT / "data"
 TASKS = DATA / "tasks"  # the mini benchmarks
 MEASURED = DATA / "measured"  # what runs have left: bands, decompositions, times, error rates

@@ -1,22 +1,24 @@
-"""The registry: claims and their settings at both scales, read from data/claims.toml, models.toml and recipes.toml.
+"""The registry: claims and their settings at both scales (claims/*.toml), models and recipes (data/).
 
-Reading is strict: an unknown or missing field is an error that names file, claim and field; a typo cannot become a
-silent default.
+Reading is strict (``selfboot.tables``): an unknown or missing key is an error that names file, claim, key and remedy.
+In the claims' files every key is written, in the order of the classes below: no default is hidden. Published figures
+stand there as references to data/paper.toml.
 """
 
 from __future__ import annotations
 
 import functools
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, get_args
 
+from selfboot import published
 from selfboot.errors import DataError
 from selfboot.models.shape import Shape
 from selfboot.models.spec import Quantization
-from selfboot.paths import DATA, require
+from selfboot.paths import CLAIMS, DATA
+from selfboot.tables import build, read, shown
 
 Scale = Literal["mini", "paper"]
 Tier = Literal["fastpath", "fullpath", "negative"]
@@ -26,27 +28,30 @@ SCALES: tuple[Scale, ...] = get_args(Scale)
 
 @dataclass(frozen=True)
 class Settings:
-    """One scale of a claim, as data. Which fields it uses is its test's matter; counts are pairs, scores are tasks."""
+    """One scale of a claim, as data. Which fields count is the protocol's matter; counts are pairs, scores are tasks.
+
+    The defaults are for settings that are made in code; in a claim's file every field is written.
+    """
 
     model: str
     benchmark: str
+    format: str = ""  # "": the benchmark's usual one
     protocol: str = "train_and_score"  # a function of selfboot/protocols/, with these options
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    format: str = ""  # "": the benchmark's usual one
-    pairs: str = ""  # which pairs are at hand (data/pairs/<model>/<name>.jsonl, or a released file)
-    count: int = 0
-    counts: tuple[int, ...] = ()
-    arms: tuple[str, ...] = ()
-    recipe: str = ""
+    pairs: str = ""  # which pairs to train on (data/pairs/<model>/<name>.jsonl, or a released file)
+    count: int = 0  # of them so many, the first ones; 0: all
+    counts: tuple[int, ...] = ()  # for a protocol that trains on several numbers of pairs
+    arms: tuple[str, ...] = ()  # for a protocol that compares several pair files, or models
+    wrong_stop: tuple[str, ...] = ()  # stop strings that are wrong on purpose
+    recipe: str = ""  # how to train (data/recipes.toml)
     seeds: tuple[int, ...] = ()
-    wrong_stop: tuple[str, ...] = ()
-    contrast: tuple[str, ...] = ()  # the arms, before and after, whose difference is the claim's direction
     by_seed: bool = False  # every seed is a case of its own
+    contrast: tuple[str, ...] = ()  # the arms, before and after, whose difference is the claim's direction
     published: Mapping[str, tuple[float, ...]] = field(default_factory=dict, hash=False)  # figures, one a seed, by name
     margin: float = 0.0  # paper: tasks that "no difference" and "no clean lift" may be off
     minutes: float = 0.0  # expected wall-clock: mini on one CPU core, paper on the paper's hardware
-    deviations: str = ""
-    finding: str = ""  # mini: where the organism differs from the paper, with figures and the explanation
+    deviations: str = ""  # from the paper's protocol; "none"
+    finding: str = ""  # mini: where our model differs from the paper, with figures and the explanation
 
 
 @dataclass(frozen=True)
@@ -67,8 +72,7 @@ class Claim:
 class ModelEntry:
     """A model that claims can name: where it comes from and what it needs (``gpu_gb`` = 0: a CPU will do).
 
-    ``gpu_gb``: GB of memory on each of ``tensor_parallel`` GPUs, as ``selfboot.planning.cost`` reckons from the
-    ``shape``.
+    ``gpu_gb``: GB of memory on each of ``tensor_parallel`` GPUs, reckoned from the ``shape`` (selfboot.models.memory).
     ``quantization``: "nf4": loaded in 4 bits, to be mined from only.
     """
 
@@ -85,29 +89,42 @@ class ModelEntry:
     shape: Shape | None = None
 
 
-T = TypeVar("T")
-
-
 @functools.cache
 def registry() -> dict[str, Claim]:
-    """Every claim, by id, in the order of the file."""
-    path = DATA / "claims.toml"
-    return {name: _claim(path, name, table) for name, table in _toml(path).items()}
+    """Every claim, by id, in the order of the paper's sections. DataError for anything that is wrong in a file."""
+    found: dict[str, Claim] = {}
+    for path in files():
+        for name, table in read(path, "registry").items():
+            if name in found:
+                raise DataError(f"{shown(path)} [{name}]: another file has a claim of this id; give it one of its own")
+            found[name] = _claim(f"{shown(path)} [{name}]", name, table)
+    return found
+
+
+def files() -> list[Path]:
+    """The claims' files, in the order of the paper's sections: "3_9_…" before "3_10_…"."""
+    return sorted(
+        CLAIMS.glob("*.toml"), key=lambda path: [int(word) for word in path.stem.split("_") if word.isdigit()]
+    )
+
+
+def claim_named(name: str) -> Claim:
+    """The claim called ``name``."""
+    if name not in registry():
+        raise DataError(f"unknown claim {name!r}; known: {', '.join(registry())}")
+    return registry()[name]
 
 
 @functools.cache
 def models() -> dict[str, ModelEntry]:
     """Every model, by name."""
     path = DATA / "models.toml"
-    return {name: _model(f"{path} [{name}]", name, table) for name, table in _toml(path).items()}
+    return {name: _model(f"{shown(path)} [{name}]", name, table) for name, table in read(path, "models").items()}
 
 
 def _model(where: str, name: str, table: dict[str, Any]) -> ModelEntry:
     shape = {"shape": build(Shape, f"{where}.shape", table["shape"])} if "shape" in table else {}
-    entry = build(ModelEntry, where, {"name": name, **table, **shape})
-    if entry.quantization not in get_args(Quantization):
-        raise DataError(f'{where}: quantization {entry.quantization!r} is unknown; leave it out, or write "nf4"')
-    return entry
+    return build(ModelEntry, where, {"name": name, **table, **shape})
 
 
 def model_entry(name: str) -> ModelEntry:
@@ -120,34 +137,22 @@ def model_entry(name: str) -> ModelEntry:
 @functools.cache
 def recipes() -> dict[str, dict[str, Any]]:
     """LoRA recipes as tables, by name."""
-    return _toml(DATA / "recipes.toml")
+    return read(DATA / "recipes.toml", "recipes")
 
 
-def _toml(path: Path) -> dict[str, dict[str, Any]]:
-    try:
-        return tomllib.loads(require(path, "registry").read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise DataError(f"{path}: {error}") from None
-
-
-def _claim(path: Path, name: str, table: dict[str, Any]) -> Claim:
-    where = f"{path} [{name}]"
-    scales = {s: build(Settings, f"{where}.{s}", table[s]) for s in SCALES if s in table}
+def _claim(where: str, name: str, table: Mapping[str, Any]) -> Claim:
     rest = {key: value for key, value in table.items() if key not in SCALES}
-    claim = build(Claim, where, {"id": name, **rest, "scales": scales})
+    claim = build(Claim, where, {"id": name, **rest, "scales": {}}, complete=True)
+    scales = {scale: _settings(f"{where[:-1]}.{scale}]", table[scale]) for scale in SCALES if scale in table}
     if not scales:
         raise DataError(f"{where}: has no scale; add [{name}.mini] or [{name}.paper]")
-    if claim.tier not in get_args(Tier) or claim.expects not in get_args(Direction):
-        raise DataError(f"{where}: tier {claim.tier!r} or expects {claim.expects!r} is not one that exists")
-    return claim
+    return replace(claim, published=published.text(f"{where} published", claim.published), scales=scales)
 
 
-def build(cls: type[T], where: str, table: dict[str, Any]) -> T:
-    """A record out of a table; DataError names ``where`` and the field that is unknown or missing."""
-    known = {f.name for f in fields(cls)}  # type: ignore[arg-type]
-    if unknown := sorted(set(table) - known):
-        raise DataError(f"{where}: unknown field {unknown[0]!r}; known: {', '.join(sorted(known))}")
-    try:
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in table.items()})
-    except TypeError as error:
-        raise DataError(f"{where}: {str(error).split('() ')[-1]}") from None
+def _settings(where: str, table: Mapping[str, Any]) -> Settings:
+    """One scale of a claim, with the published figures in the place of their references."""
+    references = table.get("published")
+    if isinstance(references, Mapping):
+        known = {name: published.values(f"{where} published", names) for name, names in references.items()}
+        table = {**table, "published": known}
+    return build(Settings, where, table, complete=True)

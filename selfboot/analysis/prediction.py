@@ -153,7 +153,7 @@ def boundary(passed: int, n: int, table: Sequence[Row]) -> Boundary:
     """Where a score lies: exact binomial tests against the weakest and the strongest model that was clearly lifted."""
     lifted = sorted((row for row in table if row.lifted), key=lambda row: row.base)
     if not lifted:
-        raise DataError("boundary table: no row with a clear lift; restore data/measured/diagnosis/boundary.toml")
+        raise DataError("boundary table: no row with a clear lift; restore data/paper.toml")
     floor, ceiling = lifted[0], lifted[-1]
     return Boundary(
         floor,

@@ -60,8 +60,8 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
 
 def limit(args: argparse.Namespace) -> float:
     """Seconds that it may take; 0: no limit. Every GPU that the model needs is paid for all of the time."""
+    from selfboot.engines.gpu import gpu
     from selfboot.newmodel.models import find_model
-    from selfboot.planning.cost import gpu
 
     if args.max_cost < 0 or args.pairs < 1:
         raise DataError(f"--max-cost {args.max_cost:g}, --pairs {args.pairs}: give positive numbers")

@@ -12,7 +12,8 @@ from selfboot.errors import DataError
 CLAIMS = """\
 examples:
   selfboot claims
-  selfboot claims --update-readme        after a change of data/claims.toml
+  selfboot claims show control           all about one: settings, recipe, bands, error rates, protocol, deviations
+  selfboot claims --update-readme        after a change of claims/*.toml
   selfboot claims --power                false alarm and power of each claim at mini scale, at its n
   selfboot claims --power --draws 1000 --out data/measured/error_rates/README.md
 """
@@ -25,6 +26,10 @@ def add_parser(commands: Any) -> None:
     claims.add_argument("--draws", type=int, default=200, help="--power: simulated runs (default: %(default)s)")
     claims.add_argument("--out", type=Path, default=None, metavar="FILE", help="--power: write it there (Markdown)")
     claims.set_defaults(run=_claims)
+    actions = claims.add_subparsers(metavar="show ID")
+    show = actions.add_parser("show", help="everything about one claim")
+    show.add_argument("claim", metavar="ID", help="its id, as `selfboot claims` lists them")
+    show.set_defaults(run=_show)
 
 
 def _claims(args: argparse.Namespace) -> int:
@@ -39,6 +44,13 @@ def _claims(args: argparse.Namespace) -> int:
         return _power(args)
     for claim in registry().values():
         print(f"{claim.id:<20} {claim.section:<9} {claim.tier:<9} {'+'.join(claim.scales):<11} {claim.title}")
+    return 0
+
+
+def _show(args: argparse.Namespace) -> int:
+    from selfboot.report.claim import show
+
+    print(show(args.claim))
     return 0
 
 

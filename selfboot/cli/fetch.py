@@ -13,8 +13,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from selfboot.datasets.pinned import Source, read_source, source, sources
-from selfboot.errors import SelfbootError, UnavailableError
+from selfboot.datasets.pinned import Source, source, sources, state
+from selfboot.errors import SelfbootError
 from selfboot.paper import texts
 
 PAIRS = "paper-pairs"
@@ -89,17 +89,6 @@ def _get_model(name: str, only_look: bool) -> bool:
         return False
     print(f"{name}: here, {found.model}")
     return True
-
-
-def state(one: Source) -> str:
-    """here, missing, or damaged."""
-    try:
-        read_source(one.name)
-    except UnavailableError:
-        return "missing"
-    except SelfbootError:
-        return "damaged"
-    return "here"
 
 
 def _get(one: Source, again: bool) -> bool:

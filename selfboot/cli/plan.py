@@ -11,9 +11,10 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from selfboot.engines.gpu import Gpu, gpu, local_gpus
 from selfboot.errors import DataError
 from selfboot.planning import cost as planning
-from selfboot.planning.cost import Gpu, Planned
+from selfboot.planning.cost import Planned
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -55,14 +56,14 @@ def _count(text: str) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """0: printed; 1: no claim is selected."""
-    kinds = planning.with_prices([planning.gpu(name) for name in args.gpu], _prices(args.price))
+    kinds = planning.with_prices([gpu(name) for name in args.gpu], _prices(args.price))
     if args.gpus:
         return _schedule(args, kinds[0])
     planned = planning.plan(args.marks, kinds, args.only)
     if not planned:
         print("no claim at paper scale is selected; `selfboot claims` lists them")
         return 1
-    print(render(planned, kinds, planning.local_gpus()))
+    print(render(planned, kinds, local_gpus()))
     return 0
 
 

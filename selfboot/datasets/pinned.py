@@ -18,7 +18,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from selfboot.errors import DataError, UnavailableError
+from selfboot.errors import DataError, SelfbootError, UnavailableError
 from selfboot.paths import DATA, ROOT, require
 from selfboot.store import digest
 
@@ -162,3 +162,14 @@ def _reduced(found: Source, row: Row, where: str) -> Row:
 def rows_sha256(rows: Sequence[Mapping[str, Any]]) -> str:
     """sha256 (hex) of rows as canonical JSON, whatever file format they came in."""
     return digest([dict(row) for row in rows])
+
+
+def state(one: Source) -> str:
+    """here, missing, or damaged."""
+    try:
+        read_source(one.name)
+    except UnavailableError:
+        return "missing"
+    except SelfbootError:
+        return "damaged"
+    return "here"

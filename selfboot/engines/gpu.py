@@ -1,4 +1,6 @@
-"""Which GPUs a pytest-xdist worker gets out of those that the caller gave to the whole run. No CUDA is started here.
+"""GPUs: the kinds that data/gpus.toml knows, those of this machine, and which of them a pytest-xdist worker gets.
+
+No CUDA is started here.
 
 ``pytest -n 4`` on four GPUs gives each worker its own, ``-n 2`` two each (for models that are spread over two). With
 more workers than GPUs, several share one: then a lock (``exclusive``) lets one case at a time use it.
@@ -6,15 +8,47 @@ more workers than GPUs, several share one: then a lock (``exclusive``) lets one 
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from filelock import FileLock
 
+from selfboot.errors import DataError
+from selfboot.models.memory import GB
+from selfboot.paths import DATA
+from selfboot.tables import build, read
+
+REFERENCE_GPU = "h100"  # the registry's minutes are reckoned for it
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 WORKER, WORKERS = "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT"
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A kind of GPU: memory in GB, bandwidth in GB/s, price in US dollars an hour."""
+
+    name: str
+    memory_gb: float
+    bandwidth: float
+    usd_per_hour: float
+
+
+@functools.cache
+def gpus() -> dict[str, Gpu]:
+    """The GPUs of data/gpus.toml, by name."""
+    tables = read(DATA / "gpus.toml", "table of GPUs").items()
+    return {name: build(Gpu, f"data/gpus.toml [{name}]", {"name": name, **table}) for name, table in tables}
+
+
+def gpu(name: str) -> Gpu:
+    """The GPU called ``name``."""
+    if name not in gpus():
+        raise DataError(f"unknown GPU {name!r}; data/gpus.toml knows: {', '.join(gpus())}")
+    return gpus()[name]
 
 
 def share(devices: tuple[str, ...], worker: int, workers: int) -> tuple[str, ...]:
@@ -87,3 +121,23 @@ def exclusive(devices: tuple[str, ...], folder: Path) -> FileLock:
     folder.mkdir(parents=True, exist_ok=True)
     name = "-".join(devices).replace(os.sep, "_") or "none"
     return FileLock(folder / f"gpu-{name}.lock")
+
+
+def local_gpus() -> list[Gpu]:
+    """The GPUs that this machine has, by nvidia-smi (no CUDA is started); empty without one."""
+    command = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
+    try:
+        lines = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout.splitlines()
+    except (OSError, subprocess.SubprocessError):
+        return []
+    reference = gpu(REFERENCE_GPU)
+    named = [line.rsplit(",", 1) for line in lines if "," in line]
+    return [replace(reference, name=name.strip(), memory_gb=float(mib) * 2**20 / GB) for name, mib in named]
+
+
+@functools.cache
+def our_gpus() -> list[Gpu]:
+    """The GPUs of this process: those of the machine that CUDA_VISIBLE_DEVICES leaves (``confine``)."""
+    have = local_gpus()
+    names = visible(os.environ, len(have)) if have else ()
+    return [have[int(name)] if name.isdigit() else have[0] for name in names]

@@ -139,7 +139,7 @@ def lacking(claim: str, settings: Settings) -> str | None:
     if claim in table.settings and table.settings[claim] != fingerprint(settings):
         for name in _pair_names(settings):
             check_pairs(settings.model, name)
-        return f"calibrated with other settings than data/claims.toml has now; {remedy}"
+        return f"calibrated with other settings than claims/*.toml has now; {remedy}"
     known = {name: v for name, v in table.measures.items() if name.startswith(f"{claim}/")}
     seeds = [len(values) for values in known.values() if set(values) != {"0"}]
     if not known or min(seeds, default=CALIBRATION_SEEDS) < CALIBRATION_SEEDS:

@@ -14,24 +14,25 @@ import functools
 import json
 import random
 import time
-import tomllib
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from selfboot import published
 from selfboot.analysis import prediction
 from selfboot.analysis.failures import classify, side, tally
 from selfboot.analysis.pass_at_k import pass_at_k
 from selfboot.analysis.prediction import Boundary, Estimate, LeftOut, Point, Row, Verdict, wilson
 from selfboot.benchmarks.base import Benchmark, load_benchmark
+from selfboot.engines.gpu import REFERENCE_GPU, Gpu, gpu
 from selfboot.errors import DataError
 from selfboot.formats.base import code_format
 from selfboot.lab import Mined, Score, machine
 from selfboot.mining.base import derive
 from selfboot.mining.bootstrap import BootstrapMiner
+from selfboot.models.memory import need
 from selfboot.newmodel.models import OpenLab, find_model
 from selfboot.paths import MEASURED, require
-from selfboot.planning.cost import REFERENCE_GPU, Gpu, gpu, need
 from selfboot.records import Sampling
 from selfboot.registry import ModelEntry, registry
 
@@ -295,10 +296,14 @@ def _artifacts(run: Measured) -> dict[str, Any]:
 
 @functools.cache
 def boundary_table() -> tuple[Row, ...]:
-    """The paper's rows (data/measured/diagnosis/boundary.toml)."""
-    path = require(MEASURED / "diagnosis" / "boundary.toml", "boundary table")
-    rows = tomllib.loads(path.read_text(encoding="utf-8"))
-    return tuple(Row(name, row["base"], tuple(row["after"]), row.get("floor", False)) for name, row in rows.items())
+    """The paper's rows, as far as its reproduction guide gives figures (data/paper.toml, chart "boundary")."""
+    return tuple(_row(entry) for entry in published.chart("boundary"))
+
+
+def _row(entry: published.Published) -> Row:
+    """A model without a score after training is below the floor: there was too little to mine from."""
+    after = tuple(round(score) for score in entry.figures.get("trained", ()))
+    return Row(entry.model.lower().removesuffix("-base"), round(entry.mean("base")), after, floor=not after)
 
 
 @functools.cache

@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 
 from selfboot.errors import DataError
 from selfboot.paths import DATA, require
-from selfboot.registry import build
+from selfboot.tables import build
 
 PATH = DATA / "protocols_paper.toml"
 TOP_K = 50  # transformers' own, in force whenever it samples and a script sets none

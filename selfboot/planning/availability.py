@@ -6,14 +6,11 @@ Not covered: slices of a GPU (MIG instances count as the whole one), and GPUs of
 
 from __future__ import annotations
 
-import functools
-import os
 from collections.abc import Iterator
 
-from selfboot.engines import gpu
+from selfboot.engines.gpu import our_gpus
 from selfboot.errors import UnavailableError
 from selfboot.planning import cost as planning
-from selfboot.planning.cost import Gpu
 from selfboot.registry import Scale, Settings, model_entry
 
 
@@ -33,14 +30,6 @@ def _reasons(settings: Settings, scale: Scale, weights: str) -> Iterator[str]:
     for gone in (_no_data(settings), _no_pairs(settings) if scale == "paper" and weights == "trained" else None):
         if gone:
             yield gone
-
-
-@functools.cache
-def our_gpus() -> list[Gpu]:
-    """The GPUs of this process: those of the machine that CUDA_VISIBLE_DEVICES leaves (``gpu.confine``)."""
-    have = planning.local_gpus()
-    names = gpu.visible(os.environ, len(have)) if have else ()
-    return [have[int(name)] if name.isdigit() else have[0] for name in names]
 
 
 def _no_package(model: str) -> str | None:

@@ -1,62 +1,19 @@
 """What the paper-scale claims cost: GPU memory, hours and dollars on named GPUs, before anything is spent.
 
-Memory is reckoned from a model's shape (bf16 weights, key-value cache, LoRA training), hours from the registry's
-minutes scaled by memory bandwidth. Both are estimates; each function says how its figure comes about. Engine and
-training never share a GPU at the same time, so a claim needs the larger of the two. A model that several GPUs serve
-has its layers spread over as many in training.
-Not covered: training of 4-bit weights.
+Memory is reckoned from a model's shape (``selfboot.models.memory``), hours from the registry's minutes scaled by memory
+bandwidth. Both are estimates; each function says how its figure comes about.
 """
 
 from __future__ import annotations
 
 import ast
-import functools
-import math
-import subprocess
-import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
+from selfboot.engines.gpu import REFERENCE_GPU, Gpu, gpu
 from selfboot.errors import DataError
-from selfboot.models.shape import Shape
-from selfboot.models.spec import Quantization
-from selfboot.paths import DATA, require
+from selfboot.models.memory import Need, least_gb, need
 from selfboot.registry import Claim, ModelEntry, Settings, model_entry, models, recipes, registry
-
-GB = 1e9
-RESERVE_GB = 3.0  # CUDA context, kernels' workspaces, CUDA graphs, fragmentation
-SERVE_ROWS, SERVE_TOKENS = 16, 1200  # rows that an engine should at least decode together, and their mean length
-SERVE_SHARE = 0.9  # of a GPU's memory that an engine takes
-TRAIN_TOKENS = 4096  # padded tokens of a micro-batch (training/lora.py)
-REFERENCE_GPU = "h100"  # the registry's minutes are reckoned for it
-
-
-@dataclass(frozen=True)
-class Gpu:
-    """A kind of GPU: memory in GB, bandwidth in GB/s, price in US dollars an hour."""
-
-    name: str
-    memory_gb: float
-    bandwidth: float
-    usd_per_hour: float
-
-
-@dataclass(frozen=True)
-class Need:
-    """GB of memory on each of ``gpus`` GPUs: to serve (weights, cache), to train (0: not trained).
-
-    ``checkpointing``: training fits only with gradient checkpointing, which its figure then supposes.
-    """
-
-    serve_gb: float
-    train_gb: float
-    gpus: int = 1
-    checkpointing: bool = False
-
-    @property
-    def gb(self) -> float:
-        """The larger of the two, rounded up to whole GB."""
-        return float(math.ceil(max(self.serve_gb, self.train_gb)))
 
 
 @dataclass(frozen=True)
@@ -86,91 +43,6 @@ class Planned:
     settings: Settings
     need: Need
     costs: tuple[Cost, ...]
-
-
-@functools.cache
-def gpus() -> dict[str, Gpu]:
-    """The GPUs of data/gpus.toml, by name."""
-    path = require(DATA / "gpus.toml", "table of GPUs")
-    known = {f.name for f in fields(Gpu)} - {"name"}
-    tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    for name, table in tables.items():
-        if set(table) != known:
-            raise DataError(f"{path} [{name}]: has {', '.join(sorted(table))}; needs {', '.join(sorted(known))}")
-    return {name: Gpu(name, **table) for name, table in tables.items()}
-
-
-def gpu(name: str) -> Gpu:
-    """The GPU called ``name``."""
-    if name not in gpus():
-        raise DataError(f"unknown GPU {name!r}; data/gpus.toml knows: {', '.join(gpus())}")
-    return gpus()[name]
-
-
-# Memory
-
-
-def serving_gb(
-    shape: Shape,
-    tensor_parallel: int = 1,
-    rows: int = SERVE_ROWS,
-    tokens: int = SERVE_TOKENS,
-    quantization: Quantization = "",
-) -> float:
-    """GB on each GPU of which an engine's share holds the weights (bf16, or layers quantised), the cache of so many
-    rows, and their logits."""
-    shared = shape.weight_bytes(quantization) + shape.kv_bytes(rows * tokens) + rows * shape.vocab * 4
-    return (shared / tensor_parallel / GB + RESERVE_GB) / SERVE_SHARE
-
-
-def training_gb(
-    shape: Shape, rank: int, checkpointing: bool = False, tokens: int = TRAIN_TOKENS, gpus: int = 1
-) -> float:
-    """GB on each GPU for LoRA training: bf16 base weights, float32 adapter with gradient and Adam's two moments,
-    activations of ``tokens`` tokens (``activation_bytes``), all shared by ``gpus``; on the first, logits in bf16 with
-    two float32 copies for the loss."""
-    adapter = shape.lora_parameters(rank) * 16
-    kept, alone = tokens * shape.layers * activation_bytes(shape), tokens * shape.vocab * 10
-    if checkpointing:  # each layer's input, and one layer's activations at a time
-        kept, alone = tokens * shape.layers * 2 * shape.hidden, alone + tokens * activation_bytes(shape)
-    return ((shape.parameters * 2 + adapter + kept) / gpus + alone) / GB + RESERVE_GB
-
-
-def activation_bytes(shape: Shape) -> int:
-    """Bytes that one layer keeps of one token for the backward pass, in bf16 with fused attention and frozen weights.
-
-    Two norms (input in bf16, its float32 copy, output): 16 × hidden; q, k, v before and after rotation and the
-    attention's output: 4 × (q + k + v); gate, its activation and up: 6 × ffn.
-    """
-    return 16 * shape.hidden + 4 * (shape.query_width + 2 * shape.kv_width) + 6 * shape.ffn
-
-
-def need(entry: ModelEntry, rank: int = 16, memory_gb: float = 0.0) -> Need:
-    """What a model needs. ``rank`` 0: it is not trained; ``memory_gb``: where plain training does not fit into that, it
-    is with gradient checkpointing (0: always plain).
-
-    DataError for a model without a shape, and for the training of one in 4 bits.
-    """
-    if entry.shape is None:
-        raise DataError(f"model {entry.name!r} has no shape in data/models.toml; add it to plan with it")
-    gpus = entry.tensor_parallel
-    serve = serving_gb(entry.shape, gpus, quantization=entry.quantization)
-    if rank and entry.quantization:
-        raise DataError(f"model {entry.name!r} is in 4 bits, to mine from only; train the model in full")
-    if not rank:
-        return Need(serve, 0.0, gpus)
-    plain = training_gb(entry.shape, rank, gpus=gpus)
-    if not memory_gb or plain <= memory_gb:
-        return Need(serve, plain, gpus)
-    return Need(serve, training_gb(entry.shape, rank, checkpointing=True, gpus=gpus), gpus, checkpointing=True)
-
-
-def least_gb(entry: ModelEntry) -> float:
-    """GB on each GPU without which hardly a claim of this model runs: to serve it and to train it with checkpointing;
-    one in 4 bits is not trained."""
-    if entry.shape is None:
-        return 0.0
-    return need(entry, 0 if entry.quantization else 16, memory_gb=1e-9).gb
 
 
 # Claims
@@ -228,18 +100,6 @@ def selector(expression: str) -> Callable[[Iterable[str]], bool]:
 
 
 # This machine
-
-
-def local_gpus() -> list[Gpu]:
-    """The GPUs that this machine has, by nvidia-smi (no CUDA is started); empty without one."""
-    command = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
-    try:
-        lines = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout.splitlines()
-    except (OSError, subprocess.SubprocessError):
-        return []
-    reference = gpu(REFERENCE_GPU)
-    named = [line.rsplit(",", 1) for line in lines if "," in line]
-    return [replace(reference, name=name.strip(), memory_gb=float(mib) * 2**20 / GB) for name, mib in named]
 
 
 def missing_memory(settings: Settings, have: Sequence[Gpu]) -> str:

@@ -132,10 +132,11 @@ def _disk(store: Path) -> Iterator[Check]:
 
 
 def _gpus(store: Path) -> Iterator[Check]:
+    from selfboot.engines.gpu import local_gpus
     from selfboot.planning import cost as planning
     from selfboot.registry import registry
 
-    have = planning.local_gpus()
+    have = local_gpus()
     kinds = ", ".join(f"{gpu.name} ({gpu.memory_gb:.0f} GB)" for gpu in have) or "none"
     yield Check("GPUs", "paper", bool(have), kinds, "" if have else "paper-scale claims need one: see `selfboot plan`")
     paper = {c.id: c.scales["paper"] for c in registry().values() if "paper" in c.scales}
@@ -175,8 +176,7 @@ def _models(store: Path) -> Iterator[Check]:
 
 
 def _data(store: Path) -> Iterator[Check]:
-    from selfboot.cli.fetch import state
-    from selfboot.datasets.pinned import sources
+    from selfboot.datasets.pinned import sources, state
 
     states = {one.name: state(one) for one in sources().values()}
     wrong = [name for name, found in states.items() if found != "here"]

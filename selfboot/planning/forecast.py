@@ -23,10 +23,10 @@ from typing import Any
 
 from selfboot.benchmarks.base import AnswerBenchmark, Benchmark, split_name
 from selfboot.cluster.graph import jobs
+from selfboot.engines.gpu import REFERENCE_GPU, Gpu, gpu
 from selfboot.errors import DataError
 from selfboot.models.spec import Quantization
 from selfboot.paths import MEASURED, require
-from selfboot.planning.cost import REFERENCE_GPU, Gpu, gpu
 from selfboot.planning.scaling import TimedStep, Timetable, schedule
 from selfboot.protocols.catalogue import run_protocol
 from selfboot.protocols.dryrun import TYPICAL, DryRun, Promise, PromisedItem

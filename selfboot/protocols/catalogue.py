@@ -15,7 +15,8 @@ from selfboot.protocols.synergy import recipe_with_sampling
 from selfboot.protocols.training import train_and_score, train_on_each
 from selfboot.registry import Settings
 
-PROTOCOLS: dict[str, Callable[..., Run]] = {
+Protocol = Callable[..., Run]  # (lab, settings, seed, *, the claim's options)
+PROTOCOLS: dict[str, Protocol] = {
     protocol.__name__: protocol
     for protocol in (
         *(train_and_score, train_on_each, recipe_with_sampling),
@@ -28,11 +29,16 @@ PROTOCOLS: dict[str, Callable[..., Run]] = {
 
 def run_protocol(lab: LabLike, settings: Settings, seed: int) -> Run:
     """One seed of a claim's protocol. Raises DataError for an unknown protocol or option."""
-    name = settings.protocol
+    name, where = settings.protocol, "the claim's settings (claims/*.toml)"
     if name not in PROTOCOLS:
-        raise DataError(f"data/claims.toml: unknown protocol {name!r}; known: {', '.join(PROTOCOLS)}")
-    parameters = inspect.signature(PROTOCOLS[name]).parameters.values()
-    known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+        raise DataError(f"{where}: unknown protocol {name!r}; known: {', '.join(PROTOCOLS)}")
+    known = options_of(PROTOCOLS[name])
     if unknown := sorted(set(settings.options) - set(known)):
-        raise DataError(f"data/claims.toml: protocol {name} has no option {unknown[0]!r}; it has: {', '.join(known)}")
+        raise DataError(f"{where}: protocol {name} has no option {unknown[0]!r}; it has: {', '.join(known)}")
     return PROTOCOLS[name](lab, settings, seed, **settings.options)
+
+
+def options_of(protocol: Protocol) -> list[str]:
+    """The names of a protocol's options: its keyword-only parameters."""
+    parameters = inspect.signature(protocol).parameters.values()
+    return [one.name for one in parameters if one.kind is one.KEYWORD_ONLY]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from selfboot.planning.cost import GB, need
+from selfboot.models.memory import GB, need
 from selfboot.registry import ModelEntry
 
 

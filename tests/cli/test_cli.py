@@ -15,8 +15,31 @@ from selfboot.cli.mine import typed
 from selfboot.errors import DataError
 from selfboot.mining.catalogue import METHODS, make_miner
 from selfboot.planning import doctor
+from selfboot.registry import registry
+from selfboot.report.claim import show
 
 COMMANDS = parser()._subparsers._group_actions[0].choices  # type: ignore[union-attr]
+
+
+def test_a_claim_is_shown_with_all_that_it_does(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["claims", "show", "control"]) == 0
+    text = capsys.readouterr().out
+    for part in ("25 → 25 of 164", "claims/3_6_control.toml", "control-house 21", "rank 16, lr 0.002", "false alarm"):
+        assert part in text
+    assert "def train_on_each(" in text
+    assert max(map(len, text.splitlines())) <= 120
+
+
+def test_every_claim_can_be_shown() -> None:
+    for name, claim in registry().items():
+        text = show(name)
+        assert text.startswith(f"{name}: {claim.title}")
+        assert all(settings.deviations.split()[0] in text for settings in claim.scales.values())
+
+
+def test_an_unknown_claim_is_named_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["claims", "show", "contrl"]) != 0
+    assert "unknown claim 'contrl'; known: stop-strings, " in capsys.readouterr().err
 
 
 def test_claims_lists_the_registry(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,8 +14,10 @@ from claims.cases import Case
 from selfboot import pairs
 from selfboot.datasets.pinned import DATA_ENV
 from selfboot.engines.engines import Engines, Subject
+from selfboot.engines.gpu import gpu
 from selfboot.errors import DataError
 from selfboot.lab import Lab
+from selfboot.models.memory import need
 from selfboot.models.shape import Shape
 from selfboot.pairs import SUBSTITUTE, load_pairs
 from selfboot.planning import availability
@@ -99,7 +101,7 @@ def test_a_lab_of_random_weights_substitutes_pairs_and_no_other(bare: Path) -> N
 def test_missing_pairs_are_a_reason_not_to_run(
     bare: Path, monkeypatch: pytest.MonkeyPatch, claim: str, said: str
 ) -> None:
-    big = replace(planning.gpu("h100"), memory_gb=400)
+    big = replace(gpu("h100"), memory_gb=400)
     monkeypatch.setattr(availability, "our_gpus", lambda: [big, big])
     monkeypatch.setattr(availability, "_no_weights", lambda model: None)
     monkeypatch.setattr(availability, "_no_data", lambda settings: None)
@@ -118,10 +120,10 @@ def test_data_scored_beside_and_mined_from_is_asked_for_too(bare: Path, monkeypa
 
 
 def test_what_training_the_largest_model_takes_is_said() -> None:
-    short = planning.missing_memory(registry()["few-pairs-72b"].scales["paper"], [planning.gpu("h100")] * 2)
+    short = planning.missing_memory(registry()["few-pairs-72b"].scales["paper"], [gpu("h100")] * 2)
     entry = model_entry("qwen2.5-72b")
     assert entry.shape is not None
-    assert f"needs 2 GPUs with {planning.need(entry, 16, 80.0).gb:g} GB each" in short
+    assert f"needs 2 GPUs with {need(entry, 16, 80.0).gb:g} GB each" in short
 
 
 # Order

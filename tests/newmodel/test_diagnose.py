@@ -209,7 +209,7 @@ def test_the_boundary_table_is_the_registrys() -> None:
     rows = {row.name: row for row in boundary_table()}
     assert rows["qwen2.5-7b"] == Row("qwen2.5-7b", 25, (104, 112, 95))
     assert [name for name, row in rows.items() if row.lifted] == ["qwen2.5-7b", "qwen2.5-14b", "qwen3-4b"]
-    assert [name for name, row in rows.items() if row.floor] == ["olmo2-7b"]
+    assert [name for name, row in rows.items() if row.floor] == ["olmo-2-7b"]
 
 
 def test_the_family_was_measured_and_predicts_itself() -> None:

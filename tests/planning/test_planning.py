@@ -13,10 +13,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from selfboot.cli import plan as cli_plan
+from selfboot.engines.gpu import Gpu, gpu
 from selfboot.errors import DataError
+from selfboot.models.memory import need, serving_gb, training_gb
 from selfboot.models.shape import rehearsal_spec
 from selfboot.planning import cost as planning
-from selfboot.planning.cost import Gpu, gpu, missing_memory, need, selector, serving_gb, training_gb
+from selfboot.planning.cost import missing_memory, selector
 from selfboot.registry import ModelEntry, model_entry, models, registry
 
 SHAPED = sorted(name for name, entry in models().items() if entry.shape)
@@ -161,7 +163,7 @@ def run(*words: str) -> int:
 
 
 def test_the_command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(planning, "local_gpus", lambda: [replace(BIG, name="RTX", memory_gb=24)])
+    monkeypatch.setattr(cli_plan, "local_gpus", lambda: [replace(BIG, name="RTX", memory_gb=24)])
     assert run("-m", "fastpath", "-k", "recipe", "--gpu", "h100", "rtx-4090", "--price", "h100=2") == 0
     printed = capsys.readouterr().out
     assert "recipe-7b" in printed

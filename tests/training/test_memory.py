@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from selfboot.errors import DataError
-from selfboot.planning.cost import training_gb
+from selfboot.models.memory import training_gb
 from selfboot.registry import ModelEntry, model_entry
 from selfboot.training.memory import Memory, free_gb, judged
 

@@ -1,4 +1,4 @@
-"""What all figures share: one SVG for both themes, the look, and the paper's numbers.
+"""What all figures share: one SVG for both themes, and the look.
 
 matplotlib draws; its colours are then written as CSS variables of the page, and its text stays text, in the page's
 font. Every figure comes with a sentence and a table of its numbers, for readers who do not see it.
@@ -6,14 +6,11 @@ font. Every figure comes with a sentence and a table of its numbers, for readers
 
 from __future__ import annotations
 
-import functools
 import io
 import re
-import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 from typing import Any
 
 from selfboot.errors import UnavailableError
@@ -105,12 +102,6 @@ def _themed(name: str, alt: str, svg: str) -> str:
     width, height = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg).groups()  # type: ignore[union-attr]
     head = f'<svg class="figure" role="img" aria-label="{escape(alt, quote=True)}" viewBox="0 0 {width} {height}">'
     return head + svg[svg.index(">") + 1 :].strip()
-
-
-@functools.cache
-def published() -> dict[str, list[dict[str, Any]]]:
-    """The paper's figures (published.toml)."""
-    return tomllib.loads((Path(__file__).parent.parent / "published.toml").read_text(encoding="utf-8"))
 
 
 def grid(axes: Any, axis: str) -> None:

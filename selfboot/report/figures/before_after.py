@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from selfboot.report.figures.base import BAND, FigureView, colour, figure, points, published, rows_axis, span
+from selfboot import published
+from selfboot.report.figures.base import BAND, FigureView, colour, figure, points, rows_axis, span
 from selfboot.report.gather import Gathered, Lift
 
 CAPTION = (
@@ -47,12 +48,11 @@ def control(gathered: Gathered) -> FigureView | None:
     return _chart("fig-control", "Recipe and control", rows) if controls else None
 
 
-def _paper(name: str, what: str = "") -> list[Row]:
+def _paper(name: Literal["lift", "control"], what: str = "") -> list[Row]:
     rows = []
-    for entry in published()[name]:
-        ends = tuple(entry["range"]) if "range" in entry else None
-        row = Row(f"paper: {entry['model']}{what}", "paper", entry["base"], tuple(entry["after"]), entry["n"], ends)
-        rows.append(row)
+    for entry in published.chart(name):
+        (base,), after = entry.figures["base"], entry.figures["trained"]
+        rows.append(Row(f"paper: {entry.model}{what}", "paper", base, after, entry.n, entry.ends("trained")))
     return rows
 
 

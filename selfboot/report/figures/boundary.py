@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from selfboot.report.figures.base import INK, MUTED, FigureView, figure, grid, label, points, published
+from selfboot import published
+from selfboot.report.figures.base import INK, MUTED, FigureView, figure, grid, label, points
 from selfboot.report.gather import Gathered, Lift
 
 CAPTION = (
@@ -22,15 +21,12 @@ def boundary(gathered: Gathered) -> FigureView | None:
     ours = [_point(lift) for lift in reversed(lifts.values())]
     if not ours:
         return None
-    paper = [
-        (e["model"], 100 * e["base"] / e["n"], [100 * (float(np.mean(e["after"])) - e["base"]) / e["n"]])
-        for e in published()["boundary"]
-    ]
+    theirs = [_published(entry) for entry in published.chart("boundary") if "trained" in entry.figures]
 
     def draw(axes: Any) -> None:
         axes.axhline(0, color=INK, linewidth=0.8)
         axes.plot([0, 100], [100, 0], color=MUTED, linewidth=0.7, linestyle=(0, (4, 3)))
-        for name, base, gains in paper:
+        for name, base, gains in theirs:
             points(axes, [base], gains, "paper")
             label(axes, name, (base, gains[0]), "paper", _aside(base, 6 if gains[0] >= 0 else -7))
         for name, base, gains in ours:
@@ -43,10 +39,15 @@ def boundary(gathered: Gathered) -> FigureView | None:
         axes.set_ylabel("lift, percentage points")
         grid(axes, "y")
 
-    rows = [(f"paper: {name}", f"{base:.1f}", _gains(gains)) for name, base, gains in paper]
+    rows = [(f"paper: {name}", f"{base:.1f}", _gains(gains)) for name, base, gains in theirs]
     rows += [(name, f"{base:.1f}", _gains(gains)) for name, base, gains in ours]
     head = ("model", "base, %", "lift, pp")
     return figure("fig-boundary", "The boundary: lift by base score", CAPTION, (head, rows), 3.6, draw)
+
+
+def _published(entry: published.Published) -> Point:
+    base = entry.mean("base")
+    return entry.model, 100 * base / entry.n, [100 * (entry.mean("trained") - base) / entry.n]
 
 
 def _aside(base: float, up: float) -> tuple[float, float]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from selfboot import published
 from selfboot.analysis.pass_at_k import pass_at_k
 from selfboot.benchmarks.base import split_name
 from selfboot.report.evidence import Scored
@@ -21,7 +22,6 @@ from selfboot.report.figures.base import (
     grid,
     labels,
     points,
-    published,
     short,
 )
 from selfboot.report.gather import Gathered
@@ -34,8 +34,31 @@ CAPTION = (
     " over tasks. Rings: the paper's scores on the benchmark of the same kind, each from one draw of k."
 )
 TRAINED = ("recipe", "trained")
+SHOWN_WITH = {  # the paper's benchmark, and ours of the same kind
+    "HumanEval": ("humaneval", "minieval"),
+    "MATH-500": ("math500", "minimath"),
+    "AIME": ("aime", "minimath-hard"),
+}
 Curve = list[tuple[int, float, float]]
 Panels = dict[str, dict[str, Curve]]  # benchmark, model
+
+
+class Theirs(NamedTuple):
+    """The paper's scores of a model on a benchmark, in per cent by k."""
+
+    model: str
+    benchmark: str
+    shares: dict[int, float]
+
+    @property
+    def name(self) -> str:
+        return f"{self.model.removesuffix('-Base')}, {self.benchmark}"
+
+    @property
+    def last(self) -> tuple[float, float]:
+        """The greatest k and its share."""
+        k = max(self.shares)
+        return float(k), self.shares[k]
 
 
 def oracle(gathered: Gathered) -> FigureView | None:
@@ -79,20 +102,26 @@ def curve(passes: Sequence[int], draws: int) -> Curve:
     return found
 
 
-def _published(benchmark: str) -> list[dict[str, Any]]:
+def _published(benchmark: str) -> list[Theirs]:
     """The paper's scores on the benchmark, or on the one that it stands for."""
-    return [entry for entry in published()["oracle"] if benchmark in entry["for"]]
+    return [_shares(entry) for entry in published.chart("oracle") if benchmark in SHOWN_WITH[entry.benchmark]]
+
+
+def _shares(entry: published.Published) -> Theirs:
+    """An entry's scores by k, one draw of k or the unbiased estimate, in per cent."""
+    found = {k: entry.figures.get(f"best-of-{k}") or entry.figures.get(f"pass@{k}") for k in KS}
+    return Theirs(entry.model, entry.benchmark, {k: 100 * solved[0] / entry.n for k, solved in found.items() if solved})
 
 
 def _panel(axes: Any, benchmark: str, curves: Mapping[str, Curve]) -> None:
-    paper = _published(benchmark)
-    most = max(*(found[-1][0] for found in curves.values()), *(k for entry in paper for k in entry["k"]), 1)
+    theirs = _published(benchmark)
+    most = max(*(found[-1][0] for found in curves.values()), *(k for entry in theirs for k in entry.shares), 1)
     ticks = [k for k in KS if k <= most]
     for found, dash in zip(curves.values(), DASHES * len(curves), strict=False):
         _draw(axes, found, dash)
-    for entry in paper:
-        points(axes, entry["k"], _shares(entry), "paper")
-    labels(axes, [(_name(entry), *_at(entry), "paper") for entry in paper], 6, -8)
+    for entry in theirs:
+        points(axes, list(entry.shares), list(entry.shares.values()), "paper")
+    labels(axes, [(entry.name, *entry.last, "paper") for entry in theirs], 6, -8)
     ends = [(short(name, 16), float(found[-1][0]), found[-1][1] - 12, "ours") for name, found in curves.items()]
     labels(axes, ends, 6, -2)
     axes.set_title(short(benchmark, 24), fontsize=10, loc="left", color=INK)
@@ -112,22 +141,10 @@ def _draw(axes: Any, found: Curve, dash: Any) -> None:
     axes.plot(ks, means, color=OURS, linewidth=1.5, linestyle=dash, zorder=3, marker="o", markersize=4)
 
 
-def _shares(entry: Mapping[str, Any]) -> list[float]:
-    return [100 * solved / entry["n"] for solved in entry["solved"]]
-
-
-def _name(entry: Mapping[str, Any]) -> str:
-    return f"{entry['model'].removesuffix('-Base')}, {entry['benchmark']}"
-
-
-def _at(entry: Mapping[str, Any]) -> tuple[float, float]:
-    return float(entry["k"][-1]), _shares(entry)[-1]
-
-
 def _cells(panels: Panels) -> Iterator[Cells]:
     for benchmark, curves in panels.items():
         for model, found in curves.items():
             yield from ((f"{model}, {benchmark}", str(k), f"{mean:.1f}", f"{1.96 * se:.1f}") for k, mean, se in found)
         for entry in _published(benchmark):
-            name = f"paper: {entry['model']}, {entry['benchmark']}"
-            yield from ((name, str(k), f"{at:.1f}", "") for k, at in zip(entry["k"], _shares(entry), strict=True))
+            name = f"paper: {entry.model}, {entry.benchmark}"
+            yield from ((name, str(k), f"{share:.1f}", "") for k, share in entry.shares.items())

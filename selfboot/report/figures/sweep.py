@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from selfboot import published
 from selfboot.report.figures.base import (
     BAND,
     OURS,
@@ -16,7 +18,6 @@ from selfboot.report.figures.base import (
     grid,
     labels,
     points,
-    published,
     span,
 )
 from selfboot.report.gather import BandView, Gathered, Lift
@@ -26,6 +27,18 @@ CAPTION = (
     " untrained models. Rings: the paper's means, with its ranges."
 )
 HEAD = ("run", "pairs", "solved, by seed", "band or range")
+COUNTS = (10, 21, 40)  # the paper's numbers of pairs
+
+
+@dataclass(frozen=True)
+class Dose:
+    """The paper's scores with so many pairs: their mean and range."""
+
+    count: int
+    mean: float
+    ends: tuple[float, float]
+
+
 Sizes = dict[int, tuple[list[int], BandView | None]]
 
 
@@ -35,15 +48,16 @@ def sweep(gathered: Gathered) -> FigureView | None:
     if not lifts:
         return None
     sized = [(lift, by_size(lift)) for lift in lifts]
-    (paper,) = published()["sweep"]
-    ticks = sorted({*paper["counts"], *(size for _, sizes in sized for size in sizes)})
-    top = max(paper["n"], *(lift.n for lift in lifts))
+    (entry,) = published.chart("sweep")
+    theirs = [_published(entry, count) for count in COUNTS]
+    ticks = sorted({*COUNTS, *(size for _, sizes in sized for size in sizes)})
+    top = max(entry.n, *(lift.n for lift in lifts))
 
     def draw(axes: Any) -> None:
-        _paper(axes, paper, ticks[0] * 0.74)
+        _paper(axes, theirs, ticks[0] * 0.74)
         for lift, sizes in sized:
             _own(axes, lift, sizes, ticks[0] * 0.82)  # beside the paper's, which may start as high
-        published_end = (f"paper, {paper['model']}", paper["counts"][-1], paper["means"][-1], "paper")
+        published_end = (f"paper, {entry.model}", theirs[-1].count, theirs[-1].mean, "paper")
         labels(axes, [*(_end(lift, sizes) for lift, sizes in sized), published_end], top / 16)
         axes.set_xscale("log")
         axes.set_xticks(ticks, [str(tick) for tick in ticks])
@@ -54,7 +68,8 @@ def sweep(gathered: Gathered) -> FigureView | None:
         axes.set_ylabel(f"tasks solved of {top}")
         grid(axes, "y")
 
-    return figure("fig-sweep", "More pairs, more lift", CAPTION, (HEAD, _cells(paper, sized)), 3.2, draw)
+    table = (HEAD, _cells(f"paper, {entry.model}", theirs, sized))
+    return figure("fig-sweep", "More pairs, more lift", CAPTION, table, 3.2, draw)
 
 
 def by_size(lift: Lift) -> Sizes:
@@ -66,12 +81,24 @@ def by_size(lift: Lift) -> Sizes:
     }
 
 
-def _paper(axes: Any, paper: dict[str, Any], left: float) -> None:
-    axes.plot([left, left * 1.09], [paper["base"]] * 2, color=PAPER, linewidth=2.2)
-    axes.plot(paper["counts"], paper["means"], color=PAPER, linewidth=1.2, linestyle=(0, (4, 2)), zorder=2)
-    for count, ends in zip(paper["counts"], paper["ranges"], strict=True):
-        axes.plot([count, count], ends, color=PAPER, linewidth=1.2, zorder=2)
-    points(axes, paper["counts"], paper["means"], "paper")
+def _published(entry: published.Published, count: int) -> Dose:
+    """The paper's mean with so many pairs, and its range; with forty pairs the recipe's own seeds give it."""
+    mean = entry.mean(f"{count} pairs")
+    return Dose(count, mean, entry.ends(f"{count} pairs") or (_recipe_range() if count == COUNTS[-1] else (mean, mean)))
+
+
+def _recipe_range() -> tuple[float, float]:
+    seeds = published.figures()["recipe-7b"].figures["trained"]
+    return min(seeds), max(seeds)
+
+
+def _paper(axes: Any, doses: list[Dose], left: float) -> None:
+    counts, means = [dose.count for dose in doses], [dose.mean for dose in doses]
+    axes.plot([left, left * 1.09], [published.figures()["recipe-7b"].mean("base")] * 2, color=PAPER, linewidth=2.2)
+    axes.plot(counts, means, color=PAPER, linewidth=1.2, linestyle=(0, (4, 2)), zorder=2)
+    for dose in doses:
+        axes.plot([dose.count, dose.count], dose.ends, color=PAPER, linewidth=1.2, zorder=2)
+    points(axes, counts, means, "paper")
 
 
 def _own(axes: Any, lift: Lift, sizes: Sizes, left: float) -> None:
@@ -89,10 +116,10 @@ def _end(lift: Lift, sizes: Sizes) -> tuple[str, float, float, str]:
     return lift.model, size, float(np.mean(sizes[size][0])), "ours"
 
 
-def _cells(paper: dict[str, Any], sized: list[tuple[Lift, Sizes]]) -> list[Cells]:
+def _cells(name: str, doses: list[Dose], sized: list[tuple[Lift, Sizes]]) -> list[Cells]:
     rows: list[Cells] = [
-        (f"paper, {paper['model']}", str(count), f"{mean:g}", span((low, high)) if low != high else "")
-        for count, mean, (low, high) in zip(paper["counts"], paper["means"], paper["ranges"], strict=True)
+        (name, str(dose.count), f"{dose.mean:g}", span(dose.ends) if dose.ends[0] != dose.ends[1] else "")
+        for dose in doses
     ]
     for lift, sizes in sized:
         for size, (scores, band) in sizes.items():

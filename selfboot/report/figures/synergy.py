@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from selfboot import published
 from selfboot.judging.results import Result
-from selfboot.report.figures.base import BAND, INK, FigureView, figure, points, published, rows_axis
+from selfboot.report.figures.base import BAND, INK, FigureView, figure, points, rows_axis
 from selfboot.report.gather import BandView, Gathered
 
 CAPTION = (
@@ -26,17 +27,17 @@ def synergy(gathered: Gathered) -> FigureView | None:
     ]
     if not ours:
         return None
-    paper = [(f"paper: {entry['model']}", entry["points"]) for entry in published()["synergy"]]
-    rows = [(name, f"{value:+.1f}", "") for name, value in paper]
+    theirs = [(f"paper: {entry.model}", entry.mean("points")) for entry in published.chart("synergy")]
+    rows = [(name, f"{value:+.1f}", "") for name, value in theirs]
     rows += [(name, f"{value:+.1f}", f"{low:+.1f} to {high:+.1f}") for name, value, low, high in ours]
 
     def draw(axes: Any) -> None:
-        points(axes, [value for _, value in paper], [-i for i in range(len(paper))], "paper")
-        for y, (_, value, low, high) in enumerate(ours, len(paper)):
+        points(axes, [value for _, value in theirs], [-i for i in range(len(theirs))], "paper")
+        for y, (_, value, low, high) in enumerate(ours, len(theirs)):
             axes.barh(-y, high - low, left=low, height=0.6, color=BAND, zorder=1)
             points(axes, [value], [-y], "ours")
         axes.axvline(0, color=INK, linewidth=0.8)
-        ends = [value for _, value in paper] + [end for _, *found in ours for end in found]
+        ends = [value for _, value in theirs] + [end for _, *found in ours for end in found]
         axes.set_xlim(min(0.0, *ends) - 1.5, max(0.0, *ends) + 1.5)
         axes.set_xlabel("percentage points")
         rows_axis(axes, [row[0] for row in rows])

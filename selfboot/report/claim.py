@@ -1,0 +1,119 @@
+"""Everything about one claim as plain text (`selfboot claims show ID`): its settings, bands, error rates, protocol."""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from selfboot.benchmarks.base import load_any
+from selfboot.judging.calibration import Calibration, calibration, lacking
+from selfboot.judging.error_rates import ClaimPower
+from selfboot.judging.judge import Judge, span
+from selfboot.paths import ROOT
+from selfboot.protocols.catalogue import PROTOCOLS
+from selfboot.published import figures
+from selfboot.registry import SCALES, Claim, Scale, Settings, claim_named, files, recipes
+from selfboot.tables import read, shown
+
+WIDTH = 110
+SCALE_NAMES = {"mini": "At mini scale, on our model", "paper": "At the paper's scale, on its model"}
+APART = ("model", "benchmark", "protocol", "recipe", "published", "minutes", "deviations", "finding")  # said in words
+
+
+def show(name: str) -> str:
+    """The text. DataError for an unknown claim, with those that there are."""
+    claim = claim_named(name)
+    parts = [_head(claim), *(_scale(claim, scale) for scale in SCALES if scale in claim.scales), _protocols(claim)]
+    return "\n".join(line.rstrip() for part in parts for line in [*part, ""])
+
+
+def _head(claim: Claim) -> Iterator[str]:
+    yield f"{claim.id}: {claim.title}"
+    yield "=" * WIDTH
+    source = next(path for path in files() if claim.id in read(path, "claims"))
+    entry = figures().get(claim.id)
+    yield from _rows(
+        {
+            "paper": f"{claim.published} ({claim.section}); expected direction: {claim.expects}",
+            "origin": f"{entry.certainty}: {entry.origin}" if entry else "",
+            "kind, tier": f"{claim.kind.replace('_', ' ')}, {claim.tier}",
+            "files": f"{shown(source.with_name(f'test_{source.stem}.py'))}, {shown(source)}",
+        }
+    )
+
+
+def _scale(claim: Claim, scale: Scale) -> Iterator[str]:
+    settings = claim.scales[scale]
+    yield SCALE_NAMES[scale]
+    yield "-" * WIDTH
+    plain = {one.name: getattr(settings, one.name) for one in fields(settings) if one.name not in APART}
+    set_here = {key.replace("_", " "): _value(value) for key, value in plain.items() if value}
+    yield from _rows(
+        {
+            "model, benchmark": f"{settings.model}, {settings.benchmark}",
+            "protocol": settings.protocol or "the test itself",
+            **set_here,
+            "recipe": f"{settings.recipe}: {_value(recipes()[settings.recipe])}" if settings.recipe else "",
+            "published": _value(settings.published),
+            "takes": f"about {settings.minutes:g} minutes",
+            "deviations": settings.deviations,
+            "finding": settings.finding,
+        }
+    )
+    if scale == "mini" and settings.protocol:
+        yield from _bands(claim, settings)
+
+
+def _bands(claim: Claim, settings: Settings) -> Iterator[str]:
+    """The calibrated figures with their bands, and how often the verdict errs."""
+    yield ""
+    if reason := lacking(claim.id, settings):
+        yield from _rows({"bands": f"none: {reason}"})
+        return
+    known, judge = calibration(settings.model), Judge(claim, "mini", settings)
+    fresh, n = 1 if settings.by_seed else max(1, len(settings.seeds)), len(load_any(settings.benchmark).tasks)
+    seeds = "one seed" if fresh == 1 else f"the mean of {fresh} seeds"
+    yield f"  bands of {seeds}, which hold together with 99 % (the calibration's mean → band)"
+    for measure in (name for name in known.measures if name.startswith(f"{claim.id}/")):
+        yield from _rows({f"  {measure.split('/')[1]}": _band(known, measure, fresh, n, judge.level)})
+    if settings.contrast:
+        yield from _rows({"  direction": f"{' → '.join(settings.contrast)}: {judge.shows(n)}; paper: {claim.expects}"})
+        one = ClaimPower(claim, settings)
+        alarm, power = one.formula().text
+        yield from _rows({"error rates": f"false alarm {alarm}; power {power} against {one.alternative}"})
+
+
+def _band(known: Calibration, measure: str, fresh: int, tasks: int, level: float) -> str:
+    values = known.values(measure)
+    band = known.greedy_band(measure, tasks) if len(values) == 1 else known.band(measure, fresh, tasks, level)
+    return f"{np.mean(values):.1f} → {span(band)}"
+
+
+def _protocols(claim: Claim) -> Iterator[str]:
+    """The source of what the claim runs."""
+    for name in dict.fromkeys(settings.protocol for settings in claim.scales.values()):
+        if name:
+            source = inspect.getsourcefile(PROTOCOLS[name]) or ""
+            yield f"The protocol {name}, {source.removeprefix(f'{ROOT}/')}"
+            yield "-" * WIDTH
+            yield from inspect.getsource(PROTOCOLS[name]).splitlines()
+
+
+def _rows(values: dict[str, str]) -> Iterator[str]:
+    """Names and what they stand for, in two columns; what is empty is left out."""
+    for name, text in values.items():
+        if text:
+            yield from textwrap.wrap(text, WIDTH, initial_indent=f"  {name:<18} ", subsequent_indent=" " * 21)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_value(one)}" for key, one in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(repr(one) if isinstance(one, str) and "\n" in one else str(one) for one in value) or "none"
+    return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value) or "none"
