@@ -202,11 +202,12 @@ def _case(item: pytest.Item) -> Any:
 def _report(item: pytest.Item, results: list[Any], seconds: float) -> None:
     """Leave the results in the store and in the test's report (which xdist carries to the table)."""
     from selfboot.judging.results import save, to_json
+    from selfboot.report.cells import properties
 
     timed = [result.timed(seconds) for result in results]
     save(store_root(item.config) / "results", timed)
     for result in timed:
-        item.user_properties += [(f"selfboot.{name}", value) for name, value in result.properties().items()]
+        item.user_properties += [(f"selfboot.{name}", value) for name, value in properties(result).items()]
         item.user_properties.append((RESULT_PROPERTY, to_json(result)))
 
 

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
 from selfboot import pairs as pair_files
-from selfboot.analysis.verdict import combine
 from selfboot.errors import DataError, SelfbootError
-from selfboot.judging.judge import Judge, Judgement, second_strike
+from selfboot.judging.checks import checks
+from selfboot.judging.decide import Decision, decide
 from selfboot.judging.results import Evidence, Result
 from selfboot.lab import Lab
-from selfboot.protocols.base import Evident, Run
+from selfboot.protocols.base import Run
 from selfboot.protocols.catalogue import Protocol, options_of, run_protocol
 from selfboot.protocols.dryrun import train_ahead
 from selfboot.records import Pair
 from selfboot.registry import Claim, Scale, Settings, claim_named
+from selfboot.report import cells
 
-More = Callable[[list[Run]], dict[str, Judgement]]
-FRESH = 1_000_000  # what the seeds of a second strike are apart from the first ones
+FRESH = 1_000_000  # what the seeds of a retry are apart from the first ones
 
 
 @dataclass
 class Case:
-    """What a claim's test holds: the claim's settings at one scale, and ``expect`` to judge what was measured."""
+    """What a claim's test holds: the claim's settings at one scale, and ``check`` to measure and judge them."""
 
     claim: Claim
     scale: Scale
@@ -43,10 +43,6 @@ class Case:
     @property
     def model(self) -> str:
         return self.settings.model
-
-    @property
-    def judge(self) -> Judge:
-        return Judge(self.claim, self.scale, self.settings)
 
     def runs(self, lab: Lab, fresh: int = 0) -> list[Run]:
         """One run of the claim's protocol for each seed of this case; ``fresh``: other seeds, the so-many-th set."""
@@ -67,48 +63,30 @@ class Case:
         own = pair_files.join(f"{self.model}/{part}" for part in pair_files.parts(self.settings.pairs))
         return replace(self.settings, model=self.stand_in, pairs=own)
 
-    def check(self, lab: Lab, more: More | None = None) -> list[Run]:
-        """Run, judge every figure, the contrast and what ``more`` makes of the runs, and ``expect`` them; what lies
-        outside its band is tried again once, with fresh seeds, unless another part has settled it."""
-        runs = self.runs(lab)
-        parts = {**(more(runs) if more else {}), **self.judge.parts(runs)}
-        lost = any(part.verdict.status == "not reproduced" for part in parts.values())
-        if not lost and any(part.wants_second_strike for part in parts.values()):
-            again = self.runs(lab, fresh=1)
-            parts = second_strike(parts, {**(more(again) if more else {}), **self.judge.parts(again)})
-        self.expect(parts, self.evidence(runs))
-        return runs
+    def check(self, lab: Lab) -> list[Run]:
+        """Run the claim's protocol, judge every check of the claim, and report; what lies outside its band is measured
+        again once, with fresh seeds (selfboot/judging/decide.py)."""
+        decision = decide(checks(self.claim, self.scale, self.settings), lambda fresh: self.runs(lab, fresh))
+        return self.report(decision)
 
-    def evidence(self, runs: list[Run]) -> dict[str, Evident]:
-        """Everything that the runs rest on, by what it is and, where it has one, its seed."""
-        seeds = (self.seed,) if self.seed else self.settings.seeds or (0,)
-        found: dict[str, Evident] = {}
-        for seed, run in zip(seeds, runs, strict=True):
-            for label, one in run.evidence.items():
-                found[label if label in run.greedy or not seed else f"{label}, seed {seed}"] = one
-        return found
+    def report(self, decision: Decision) -> list[Run]:
+        """Keep the decision as a result; fail the test when it is "not reproduced"; returns the runs."""
+        result = self._result(decision)
+        self.results.append(result)
+        figures = f"paper {result.paper} | measured {cells.measured(result)} | band {cells.band(result)}"
+        message = f"{result.name}: {figures} | {result.verdict}: {'; '.join(cells.reasons(result))}"
+        if result.verdict == "inconclusive":
+            pytest.skip(message)
+        if result.verdict == "not reproduced":
+            pytest.fail(message, pytrace=False)
+        return list(decision.runs)
 
     def pairs(self, lab: Lab) -> list[Pair]:
         """The pairs for this case, as many as its ``count``."""
         return lab.pairs(self.model, self.settings.pairs)[: self.settings.count or None]
 
-    def expect(self, parts: Mapping[str, Judgement], evidence: Mapping[str, Evident]) -> None:
-        """Report the parts' judgements as one result; fail the test when any of them is "not reproduced".
-
-        ``evidence``: scores, adapters and pairs by what they are, for the report; figures shown are the last part's.
-        """
-        result = self._result(parts, evidence)
-        self.results.append(result)
-        figures = f"paper {result.paper} | measured {result.measured} | band {result.band}"
-        message = f"{result.name}: {figures} | {result.verdict}: {result.reason}"
-        if result.verdict == "inconclusive":
-            pytest.skip(message)
-        if result.verdict == "not reproduced":
-            pytest.fail(message, pytrace=False)
-
-    def _result(self, parts: Mapping[str, Judgement], evidence: Mapping[str, Evident]) -> Result:
-        verdict = combine({name: part.verdict for name, part in parts.items()})
-        main = list(parts.values())[-1]
+    def _result(self, decision: Decision) -> Result:
+        made = {one.arm: one.artifact for run in decision.runs for one in run.evidence}
         return Result(
             claim=self.claim.id,
             case=self.id,
@@ -118,14 +96,10 @@ class Case:
             scale=self.scale,
             model=self.model,
             paper=self.claim.published,
-            measured=main.measured,
-            band=main.band,
-            verdict=verdict.status,
-            direction=main.direction,
-            reason=verdict.reason,
+            expects=self.claim.expects,
+            parts=decision.parts,
             weights=self.weights,
-            details=dict(verdict.details),
-            evidence=tuple(Evidence(label, a.artifact.kind, a.artifact.id) for label, a in evidence.items()),
+            evidence=tuple(Evidence(arm, artifact.kind, artifact.id) for arm, artifact in made.items()),
         )
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from claims.cases import Case, cases
-from claims.test_3_10_failures import LEAST
-from selfboot.analysis.verdict import above_floor
-from selfboot.judging.judge import Judgement
-from selfboot.lab import Adapter, Lab, Score
-from selfboot.protocols import Run
+from selfboot.judging.checks import checks
+from selfboot.judging.decide import decide
+from selfboot.lab import Lab
+from selfboot.protocols.base import Arm, Notes
 from selfboot.protocols.mining import count_minable
 from selfboot.protocols.sampling import score_with_stop_strings
 from selfboot.records import Sampling
@@ -25,15 +24,17 @@ def test_a_fixed_seed_fixes_tokens_and_weights(lab: Lab, second_lab: Lab, case: 
     """Paper: no figure (a statement). An adapter is trained on the first pairs, and two completions of every task are
     sampled at T = 0.8, each twice with one seed in two run stores that know nothing of each other. The hashes of all
     sampled tokens and of the adapter's weights are compared."""
-    settings, sampling = case.settings, Sampling(max_new_tokens=200, temperature=0.8, n=2)
+    settings, sampling, notes = case.settings, Sampling(max_new_tokens=200, temperature=0.8, n=2), Notes(case.seed)
     hashes: list[list[str]] = []
-    evidence: dict[str, Score | Adapter] = {}
     for one in (lab, second_lab):
         score = one.evaluate(case.model, settings.benchmark, sampling=sampling, seed=case.seed)
         adapter = one.train(case.model, case.pairs(one), settings.recipe, case.seed)
         hashes.append([*score.token_hashes, adapter.sha256])
-        evidence = evidence or {"score": score, "adapter": adapter}
-    case.expect({"same": case.judge.same(*hashes)}, evidence)
+    notes.outcomes["identical"] = [a == b for a, b in zip(*hashes, strict=True)]
+    notes.figure("identical", Arm("identical"), sum(notes.outcomes["identical"]))
+    notes.made(Arm("base", greedy=False, draws=sampling.n, judged="any"), score)
+    notes.made(Arm("adapter"), adapter)
+    case.report(decide(checks(case.claim, case.scale, case.settings), lambda _: [notes.run()]))
 
 
 @cases("harvest-nf4", protocol=count_minable)
@@ -41,9 +42,4 @@ def test_a_model_in_four_bits_can_still_mine(lab: Lab, case: Case) -> None:
     """Paper: no figure (a method). Nothing is trained; a model in 4 bits writes problems and samples solutions to them,
     and a pair is a failing solution with a passing one. The rate of pairs a problem must lie above the floor's
     ``LEAST`` by its one-sided 95 % bound."""
-
-    def rate(runs: list[Run]) -> dict[str, Judgement]:
-        found, asked = (int(sum(run.figures[name] for run in runs)) for name in ("items", "asked"))
-        return {"rate": Judgement(above_floor(found, asked, limit=LEAST), f"{found} of {asked}", f"> {LEAST:.0%}", "")}
-
-    case.check(lab, rate)
+    case.check(lab)

@@ -29,8 +29,7 @@ def test_more_pairs_more_lift(lab: Lab, case: Case) -> None:
     """Paper: n=10 → ~51, 21 → ~91, 40 → ~105 of 164. A fresh adapter is trained on the first n pairs, for every n. Each
     answers every task greedily. Every score is compared with its band, and the fewest pairs with the most; at paper
     scale no step may fall by more than noise."""
-    more = (lambda runs: {"sweep": case.judge.sweep(runs)}) if case.scale == "paper" else None
-    case.check(lab, more)
+    case.check(lab)
 
 
 @cases("recipe-7b-full", protocol=mine_train_score)

@@ -12,6 +12,4 @@ def test_recipe_and_sampling_together(lab: Lab, case: Case) -> None:
     """Paper: +12.8 pp (14B, 100 pairs) and −4.9 pp (3B, 36 pairs). An adapter is trained on many pairs or on few. Base
     and adapter answer every task greedily and eight times at T = 0.6: best-of-8 with the recipe is compared with
     best-of-8 without, and what sampling adds with the recipe with what it adds without."""
-    published = case.settings.published.get("contrast")
-    more = (lambda runs: {"synergy": case.judge.synergy(runs, published[0])}) if published else None
-    case.check(lab, more)
+    case.check(lab)

@@ -123,12 +123,6 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     return {name: adjusted[name] for name in p_values}
 
 
-def wald_interval(counts: Discordance, level: float = 0.95) -> Interval:
-    """Δ ± z·√(D − Δ²/n), in tasks. Too narrow when few tasks are discordant: see ``score_interval``."""
-    half = float(stats.norm.ppf(0.5 + level / 2)) * math.sqrt(counts.total - counts.difference**2 / counts.n)
-    return Interval(counts.difference, counts.difference - half, counts.difference + half)
-
-
 @lru_cache(maxsize=16384)
 def score_interval(counts: Discordance, level: float = 0.95) -> Interval:
     """Tango's (1998) score interval for the difference of paired proportions, times n; sound for few discordances."""

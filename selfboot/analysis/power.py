@@ -156,7 +156,7 @@ def oracle_scenario(k: int = 8, draws: int = 32, a: float = 0.45, b: float = 0.3
     def draw(rng: Rng, p: NDArray[np.float64]) -> Verdict:
         published = int((rng.random(N) < 1 - (1 - rates) ** k).sum())
         measured = float((1 - missed[rng.binomial(draws, p)]).sum())
-        return policy.oracle(measured, oracle_band(published, N), k=k, draws=draws)
+        return policy.baseline(measured, oracle_band(published, N))
 
     return Scenario(
         "oracle", f"best-of-{k} of {N}, measured from {draws} draws", f"solve rates × {weaker}", N,
@@ -167,16 +167,15 @@ def oracle_scenario(k: int = 8, draws: int = 32, a: float = 0.45, b: float = 0.3
 
 def determinism_scenario(completions: int = 164, share: float = 0.02) -> Scenario:
     """Equal hashes; in the alternative each completion differs with chance ``share``."""
-    first = [str(i) for i in range(completions)]
 
     def draw(rng: Rng) -> Verdict:
         differs = rng.random(completions) < share
-        return policy.determinism(first, ["x" if d else h for h, d in zip(first, differs, strict=True)])
+        return policy.determinism([not d for d in differs])
 
     unseen = (1 - share) ** completions
     return Scenario(
         "determinism", f"{completions} completions", f"{share:.0%} of them differ", completions,
-        lambda: Rates(0.0, 1.0, 1 - unseen, unseen), lambda _: policy.determinism(first, first), draw,
+        lambda: Rates(0.0, 1.0, 1 - unseen, unseen), lambda _: policy.determinism([True] * completions), draw,
     )  # fmt: skip
 
 
@@ -213,7 +212,7 @@ def _trained(rng: Rng, scores: NDArray[np.float64]) -> list[list[bool]]:
 
 
 def training_scenario(fresh: int, mean: float = 103.7, sd: float = 7.0, base: int = 25, shift: float = -30) -> Scenario:
-    """Three published seeds, ``fresh`` of ours, a second strike of as many; alternative: a mean ``shift`` tasks off."""
+    """Three published seeds, ``fresh`` of ours, a retry with as many; alternative: a mean ``shift`` tasks off."""
     levels = (np.arange(400) + 0.5) / 400
     spreads = np.sqrt((4 * mean * (1 - mean / N) + sd**2 * stats.chi2.ppf(levels, 2)) / 6)
     scale, own = float(stats.t.ppf(0.975, 6)) * math.sqrt(1 / 3 + 1 / fresh), sd / math.sqrt(fresh)
@@ -228,7 +227,7 @@ def training_scenario(fresh: int, mean: float = 103.7, sd: float = 7.0, base: in
         return Rates(alarm, 1 - alarm, power, 1 - power)
 
     return Scenario(
-        "seeded_training", f"3 published seeds near {mean:g}/{N}, s={sd:g}, {fresh} fresh, second strike",
+        "seeded_training", f"3 published seeds near {mean:g}/{N}, s={sd:g}, {fresh} fresh, retry",
         f"mean {shift:+g} tasks", N, rates, lambda rng: draw(rng, 0), lambda rng: draw(rng, shift),
     )  # fmt: skip
 
@@ -236,7 +235,7 @@ def training_scenario(fresh: int, mean: float = 103.7, sd: float = 7.0, base: in
 def calibrated_scenario(
     seeds: int = 20, mean: float = 105, sd: float = 5.0, base: int = 52, shift: float = -30
 ) -> Scenario:
-    """A mini case: one seed against the 99 % interval of ``seeds`` calibration seeds; second strike: a fresh seed."""
+    """A mini case: one seed against the 99 % interval of ``seeds`` calibration seeds; retry: a fresh seed."""
     levels, df = (np.arange(400) + 0.5) / 400, seeds - 1
     spreads, scale = (
         sd * np.sqrt(stats.chi2.ppf(levels, df) / df),
@@ -252,7 +251,7 @@ def calibrated_scenario(
         return Rates(alarm, 1 - alarm, power, 1 - power)
 
     return Scenario(
-        "seeded_training", f"mini: {seeds} calibration seeds near {mean:g}/{N}, s={sd:g}, 99 % band, second strike",
+        "seeded_training", f"mini: {seeds} calibration seeds near {mean:g}/{N}, s={sd:g}, 99 % band, retry",
         f"mean {shift:+g} tasks", N, rates, lambda rng: draw(rng, 0), lambda rng: draw(rng, shift),
     )  # fmt: skip
 
@@ -260,7 +259,7 @@ def calibrated_scenario(
 def _two_strikes(rng: Rng, band: Band, base: int, claimed: float, scores: Callable[[], NDArray[np.float64]]) -> Verdict:
     baseline, first, lift = [solved(rng, N, base)], _trained(rng, scores()), claimed - base
     judged = policy.seeded_training(baseline, first, band, claimed_lift=lift)
-    if not judged.wants_second_strike:
+    if not judged.retry:
         return judged
     return policy.seeded_training(baseline, first, band, claimed_lift=lift, second=_trained(rng, scores()))
 
@@ -475,25 +474,6 @@ def plateau_scenario(lift: float = 80, seeds: int = 3, sd: float = 7.0, base: in
 # ---------------------------------------------------------------- counts of pairs
 
 
-def yield_scenario(problems: int = 150, plain: float = 0.6, cued: float = 0.3, both: float = 0.2) -> Scenario:
-    """Shares of problems that give a pair (``both``: in both arms); alternative: the cued arm is as good as plain."""
-    gains, losses = (cued - both) * problems, (plain - both) * problems
-    even = (plain - both) * problems
-
-    def fewer(g: float, lost: float) -> float:
-        return mcnemar_power(problems, lost, g)
-
-    def draw(rng: Rng, g: float, lost: float) -> Verdict:
-        before, after = discordant_arms(rng, problems, g, lost)
-        return policy.pair_yield([before], [after])
-
-    return Scenario(
-        "yield", f"{problems} problems, {plain:.0%} and {cued:.0%} give a pair", "the same yield", problems,
-        lambda: Rates(1 - fewer(gains, losses), fewer(gains, losses), 1 - fewer(even, even), fewer(even, even)),
-        lambda rng: draw(rng, gains, losses), lambda rng: draw(rng, even, even),
-    )  # fmt: skip
-
-
 def floor_scenario(attempts: int = 128, rate: float = 0.005, limit: float = 0.05, healthy: float = 0.4) -> Scenario:
     """A model that hardly ever mines a pair; the alternative mines like the organism's base."""
     reached = [float(stats.beta.ppf(0.95, m + 1, attempts - m)) for m in range(attempts)]
@@ -522,7 +502,7 @@ def scenarios() -> list[Scenario]:
         baseline_scenario(), training_scenario(1), training_scenario(3), calibrated_scenario(), oracle_scenario(),
         difference_scenario(), difference_scenario(-230, 10, 240), equivalence_scenario(), no_lift_scenario(),
         sweep_scenario(), synergy_scenario("tts", 21, 3), synergy_scenario("interaction", 21, 3),
-        synergy_scenario("tts", -8, 3), synergy_scenario("interaction", -8, 20), plateau_scenario(), yield_scenario(),
+        synergy_scenario("tts", -8, 3), synergy_scenario("interaction", -8, 20), plateau_scenario(),
         floor_scenario(), determinism_scenario(),
     ]  # fmt: skip
 
@@ -555,7 +535,7 @@ def main() -> None:
         document = {
             "command": f"python -m selfboot.analysis.power --draws {options.draws} --out {options.out}",
             "draws": options.draws,
-            "versions": {name: version(name) for name in ("numpy", "scipy", "statsmodels")},
+            "versions": {name: version(name) for name in ("numpy", "scipy")},
             "rows": rows,
         }
         write_atomic(options.out, json.dumps(document, indent=1, ensure_ascii=False) + "\n")

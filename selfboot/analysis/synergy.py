@@ -10,7 +10,7 @@ interaction of −40. A claim says which one it is about; both are always comput
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,7 +22,6 @@ from selfboot.analysis.bands import SeedSpread
 from selfboot.errors import DataError
 
 Contrast = Literal["tts", "interaction"]
-FOUR = ("raw greedy", "raw best-of-", "recipe greedy", "recipe best-of-")
 ARMS_IN = {"tts": 2, "interaction": 4}
 SeedOutcomes = Sequence[Sequence[float]]  # one list a seed, one value in [0, 1] a task
 
@@ -47,11 +46,6 @@ class ContrastEstimate:
     se: float
     task_se: float
     seeds: int
-
-
-def four_names(names: Collection[str]) -> list[str]:
-    """Of ``names`` those of the synergy protocol's arms (best-of-N with its N), in ``FourArms``' order."""
-    return [next(name for name in names if name.startswith(start)) for start in FOUR]
 
 
 def _task_means(arm: SeedOutcomes, name: str) -> NDArray[np.float64]:
@@ -95,11 +89,3 @@ def contrast_power(effect: float, spread: SeedSpread, contrast: Contrast, seeds:
     if se == 0:
         return 1.0 if effect else 0.0
     return float(stats.nct.sf(stats.t.ppf(1 - alpha, spread.df), spread.df, abs(effect) / se))
-
-
-def seeds_needed(effect: float, sd: float, contrast: Contrast, power: float = 0.8, alpha: float = 0.05) -> int:
-    """Seeds an arm at which a normal bound finds ``effect`` with ``power``: ⌈arms·(s·(z₁₋α + z_power)/effect)²⌉."""
-    if effect == 0:
-        raise DataError("seeds needed for an effect of 0: none suffice; name the smallest effect that matters")
-    z = float(stats.norm.ppf(1 - alpha) + stats.norm.ppf(power))
-    return max(1, math.ceil(ARMS_IN[contrast] * (sd * z / effect) ** 2))

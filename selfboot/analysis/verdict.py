@@ -6,18 +6,18 @@ Common rules. Scores, differences, bands and margins are in tasks. Outcomes are 
 - inside, not significant, with power to see it       not reproduced
 - outside, not significant                            not reproduced
 - outside, significant with the right sign            direction only; but for a ``difference`` against a published
-                                                      band not reproduced: that policy has no second strike
+                                                      band not reproduced: that policy has no retry
 - significant with the wrong sign                     not reproduced
-A ``direction only`` of a trained score asks for a second strike with fresh seeds: outside again is not reproduced.
+A ``direction only`` of a trained score asks for a retry with fresh seeds: outside again is not reproduced.
 
 Not covered: whether the measurement was right (graders, prompts, leaks), nor whether the base model is alive: one that
-solves nothing shows no lift and +0 too, so ``no_lift`` and ``equivalence`` belong in ``combine`` with its ``baseline``.
+solves nothing shows no lift and +0 too, so ``no_lift`` and ``equivalence`` are judged beside its ``baseline``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -45,7 +45,7 @@ from selfboot.errors import DataError
 VerdictStatus = Literal["reproduced", "direction only", "not reproduced", "inconclusive", "not run"]
 Kind = Literal[
     "baseline", "seeded_training", "oracle", "difference", "equivalence", "no_lift", "sweep", "synergy", "plateau",
-    "yield", "floor", "determinism",
+    "yield", "floor", "boundary", "determinism",
 ]  # fmt: skip
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Detail = float | int | str | bool | None
@@ -62,78 +62,34 @@ class Verdict:
     status: VerdictStatus
     reason: str
     details: Mapping[str, Detail] = field(default_factory=dict, hash=False)
+    retry: bool = False  # to be judged again, once, with fresh seeds
 
     @property
     def failed(self) -> bool:
         """Whether a test must fail: only ``not reproduced`` does."""
         return self.status == "not reproduced"
 
-    @property
-    def wants_second_strike(self) -> bool:
-        """Whether the suite should draw fresh seeds and judge again."""
-        return bool(self.details.get("second_strike", False))
-
-
-def not_run(reason: str) -> Verdict:
-    """The claim wasn't run: ``reason`` names what is missing and how to get it."""
-    return Verdict("not run", reason)
-
 
 # ---------------------------------------------------------------- one number, one band
 
 
-def baseline(
-    measured: float,
-    band: Band,
-    *,
-    same_environment: bool = False,
-    same_tokens: bool | None = None,
-    alive: bool = True,
-) -> Verdict:
-    """A greedy score. On an identical environment manifest the token hashes decide; otherwise the flip band does.
+def baseline(measured: float, band: Band, *, alive: bool = True) -> Verdict:
+    """A score or a count against its band.
 
     ``alive``: a band that reaches 0 shows nothing, since a model that solves nothing would pass too.
     """
-    details = _in_band_details(measured, band) | {"same_environment": same_environment, "same_tokens": same_tokens}
-    if same_environment and same_tokens is not None:
-        if same_tokens:
-            return Verdict("reproduced", "identical tokens on an identical environment", details)
-        return Verdict(
-            "not reproduced", "other tokens on an identical environment: greedy decoding is not stable", details
-        )
-    return _plain_band(measured, band, details, alive)
+    return _plain_band(measured, band, _in_band_details(measured, band), alive)
 
 
-def oracle(measured: float, band: Band, *, k: int, draws: int) -> Verdict:
-    """Unbiased pass@k from ``draws`` samples a task, summed over tasks. Above fails too: leak or weak grader."""
-    if not 1 <= k <= draws:
-        raise DataError(f"oracle pass@{k} from {draws} draws: at least {k} draws a task are needed")
-    details = _in_band_details(measured, band) | {"k": k, "draws": draws}
-    if band.side(measured) == "above":
-        return Verdict(
-            "not reproduced", f"{measured:.1f} above {_show(band)}: suspect a leak or a weak grader", details
-        )
-    return _plain_band(measured, band, details)
-
-
-def determinism(first: Sequence[str], second: Sequence[str], *, same_environment: bool = True) -> Verdict:
-    """Token hashes of two runs with one seed. Differing environments can't refute it."""
-    if len(first) != len(second) or not first:
-        raise DataError(
-            f"determinism: {len(first)} and {len(second)} token hashes; compare the same completions, at least one"
-        )
-    differing = sum(a != b for a, b in zip(first, second, strict=True))
-    details: dict[str, Detail] = {
-        "completions": len(first),
-        "differing": differing,
-        "same_environment": same_environment,
-    }
+def determinism(identical: Sequence[bool]) -> Verdict:
+    """Two runs with one seed on one machine: is each hash of the first that of the second?"""
+    if not identical:
+        raise DataError("determinism without hashes: compare the same completions, at least one")
+    differing = len(identical) - sum(identical)
+    details: dict[str, Detail] = {"completions": len(identical), "differing": differing}
     if not differing:
-        return Verdict("reproduced", f"{len(first)} of {len(first)} completions identical", details)
-    reason = f"{differing} of {len(first)} completions differ"
-    if not same_environment:
-        return Verdict("inconclusive", f"{reason}, but the environments differ too", details)
-    return Verdict("not reproduced", reason, details)
+        return Verdict("reproduced", f"{len(identical)} of {len(identical)} completions identical", details)
+    return Verdict("not reproduced", f"{differing} of {len(identical)} completions differ", details)
 
 
 def _in_band_details(measured: float, band: Band) -> dict[str, Detail]:
@@ -169,12 +125,12 @@ def seeded_training(
 
     ``band`` must be made for as many fresh seeds as ``trained`` holds; ``claimed_lift`` (tasks, its sign is the claim)
     is what power is judged at. ``second`` holds outcomes of FRESH seeds, drawn because the first set lay outside
-    (``wants_second_strike``).
+    (``retry``).
     """
     first = _score_and_lift(base, trained, band, claimed_lift, alpha)
     if second is None:
         return first
-    return second_strike(first, _score_and_lift(base, second, second_band or band, claimed_lift, alpha))
+    return after_retry(first, _score_and_lift(base, second, second_band or band, claimed_lift, alpha))
 
 
 def _score_and_lift(base: Seeds, trained: Seeds, band: Band, claimed: float, alpha: float) -> Verdict:
@@ -183,7 +139,7 @@ def _score_and_lift(base: Seeds, trained: Seeds, band: Band, claimed: float, alp
     details = _in_band_details(score, band) | _lift_details(base, trained, test, claimed, alpha)
     verdict = _banded_direction(score, band, test, details, alpha, claimed)
     if verdict.status == "direction only":
-        return Verdict(verdict.status, verdict.reason, {**verdict.details, "second_strike": True})
+        return replace(verdict, retry=True)
     return verdict
 
 
@@ -261,14 +217,14 @@ def _banded_direction(
     return Verdict("not reproduced", missing, details)
 
 
-def second_strike(first: Verdict, second: Verdict) -> Verdict:
-    """The verdict after fresh seeds: only a first strike may be undone; outside twice is not reproduced."""
-    if not first.wants_second_strike:
+def after_retry(first: Verdict, second: Verdict) -> Verdict:
+    """The verdict after fresh seeds: outside twice is not reproduced, once is chance."""
+    if not first.retry:
         return first
-    details = {**second.details, "first_measured": first.details.get("measured"), "second_strike": False, "strikes": 2}
+    details = {**second.details, "first_measured": first.details.get("measured")}
     if second.status in ("direction only", "not reproduced"):
         return Verdict("not reproduced", f"outside twice: first {first.reason}; fresh seeds {second.reason}", details)
-    return Verdict(second.status, f"second strike with fresh seeds: {second.reason} (first: {first.reason})", details)
+    return Verdict(second.status, f"retry with fresh seeds: {second.reason} (first: {first.reason})", details)
 
 
 # ---------------------------------------------------------------- no difference
@@ -448,51 +404,6 @@ def plateau(
 # ---------------------------------------------------------------- counts of pairs
 
 
-def pair_yield(plain: Seeds, cued: Seeds, *, claimed_ratio: float = 0.5, alpha: float = ALPHA) -> Verdict:
-    """Fewer well-formed pairs than plain mining, on the same problems: one bool a problem, "gave a well-formed pair".
-
-    Power is judged at a yield of ``claimed_ratio`` of plain mining's.
-    """
-    test = paired_test(plain, cued)
-    had = float(task_matrix(plain).sum() / len(plain))
-    claimed = -(1 - claimed_ratio) * had
-    if had == 0:
-        return Verdict("inconclusive", "plain mining gave no pair either", {"n": len(plain[0]), "plain": 0.0})
-    details = _lift_details(plain, cued, test, claimed, alpha)
-    return _fewer(test.down, test.up, f"{had + test.difference:.1f} against {had:.1f} problems", details)
-
-
-def pair_yield_counts(
-    plain: tuple[int, int], cued: tuple[int, int], *, claimed_ratio: float = 0.5, alpha: float = ALPHA
-) -> Verdict:
-    """The same from counts ``(well-formed, attempts)`` on different problems: Fisher's exact test, one-sided."""
-    for name, (good, tried) in (("plain", plain), ("cued", cued)):
-        if not 0 <= good <= tried or not tried:
-            raise DataError(f"{name} yield {good} of {tried}: want 0 <= well-formed <= attempts, attempts > 0")
-    table = [[cued[0], cued[1] - cued[0]], [plain[0], plain[1] - plain[0]]]
-    fewer = float(stats.fisher_exact(table, alternative="less").pvalue)
-    more = float(stats.fisher_exact(table, alternative="greater").pvalue)
-    rate = plain[0] / plain[1]
-    power = _fisher_power(rate, plain[1], claimed_ratio * rate, cued[1], alpha)
-    details: dict[str, Detail] = {"plain": rate, "cued": cued[0] / cued[1], "p": fewer, "alpha": alpha, "power": power}
-    return _fewer(fewer, more, f"{cued[0]}/{cued[1]} against {plain[0]}/{plain[1]}", details)
-
-
-def _fewer(fewer: float, more: float, shown: str, details: dict[str, Detail]) -> Verdict:
-    alpha, power = float(details["alpha"] or 0), float(details["power"] or 0)
-    if fewer <= alpha:
-        return Verdict("reproduced", f"fewer: {shown} (p={fewer:.2g})", details)
-    if more > alpha and power < ENOUGH_POWER:
-        return Verdict("inconclusive", f"{shown}, not significant (p={fewer:.2g}); power only {power:.0%}", details)
-    return Verdict("not reproduced", f"not fewer: {shown} (p={fewer:.2g})", details)
-
-
-def _fisher_power(p_plain: float, n_plain: int, p_cued: float, n_cued: int, alpha: float) -> float:
-    """Power of the one-sided test by the arcsine approximation."""
-    shift = 2 * (np.arcsin(np.sqrt(p_plain)) - np.arcsin(np.sqrt(p_cued)))
-    return float(stats.norm.cdf(shift / np.sqrt(1 / n_plain + 1 / n_cued) - stats.norm.ppf(1 - alpha)))
-
-
 def floor(mined: int, attempts: int, *, limit: float, alpha: float = ALPHA) -> Verdict:
     """Too few fixed attempts to mine from: the one-sided 95 % Clopper–Pearson bound of the rate is below ``limit``."""
     low, high = _rate_bounds("floor", mined, attempts, limit, alpha)
@@ -532,11 +443,9 @@ def _rate_bounds(policy: str, mined: int, attempts: int, limit: float, alpha: fl
 _WORST_FIRST: tuple[VerdictStatus, ...] = ("not reproduced", "not run", "inconclusive", "direction only", "reproduced")
 
 
-def combine(parts: Mapping[str, Verdict]) -> Verdict:
-    """The verdict on a claim with several parts: the worst part's status, all reasons, details under ``part.key``."""
-    if not parts:
+def worst(statuses: Iterable[VerdictStatus]) -> VerdictStatus:
+    """The status of a claim with several parts: the worst part's."""
+    found = list(statuses)
+    if not found:
         raise DataError("a claim without parts has no verdict; judge at least one")
-    status = min((part.status for part in parts.values()), key=_WORST_FIRST.index)
-    details = {f"{name}.{key}": value for name, part in parts.items() for key, value in part.details.items()}
-    details["second_strike"] = status == "direction only" and any(part.wants_second_strike for part in parts.values())
-    return Verdict(status, "; ".join(f"{name}: {part.status}, {part.reason}" for name, part in parts.items()), details)
+    return min(found, key=_WORST_FIRST.index)

@@ -10,8 +10,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from selfboot.errors import DataError
-
 
 @dataclass(frozen=True)
 class Vote:
@@ -33,12 +31,3 @@ def majority(keys: Sequence[str | None]) -> Vote:
     winner = next(key for key in counts if counts[key] == most)  # a Counter keeps first-seen order
     tied = sum(count == most for count in counts.values()) > 1
     return Vote(winner, list(keys).index(winner), most, counts.total(), tied)
-
-
-def gap_recovered(greedy: float, vote: float, oracle: float) -> float | None:
-    """Share of the greedy→oracle gap that the vote recovers (negative: worse than greedy); ``None`` without a gap."""
-    if oracle < greedy:
-        raise DataError(
-            f"oracle {oracle} below greedy {greedy}: include the greedy completion in the oracle, or check the grader"
-        )
-    return None if oracle == greedy else (vote - greedy) / (oracle - greedy)

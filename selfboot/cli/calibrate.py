@@ -65,46 +65,48 @@ def compared(model: str) -> list[str]:
     """A Markdown table: each figure on the device with most seeds, and whether the others' mean lies in its band."""
     from selfboot.analysis.bands import CALIBRATION_SEEDS, calibrated_band
     from selfboot.judging.calibration import calibration
+    from selfboot.report.cells import markdown_table
 
-    known = calibration(model)
-    lines = [
-        "| figure | device | mean | sd | seeds | band for the mean of the others | |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for measure in sorted(known.measures):
-        (first, values), *others = list(known.by_device(measure).items()) or [("", [])]
+    known, rows = calibration(model), []
+    for claim, figure in ((c, f) for c in sorted(known.measures) for f in sorted(known.measures[c])):
+        name = f"{claim}, {figure}"
+        by_device = {device: list(found.values()) for device, found in known.by_device(claim, figure).items()}
+        (first, values), *others = list(by_device.items()) or [("", [])]
         if not others or len(values) < CALIBRATION_SEEDS:
             continue
-        lines.append(_row(measure, first, values, "", ""))
+        rows.append(_row(name, first, values, "", ""))
         for device, fresh in others:
             band = calibrated_band(values, len(fresh))
             inside = band.lower <= statistics.fmean(fresh) <= band.upper
-            lines.append(
-                _row(measure, device, fresh, f"{band.lower:.1f} to {band.upper:.1f}", "in" if inside else "OUT")
-            )
-    return lines
+            ends = f"{band.lower:.1f} to {band.upper:.1f}"
+            rows.append(_row(name, device, fresh, ends, "in" if inside else "OUT"))
+    head = ("figure", "device", "mean", "sd", "seeds", "band for the mean of the others", "")
+    return list(markdown_table(head, rows))
 
 
 def against(model: str, path: Path) -> list[str]:
     """A Markdown table: each claim's figures of seeds that both files have, side by side, by the other's devices."""
     from selfboot.judging.calibration import calibration, read
+    from selfboot.report.cells import markdown_table
 
     ours, theirs = calibration(model).measures, read(model, path)
     found: dict[tuple[str, str], list[float]] = {}
-    for name in sorted(set(ours) & set(theirs.measures)):
-        for device, figures in theirs.seeds_by_device(name).items():
-            both = set(figures) & set(ours[name])
-            changes = [round(ours[name][seed] - figures[seed], 9) for seed in both]  # pass@k is no whole number
-            found.setdefault((name.split("/")[0], device), []).extend(changes)
-    lines = [f"| claim | device in {path.name} | figures | equal | mean difference | largest |", "|" + "---|" * 6]
-    for (claim, device), changes in sorted(found.items()):
-        if changes:
-            mean, largest = statistics.fmean(changes), max(map(abs, changes))
-            cells = [claim, device, str(len(changes)), str(changes.count(0.0)), f"{mean:+.2f}", f"{largest:g}"]
-            lines.append("| " + " | ".join(cells) + " |")
-    return lines
+    for claim, figure in ((c, f) for c, figures in theirs.measures.items() for f in figures):
+        own = ours[claim][figure].by_seed if figure in ours.get(claim, {}) else {}
+        for device, figures in theirs.by_device(claim, figure).items():
+            both = set(figures) & set(own)
+            changes = [round(own[seed] - figures[seed], 9) for seed in both]  # pass@k is no whole number
+            found.setdefault((claim, device), []).extend(changes)
+    rows = [
+        (claim, device, str(len(changes)), str(changes.count(0.0)),
+         f"{statistics.fmean(changes):+.2f}", f"{max(map(abs, changes)):g}")
+        for (claim, device), changes in sorted(found.items())
+        if changes
+    ]  # fmt: skip
+    head = ("claim", f"device in {path.name}", "figures", "equal", "mean difference", "largest")
+    return list(markdown_table(head, rows))
 
 
-def _row(measure: str, device: str, values: Sequence[float], band: str, inside: str) -> str:
+def _row(name: str, device: str, values: Sequence[float], band: str, inside: str) -> tuple[str, ...]:
     spread = f"{statistics.stdev(values):.1f}" if len(values) > 1 else ""
-    return f"| {measure} | {device} | {statistics.fmean(values):.1f} | {spread} | {len(values)} | {band} | {inside} |"
+    return name, device, f"{statistics.fmean(values):.1f}", spread, str(len(values)), band, inside

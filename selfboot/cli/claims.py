@@ -55,7 +55,7 @@ def _show(args: argparse.Namespace) -> int:
 
 
 def _power(args: argparse.Namespace) -> int:
-    from selfboot.judging.error_rates import document
+    from selfboot.report.rates import document
     from selfboot.store import write_atomic
 
     if args.draws < 1:

@@ -34,7 +34,7 @@ from selfboot.lab import Adapter, Lab, Score, machine
 from selfboot.pairs import load_pairs, pairs_path, pairs_sha256
 from selfboot.paths import MEASURED
 from selfboot.progress import counter
-from selfboot.protocols.base import Evident
+from selfboot.protocols.base import HasArtifact
 from selfboot.registry import Settings, registry
 from selfboot.store import file_sha256, write_atomic
 
@@ -45,7 +45,7 @@ STRICT, TOLERANT, RAW, RAW_TOLERANT = "chat", "chat-tolerant", "raw", "raw-toler
 LETTERS = dict(zip(CLASSES, string.ascii_letters, strict=False))
 NAMES = {letter: name for name, letter in LETTERS.items()}
 
-E = TypeVar("E", bound=Evident)
+E = TypeVar("E", bound=HasArtifact)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ use. A member of the family that no claim names (organisms 1 and 2) is measured 
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
@@ -26,14 +25,14 @@ from selfboot import keys
 from selfboot.analysis.bands import CALIBRATION_SEEDS
 from selfboot.engines import gpu
 from selfboot.errors import DataError, SelfbootError
-from selfboot.judging.calibration import Calibration, calibration, fingerprint, path_of
+from selfboot.judging.calibration import Calibration, Measure, calibration, fingerprint, path_of, write
 from selfboot.keys import code_hash
 from selfboot.lab import Lab, machine
 from selfboot.progress import Progress, hush
 from selfboot.protocols.base import Run
 from selfboot.protocols.catalogue import run_protocol
 from selfboot.registry import Settings, registry
-from selfboot.store import RunStore, write_atomic
+from selfboot.store import RunStore
 
 FIRST_SEED = 1000
 FLIP_ROWS = (8, 32)  # batch sizes compared with the default one
@@ -113,8 +112,8 @@ def calibrate(
             _save(tables)
             saved = time.monotonic()
     for model, table in tables.items():
-        if "flips" not in table.figures and seeds >= CALIBRATION_SEEDS:  # with fewer there is no band to widen
-            table.figures["flips"] = {"0": flips(how, model)}
+        if table.flips is None and seeds >= CALIBRATION_SEEDS:  # with fewer there is no band to widen
+            table.flips = float(flips(how, model))
     paths = _save(tables)
     if failed:
         raise SelfbootError("; ".join(f"{name}: {why}" for name, why in failed.items()))
@@ -133,10 +132,11 @@ class _Table:
             raise DataError(f"no claim of {list(only) or 'the registry'} measures {model}; these do: {known}")
         self.settings = {name: fingerprint(settings) for name, settings in wanted.items()}
         before = calibration(model) if path_of(model).exists() else Calibration(model, {}, {}, [])
+        self.flips = before.flips
         self.figures = {
-            name: dict(values)
-            for name, values in before.measures.items()
-            if (claim := name.split("/")[0]) == "flips" or before.settings.get(claim) == self.settings.get(claim)
+            claim: dict(measures)
+            for claim, measures in before.measures.items()
+            if before.settings.get(claim) == self.settings.get(claim)
         }
         self.earlier = before.provenance
         self.now = _provenance(device, command)
@@ -146,25 +146,22 @@ class _Table:
 
     def has(self, claim: str, seed: int) -> bool:
         """Is this seed known and not due anew, or does the claim have figures without a seed only?"""
-        values = [figures for name, figures in self.figures.items() if name.startswith(f"{claim}/")]
-        seeded = [figures for figures in values if set(figures) != {"0"}]
-        known = bool(values) and all(str(seed) in figures for figures in seeded)
+        figures = self.figures.get(claim, {}).values()
+        known = bool(figures) and all(seed in one.seeds for one in figures if not one.fixed)
         return known and (claim, seed) not in self.due
 
     def add(self, claim: str, seed: int, run: Run) -> None:
+        known = self.figures.setdefault(claim, {})
         for figure, value in run.figures.items():
-            self.figures.setdefault(f"{claim}/{figure}", {})["0" if figure in run.greedy else str(seed)] = value
+            arm = replace(run.arms[figure], seed=0)
+            known[figure] = known.get(figure, Measure(arm, (), ())).with_seed(seed, value)
         self.measured.setdefault(claim, set()).add(seed)
 
-    def content(self) -> dict[str, Any]:
-        claims = {name.split("/")[0] for name in self.figures}
+    def content(self) -> Calibration:
         now = [{**self.now, "seeds": {claim: sorted(seeds) for claim, seeds in self.measured.items()}}]
-        return {
-            "model": self.model,
-            "settings": {name: mark for name, mark in self.settings.items() if name in claims},
-            "measures": self.figures,
-            "provenance": [*self._left(), *(now if self.measured else [])],
-        }
+        settings = {name: mark for name, mark in self.settings.items() if name in self.figures}
+        calls = [*self._left(), *(now if self.measured else [])]
+        return Calibration(self.model, self.figures, settings, calls, self.flips)
 
     def _left(self) -> list[dict[str, Any]]:
         """The earlier calls, each with the seeds whose figures are still its own; without any, only for its notes."""
@@ -177,8 +174,7 @@ class _Table:
 
 def _save(tables: dict[str, _Table]) -> list[Path]:
     for model, table in tables.items():
-        path_of(model).parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path_of(model), json.dumps(table.content(), indent=1, sort_keys=True) + "\n")
+        write(path_of(model), table.content())
     calibration.cache_clear()
     return [path_of(model) for model in tables]
 
@@ -227,7 +223,7 @@ def _unit(unit: Unit, how: How) -> tuple[Unit, Run | str]:
         run = run_protocol(_lab(how), calibrated_claims(model)[claim], seed)
     except Exception as error:  # hours of other units must not be lost for one
         return unit, f"{type(error).__name__}: {error}"
-    return unit, replace(run, evidence={})
+    return unit, replace(run, evidence=())
 
 
 def _provenance(device: str, command: str) -> dict[str, Any]:

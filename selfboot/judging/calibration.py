@@ -1,9 +1,8 @@
 """Calibrated bands at mini scale: what OUR organism does over many seeds, and the interval for a fresh one (bands.md).
 
-data/measured/bands/<model>.json holds the raw figure of every seed; each claim's settings as a hash, so that a band
-never
-outlives a change of what it measures; and for every call that added seeds its versions, machine, date and the hash of
-the code. Bands are computed from those figures when asked for; none is typed in.
+data/measured/bands/<model>.json holds the raw figure of every seed, by claim and figure; each claim's settings as a
+hash, so that a band never outlives a change of what it measures; and for every call that added seeds its versions,
+machine, date and the hash of the code. Bands are computed from those figures when asked for; none is typed in.
 """
 
 from __future__ import annotations
@@ -11,7 +10,8 @@ from __future__ import annotations
 import functools
 import json
 import statistics
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -19,27 +19,54 @@ from scipy import stats
 
 from selfboot import keys
 from selfboot.analysis.bands import CALIBRATION_SEEDS, Band, baseline_band, calibrated_band
-from selfboot.analysis.synergy import four_names
 from selfboot.errors import DataError
 from selfboot.keys import code_hash
 from selfboot.pairs import check_pairs, pairs_path
 from selfboot.paths import MEASURED
+from selfboot.protocols.base import Arm
 from selfboot.registry import Direction, Settings, recipes, registry
-from selfboot.store import digest
+from selfboot.store import digest, write_atomic
 
 LEVEL = 0.99  # of a prediction interval
 SHOWN_ALPHA, SHOWN_SHARE = 0.01, 1 / 20  # a direction: this clear over the seeds, and more than this share of the tasks
 
 
 @dataclass(frozen=True)
+class Measure:
+    """One figure of a claim over the calibration's seeds, in tasks or items; a fixed one has one value and no seed."""
+
+    arm: Arm
+    seeds: tuple[int, ...]
+    values: tuple[float, ...]
+
+    @property
+    def fixed(self) -> bool:
+        return not self.seeds
+
+    @property
+    def by_seed(self) -> dict[int, float]:
+        """The values by seed; a fixed one under 0."""
+        return dict(zip(self.seeds or (0,), self.values, strict=True))
+
+    def with_seed(self, seed: int, value: float) -> Measure:
+        """The measure with one more seed, or another value of it."""
+        if self.arm.fixed:
+            return Measure(self.arm, (), (value,))
+        known = {**dict(zip(self.seeds, self.values, strict=True)), seed: value}
+        seeds = tuple(sorted(known))
+        return Measure(self.arm, seeds, tuple(known[seed] for seed in seeds))
+
+
+@dataclass(frozen=True)
 class Calibration:
-    """The figures of one model: ``measures["claim/figure"]`` maps a seed (as text) to its value, in tasks or items;
+    """The figures of one model, by claim and figure; ``flips``: the greedy outcomes that differed between batch sizes;
     ``settings``: each claim's fingerprint when it was measured."""
 
     model: str
-    measures: dict[str, dict[str, float]]
+    measures: dict[str, dict[str, Measure]]
     settings: dict[str, str]
     provenance: list[dict[str, Any]]
+    flips: float | None = None
 
     @property
     def outdated(self) -> set[str]:
@@ -49,80 +76,89 @@ class Calibration:
             code_hash(*keys.CALIBRATION)
         }
 
-    def values(self, measure: str) -> list[float]:
-        """The figures of one measure, in seed order."""
-        if measure not in self.measures:
-            claim = measure.split("/")[0]
+    def figures(self, claim: str) -> dict[str, Measure]:
+        """Every figure of a claim; none where it is not calibrated."""
+        return self.measures.get(claim, {})
+
+    def measure(self, claim: str, figure: str) -> Measure:
+        """One figure of a claim. DataError where it was not measured."""
+        if figure not in self.figures(claim):
             raise DataError(
-                f"{path_of(self.model)}: no measure {measure!r}; run `selfboot calibrate {self.model} --only {claim}`"
+                f"{path_of(self.model)}: {claim} has no figure {figure!r};"
+                f" run `selfboot calibrate {self.model} --only {claim}`"
             )
-        return [value for _, value in sorted(self.measures[measure].items(), key=lambda item: int(item[0]))]
+        return self.measures[claim][figure]
 
-    def by_device(self, measure: str) -> dict[str, list[float]]:
-        """The figures of one measure by the device that they were measured on, the device with most seeds first."""
-        found = {device: list(figures.values()) for device, figures in self.seeds_by_device(measure).items()}
-        return dict(sorted(found.items(), key=lambda item: -len(item[1])))
+    @property
+    def flipped(self) -> float:
+        """``flips``; DataError where they were not measured."""
+        if self.flips is None:
+            raise DataError(f"{path_of(self.model)}: no flips; run `selfboot calibrate {self.model}`")
+        return self.flips
 
-    def seeds_by_device(self, measure: str) -> dict[str, dict[str, float]]:
-        """The figures of one measure by device, and there by seed; no device without one."""
-        claim, known = measure.split("/")[0], self.measures[measure]
-        found: dict[str, dict[str, float]] = {}
+    def by_device(self, claim: str, figure: str) -> dict[str, dict[int, float]]:
+        """One figure by seed, by the device that it was measured on: the device with most seeds first."""
+        known = self.measure(claim, figure).by_seed
+        found: dict[str, dict[int, float]] = {}
         for call in self.provenance:
-            seeds = [str(seed) for seed in call["seeds"].get(claim, []) if str(seed) in known]
+            seeds = [seed for seed in call["seeds"].get(claim, []) if seed in known]
             found.setdefault(str(call["device"]), {}).update({seed: known[seed] for seed in seeds})
-        return {device: figures for device, figures in found.items() if figures}
+        return dict(sorted(((d, f) for d, f in found.items() if f), key=lambda item: -len(item[1])))
 
-    def band(self, measure: str, fresh: int = 1, tasks: int | None = None, level: float = LEVEL) -> Band:
+    def band(self, claim: str, figure: str, fresh: int = 1, tasks: int | None = None, level: float = LEVEL) -> Band:
         """Prediction interval for the mean of ``fresh`` seeds; ``tasks``: what a score cannot exceed."""
-        return calibrated_band(self.values(measure), fresh, level, limits=(0, tasks) if tasks else None)
+        return calibrated_band(self.measure(claim, figure).values, fresh, level, limits=(0, tasks) if tasks else None)
 
     def level(self, claim: str, contrasts: int = 1) -> float:
         """The level of each of a claim's bands at which all of them together hold with 99 % (Bonferroni)."""
-        seeded = [
-            name for name, values in self.measures.items() if name.startswith(f"{claim}/") and set(values) != {"0"}
-        ]
+        seeded = [measure for measure in self.figures(claim).values() if not measure.fixed]
         return 1 - (1 - LEVEL) / (len(seeded) + contrasts)
 
-    def differences(self, before: str, after: str) -> list[float]:
-        """The difference of two figures of one seed, in seed order; a greedy one is the same for every seed."""
-        first, last = self.values(before), self.values(after)
+    def differences(self, claim: str, before: str, after: str) -> list[float]:
+        """The difference of two figures of one seed, in seed order; a fixed one is the same for every seed."""
+        first, last = self.measure(claim, before).values, self.measure(claim, after).values
         first = first * len(last) if len(first) == 1 else first
         return [b - a for a, b in zip(first, last, strict=True)]
 
     def interactions(self, claim: str) -> list[float]:
         """(recipe+TTS − recipe) − (raw+TTS − raw) of each seed of a synergy claim, in seed order (§3.5)."""
-        own = [name.removeprefix(f"{claim}/") for name in self.measures if name.startswith(f"{claim}/")]
-        raw, raw_tts, recipe, recipe_tts = (f"{claim}/{name}" for name in four_names(own))
-        pairs = zip(self.differences(raw, recipe), self.differences(raw_tts, recipe_tts), strict=True)
+        raw, raw_tts, recipe, recipe_tts = four({name: m.arm for name, m in self.figures(claim).items()})
+        pairs = zip(self.differences(claim, raw, recipe), self.differences(claim, raw_tts, recipe_tts), strict=True)
         return [sampled - greedy for greedy, sampled in pairs]
 
-    def difference_band(self, before: str, after: str, fresh: int = 1, level: float = LEVEL) -> Band:
+    def difference_band(self, claim: str, before: str, after: str, fresh: int = 1, level: float = LEVEL) -> Band:
         """Prediction interval of such a difference."""
-        return calibrated_band(self.differences(before, after), fresh, level)
+        return calibrated_band(self.differences(claim, before, after), fresh, level)
 
     def interaction_band(self, claim: str, fresh: int = 1, level: float = LEVEL) -> Band:
         """Prediction interval of the difference of differences."""
         return calibrated_band(self.interactions(claim), fresh, level)
 
-    def shows(self, before: str, after: str, tasks: int) -> Direction:
+    def shows(self, claim: str, before: str, after: str, tasks: int) -> Direction:
         """Where the difference goes: up or down where its mean differs from 0 (t-test over the seeds, two-sided 1 %) by
         more than one task in twenty; else nowhere. No seed, no test: the size alone."""
-        found = self.differences(before, after)
+        found = self.differences(claim, before, after)
         mean = statistics.fmean(found)
         clear = len(set(found)) == 1 or float(stats.ttest_1samp(found, 0.0).pvalue) < SHOWN_ALPHA
         if not clear or abs(mean) <= SHOWN_SHARE * tasks:
             return "none"
         return "up" if mean > 0 else "down"
 
-    def greedy_band(self, measure: str, tasks: int) -> Band:
-        """Band of a greedy score, which has no seed: the tasks that flipped across batch sizes decide its width."""
-        band = baseline_band(self.fixed(measure), self.fixed("flips"), tasks)
+    def fixed_band(self, claim: str, figure: str, tasks: int) -> Band:
+        """Band of a score without a seed: the tasks that flipped across batch sizes decide its width."""
+        band = baseline_band(self.fixed(claim, figure), self.flipped, tasks)
         return Band(band.lower, band.upper, "calibrated", band.note)
 
-    def fixed(self, measure: str) -> float:
-        """The figure of a measure that has no seed (a greedy baseline)."""
-        (value,) = self.values(measure)
+    def fixed(self, claim: str, figure: str) -> float:
+        """The value of a figure that has no seed (a greedy baseline)."""
+        (value,) = self.measure(claim, figure).values
         return value
+
+
+def four(arms: Mapping[str, Arm]) -> list[str]:
+    """The names of a synergy claim's arms: raw, raw sampled, recipe, recipe sampled."""
+    wanted = [(role, greedy) for role in ("base", "trained") for greedy in (True, False)]
+    return [next(name for name, arm in arms.items() if (arm.role, arm.greedy) == one) for one in wanted]
 
 
 def lacking(claim: str, settings: Settings) -> str | None:
@@ -140,8 +176,8 @@ def lacking(claim: str, settings: Settings) -> str | None:
         for name in _pair_names(settings):
             check_pairs(settings.model, name)
         return f"calibrated with other settings than claims/*.toml has now; {remedy}"
-    known = {name: v for name, v in table.measures.items() if name.startswith(f"{claim}/")}
-    seeds = [len(values) for values in known.values() if set(values) != {"0"}]
+    known = table.figures(claim)
+    seeds = [len(measure.seeds) for measure in known.values() if not measure.fixed]
     if not known or min(seeds, default=CALIBRATION_SEEDS) < CALIBRATION_SEEDS:
         return f"calibrated over {min(seeds, default=0)} seeds, {CALIBRATION_SEEDS} are needed; {remedy}"
     return None
@@ -180,8 +216,45 @@ def read(model: str, path: Path) -> Calibration:
     """The calibration of ``model`` in a file. DataError where there is none, or it is damaged."""
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
-        return Calibration(model, table["measures"], table["settings"], table["provenance"])
+        measures = {c: {n: _measure(m) for n, m in known.items()} for c, known in table["measures"].items()}
+        return Calibration(model, measures, table["settings"], table["provenance"], table.get("flips"))
     except FileNotFoundError:
         raise DataError(f"{path}: {model} is not calibrated; run `selfboot calibrate {model}`") from None
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{path}: damaged ({error}); restore it or run `selfboot calibrate {model}`") from None
+
+
+def _measure(table: Mapping[str, Any]) -> Measure:
+    return Measure(Arm(**table["arm"]), tuple(table.get("seeds", ())), tuple(table["values"]))
+
+
+def write(path: Path, known: Calibration) -> None:
+    """Write a calibration: a line for the seeds of a figure and one for its values."""
+    table = {
+        "model": known.model,
+        "flips": known.flips,
+        "settings": dict(sorted(known.settings.items())),
+        "measures": {c: {n: _row(known.measures[c][n]) for n in known.measures[c]} for c in sorted(known.measures)},
+        "provenance": known.provenance,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, _lines(table) + "\n")
+
+
+def _row(measure: Measure) -> dict[str, Any]:
+    arm = {f.name: v for f in fields(Arm) if (v := getattr(measure.arm, f.name)) != f.default and f.name != "seed"}
+    return {"arm": arm, **({"seeds": measure.seeds} if measure.seeds else {}), "values": measure.values}
+
+
+def _lines(value: Any, margin: str = "") -> str:
+    """JSON in which what holds no list or table stands on one line."""
+    parts = list(value.values()) if isinstance(value, dict) else value
+    if not isinstance(value, dict | list) or not any(isinstance(part, dict | list | tuple) for part in parts):
+        return json.dumps(value, ensure_ascii=False)
+    inner = margin + " "
+    rows = [_lines(part, inner) for part in parts]
+    if isinstance(value, dict):
+        rows = [f"{json.dumps(name, ensure_ascii=False)}: {row}" for name, row in zip(value, rows, strict=True)]
+    start, end = "{}" if isinstance(value, dict) else "[]"
+    body = f",\n{inner}".join(rows)
+    return f"{start}\n{inner}{body}\n{margin}{end}"

@@ -4,14 +4,14 @@
 
 Null: the organism still does what its calibration saw. Alternative: training (or sampling) changes nothing, the claim's
 after-arm scores what its before-arm does; for a claim of no difference, the after-arm is an eighth of the tasks higher.
-A claim of no difference with less than 80 % power against that is never reproduced, only inconclusive (judge.py). A
-claim is judged over the mean of its seeds, or where every seed is a case of its own (``by_seed``) over one.
+A claim of no difference with less than 80 % power against that is never reproduced, only inconclusive (calibrated.py).
+A claim is judged over the mean of its seeds, or where every seed is a case of its own (``by_seed``) over one.
 ``false_alarm`` and ``power`` are the chances of "not reproduced" under each; ``false_pass`` of "reproduced" under the
 alternative.
 
 Simulation: runs drawn from the calibration's predictive distribution (location, scale and correlation of the figures
-uncertain as k seeds leave them), handed to the very Judge that the claims use, second strike included. Formula: one
-figure at a time, two strikes with a shared calibration error; over a claim's parts the false alarm lies between the
+uncertain as k seeds leave them), handed to the very checks that the claims use, retry included. Formula: one
+figure at a time, two tries with a shared calibration error; over a claim's parts the false alarm lies between the
 largest and, for independent parts, 1 − Π(1 − p). Its power is a lower bound: other parts can only add to it.
 
 Not covered: how outcomes really spread over tasks. Where training changes the model, both arms' solved tasks are put in
@@ -21,10 +21,8 @@ or read in another way, the larger arm holds the smaller. Claims without a calib
 
 from __future__ import annotations
 
-import json
 import math
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -33,16 +31,15 @@ import numpy as np
 from scipy import stats
 
 from selfboot.analysis.power import Rng, calibrated_misses, solved
-from selfboot.analysis.synergy import four_names
-from selfboot.analysis.verdict import ENOUGH_POWER, Verdict, combine
+from selfboot.analysis.verdict import ENOUGH_POWER, VerdictStatus
 from selfboot.benchmarks.base import load_any
-from selfboot.judging.calibration import Calibration, calibration, lacking
-from selfboot.judging.judge import ALPHA, MARGIN_SHARE, Judge, contrasts, second_strike
-from selfboot.paths import MEASURED
+from selfboot.judging.calibrated import Calibrated, contrasts
+from selfboot.judging.calibration import Calibration, Measure, calibration, lacking
+from selfboot.judging.checks import Check, checks
+from selfboot.judging.decide import decide
+from selfboot.judging.rules import ALPHA, MARGIN_SHARE
 from selfboot.protocols.base import Run
 from selfboot.registry import Claim, Direction, Settings, registry
-
-NESTED = ("best_of_n", "majority_vote", "score_with_stop_strings")  # protocols whose arms are one model's
 
 
 @dataclass(frozen=True)
@@ -89,16 +86,27 @@ class ClaimPower:
         return calibration(self.settings.model)
 
     @cached_property
-    def figures(self) -> dict[str, list[float]]:
-        """Calibrated figures by name, in seed order; greedy ones have one value."""
-        head = f"{self.claim.id}/"
-        return {
-            name.removeprefix(head): self.known.values(name) for name in self.known.measures if name.startswith(head)
-        }
+    def measures(self) -> dict[str, Measure]:
+        """Calibrated figures by name."""
+        return self.known.figures(self.claim.id)
+
+    @cached_property
+    def figures(self) -> dict[str, tuple[float, ...]]:
+        """Their values, in seed order; fixed ones have one."""
+        return {name: measure.values for name, measure in self.measures.items()}
 
     @property
-    def greedy(self) -> frozenset[str]:
-        return frozenset(name for name, values in self.figures.items() if len(values) == 1)
+    def fixed(self) -> frozenset[str]:
+        return frozenset(name for name, measure in self.measures.items() if measure.fixed)
+
+    @cached_property
+    def rules(self) -> Calibrated:
+        return Calibrated(self.claim, self.settings)
+
+    @cached_property
+    def checks(self) -> list[Check]:
+        """The checks of the claim's test."""
+        return checks(self.claim, "mini", self.settings)
 
     @cached_property
     def n(self) -> int:
@@ -107,7 +115,7 @@ class ClaimPower:
     @cached_property
     def shows(self) -> Direction:
         """Where the contrast went in the calibration."""
-        return Judge(self.claim, "mini", self.settings).shows(self.n)
+        return self.rules.shows(self.n)
 
     @property
     def fresh(self) -> int:
@@ -116,7 +124,7 @@ class ClaimPower:
 
     @cached_property
     def level(self) -> float:
-        return Judge(self.claim, "mini", self.settings).level
+        return self.rules.level
 
     @property
     def shift(self) -> float:
@@ -137,8 +145,7 @@ class ClaimPower:
         if contrasts(self.claim) == 2:
             parts.append(calibrated_misses(self.known.interactions(self.claim.id), 0.0, self.fresh, self.level))
         after = self.settings.contrast[1]
-        names = [f"{self.claim.id}/{name}" for name in self.settings.contrast]
-        found = self.known.differences(*names)
+        found = self.rules.differences
         if self.shows == "none":
             return Formula(_bounds(parts), calibrated_misses(found, self.shift, self.fresh, self.level))
         seen, unseen = (self._significant(shift) for shift in (0.0, self.shift))
@@ -154,7 +161,7 @@ class ClaimPower:
         values = self.figures[name]
         if len(values) == 1:
             band, walk = (
-                self.known.greedy_band(f"{self.claim.id}/{name}", max(self.n, math.ceil(values[0]))),
+                self.known.fixed_band(self.claim.id, name, max(self.n, math.ceil(values[0]))),
                 self._walk,
             )
             low, high = band.whole
@@ -164,7 +171,7 @@ class ClaimPower:
 
     @property
     def _walk(self) -> Any:
-        half = max(self.known.fixed("flips"), 1e-9) / 2
+        half = max(self.known.flipped, 1e-9) / 2
         return stats.skellam(half, half)
 
     def _significant(self, shift: float) -> float:
@@ -182,8 +189,8 @@ class ClaimPower:
 
     @property
     def nested(self) -> bool:
-        """Do the arms' solved tasks hold one another?"""
-        return self.settings.protocol in NESTED
+        """Do the arms' solved tasks hold one another? Where both are the same untrained model's."""
+        return all(self.measures[name].arm.role == "base" for name in self.settings.contrast)
 
     def _counts(self, name: str, shift: float) -> list[tuple[int, float]]:
         """A figure's whole values and their chances, those above 1e-4."""
@@ -201,23 +208,19 @@ class ClaimPower:
     def simulate(self, draws: int, seed: int = 0) -> Simulated:
         """How often the judge says what, over ``draws`` runs under each hypothesis."""
         rng = np.random.default_rng(seed)
-        null, other = ([self._verdict(rng, shift).status for _ in range(draws)] for shift in (0.0, self.shift))
+        null, other = ([self._verdict(rng, shift) for _ in range(draws)] for shift in (0.0, self.shift))
         failed, seen, passed = null.count("not reproduced"), other.count("not reproduced"), other.count("reproduced")
         return Simulated(failed / draws, seen / draws, passed / draws, draws)
 
-    def _verdict(self, rng: Rng, shift: float) -> Verdict:
-        """One judged run, with a second strike where the policy asks for one: as a claim's test does it."""
-        judge, draw = Judge(self.claim, "mini", self.settings), self._truth(rng, shift)
-        parts = judge.parts(self._runs(rng, draw))
-        lost = any(part.verdict.status == "not reproduced" for part in parts.values())
-        if not lost and any(part.wants_second_strike for part in parts.values()):
-            parts = second_strike(parts, judge.parts(self._runs(rng, draw)))
-        return combine({name: part.verdict for name, part in parts.items()})
+    def _verdict(self, rng: Rng, shift: float) -> VerdictStatus:
+        """One decided run: the checks and the retry of the claim's test."""
+        draw = self._truth(rng, shift)
+        return decide(self.checks, lambda fresh: self._runs(rng, draw)).status
 
     def _truth(self, rng: Rng, shift: float) -> Callable[[], dict[str, float]]:
         """A possible truth, given the calibration: a function that draws one seed's figures from it."""
-        seeded = [name for name in self.figures if name not in self.greedy]
-        fixed = {name: max(self.figures[name][0] + self._flip(rng), 0.0) for name in sorted(self.greedy)}
+        seeded = [name for name in self.figures if name not in self.fixed]
+        fixed = {name: max(self.figures[name][0] + self._flip(rng), 0.0) for name in sorted(self.fixed)}
         offset = {self.settings.contrast[1]: shift}
         if not seeded:
             return lambda: {name: value + offset.get(name, 0.0) for name, value in fixed.items()}
@@ -233,97 +236,29 @@ class ClaimPower:
         return draw
 
     def _flip(self, rng: Rng) -> float:
-        flips = int(rng.binomial(self.n, self.known.fixed("flips") / self.n))
+        flips = int(rng.binomial(self.n, self.known.flipped / self.n))
         return float(2 * rng.binomial(flips, 0.5) - flips)
 
     def _runs(self, rng: Rng, draw: Callable[[], dict[str, float]]) -> list[Run]:
         return [self._run(rng, draw()) for _ in range(self.fresh)]
 
     def _run(self, rng: Rng, figures: dict[str, float]) -> Run:
-        """What a protocol would give back. Figures that are no score of the benchmark's tasks have no arm."""
-        scored = four_names(self.figures) if contrasts(self.claim) == 2 else self.settings.contrast
-        capped = {name: min(max(figures[name], 0.0), float(self.n)) for name in scored}
-        arms = {name: solved(rng, max(self.n, math.ceil(figures[name])), figures[name]) for name in sorted(self.greedy)}
+        """What a protocol would give back. A score has at least the benchmark's tasks, or as many as it solves."""
+        arms = {name: measure.arm for name, measure in self.measures.items()}
+        capped = {name: min(max(figures[name], 0.0), float(self.n)) for name in self._scored}
+        outcomes = {
+            name: solved(rng, max(self.n, math.ceil(figures[name])), figures[name]) for name in sorted(self.fixed)
+        }
         for name, figure in capped.items():
-            arms[name] = [i < round(figure) for i in range(self.n)] if self.nested else solved(rng, self.n, figure)
-        return Run(arms, {name: figures[name] for name in self.figures} | capped, self.greedy, {})
+            outcomes[name] = [i < round(figure) for i in range(self.n)] if self.nested else solved(rng, self.n, figure)
+        return Run({name: figures[name] for name in self.figures} | capped, arms, outcomes)
+
+    @property
+    def _scored(self) -> list[str]:
+        """The figures whose outcomes are judged by task: the contrast's, and those of a kind's own checks."""
+        own = [name for name, measure in self.measures.items() if measure.arm.role in ("base", "trained")]
+        return own if self.claim.kind in ("synergy", "plateau") else list(self.settings.contrast)
 
 
 def _bounds(parts: list[float]) -> tuple[float, float]:
     return max(parts), 1 - math.prod(1 - part for part in parts)
-
-
-HEAD = ("claim", "figures", "alternative", "false alarm", "power", "simulated: false alarm", "power", "false pass")
-
-
-DOCUMENT = """\
-# False alarms and power
-
-Chances of *not reproduced* when the claim holds (false alarm) and when the alternative holds instead (power); of
-*reproduced* when the alternative holds (false pass).
-
-## Every kind of claim, at the sizes of the paper's claims
-
-{kinds}
-
-By formula, and in parentheses by {drawn} simulated runs of the policy: `{command}`.
-
-## Every calibrated claim at mini scale, at its own n
-
-{claims}
-
-From data/measured/bands/ as it was on {date}; the simulation by {draws} runs of the judge under each hypothesis:
-`selfboot claims --power --draws {draws} --out data/measured/error_rates/README.md`. A claim of no difference whose
-power is below
-80 % is *inconclusive* at best. What is assumed: `selfboot/judging/error_rates.py`.
-"""
-
-
-def rows(draws: int = 0) -> list[tuple[str, ...]]:
-    """One row a claim, as ``HEAD``; without ``draws`` the simulation's cells are left out."""
-    return [_row(one, draws) for one in powered_claims()]
-
-
-def _row(one: ClaimPower, draws: int) -> tuple[str, ...]:
-    cells = (one.claim.id, str(len(one.figures)), one.alternative, *one.formula().text)
-    if not draws:
-        return cells
-    seen = one.simulate(draws)
-    return (*cells, f"{seen.false_alarm:.1%}", f"{seen.power:.1%}", f"{seen.false_pass:.1%}")
-
-
-def error_rates() -> list[tuple[str, ...]]:
-    """How often each kind of test errs, by formula and by simulation (data/measured/error_rates/power.json); none
-    without it."""
-    path = MEASURED / "error_rates" / "power.json"
-    table = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"rows": []}
-    return [
-        (
-            str(row["kind"]).replace("_", " "),
-            str(row["claim"]),
-            str(row["alternative"]),
-            *(
-                f"{row['formula'][rate]:.1%} ({row['simulation'][rate]:.1%})"
-                for rate in ("false_alarm", "power", "false_pass")
-            ),
-        )
-        for row in table["rows"]
-    ]
-
-
-def document(draws: int) -> str:
-    """Both tables as Markdown: every kind of claim (power.json), and every calibrated claim now."""
-    kinds = ("kind of claim", "setting", "alternative", "false alarm", "power", "false pass")
-    drawn = json.loads((MEASURED / "error_rates" / "power.json").read_text(encoding="utf-8"))
-    return DOCUMENT.format(
-        kinds="\n".join(_table(kinds, error_rates())),
-        command=drawn["command"],
-        drawn=f"{drawn['draws']:,}",
-        claims="\n".join(_table(HEAD, rows(draws))),
-        date=time.strftime("%Y-%m-%d"),
-        draws=draws,
-    )
-
-
-def _table(head: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
-    return ["| " + " | ".join(cells) + " |" for cells in (head, ["---"] * len(head), *body)]

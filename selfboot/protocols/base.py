@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from typing import Literal, Protocol
 
 from selfboot.benchmarks.base import AnswerBenchmark
 from selfboot.lab import Adapter, AnswerScore, Score
@@ -13,8 +13,18 @@ from selfboot.records import Item, Sampling
 from selfboot.registry import Settings
 from selfboot.store import Artifact
 
+Role = Literal[
+    "base", "trained",  # a model's score, before and after training
+    "seeds",  # task seeds that gave a pair
+    "asked", "valid", "items",  # problems asked for, those that are valid, training items
+    "contrast",  # trained minus base, both sampled
+    "identical",  # of two runs with one seed
+    "adapter", "pairs", "samples",  # artifacts without a score
+]  # fmt: skip
+Judged = Literal["first", "any", "vote", "estimate"]  # of several draws; "estimate": unbiased pass@draws
 
-class Evident(Protocol):
+
+class HasArtifact(Protocol):
     """Anything the Lab gives back: it rests on an artifact."""
 
     @property
@@ -22,40 +32,93 @@ class Evident(Protocol):
 
 
 @dataclass(frozen=True)
-class Run:
-    """One seed's measurement.
+class Arm:
+    """What a figure or an artifact is of: enough to say it in words, nothing to parse back.
 
-    ``arms``: outcome of every task, by arm; ``figures``: what is calibrated, in tasks or items; ``greedy``: figures
-    that have no seed; ``evidence``: scores, adapters and pairs by what they are.
+    ``benchmark``, ``model``: "" is the claim's own. ``pairs``, ``count``: what was trained on; of ``seeds`` the way of
+    mining. ``draws``: samples a task, and how they are ``judged``. ``seed``: of training, mining or sampling; 0 where
+    the arm is ``fixed``. ``reading``: how a completion was read, "" as usual.
     """
 
-    arms: Mapping[str, Sequence[bool]]
+    role: Role
+    benchmark: str = ""
+    model: str = ""
+    pairs: str = ""
+    count: int = 0
+    round: int = 0
+    seed: int = 0
+    greedy: bool = True
+    draws: int = 1
+    judged: Judged = "first"
+    reading: str = ""
+
+    @property
+    def fixed(self) -> bool:
+        """Has it no seed? An untrained model's greedy score has none."""
+        return self.role == "base" and self.greedy
+
+    @property
+    def sampled(self) -> bool:
+        """Is it a score of completions drawn at a temperature?"""
+        return not self.greedy
+
+
+@dataclass(frozen=True)
+class Made:
+    """An artifact that a run rests on, and what it is."""
+
+    arm: Arm
+    artifact: Artifact
+
+
+@dataclass(frozen=True)
+class Run:
+    """One seed's measurement, by the names that the registry uses.
+
+    ``figures``: what is calibrated, in tasks or items; ``arms``: what each figure is of; ``outcomes``: of those that
+    are scores the outcome of every task; ``evidence``: what they rest on.
+    """
+
     figures: Mapping[str, float]
-    greedy: frozenset[str]
-    evidence: Mapping[str, Evident]
+    arms: Mapping[str, Arm]
+    outcomes: Mapping[str, Sequence[bool]]
+    evidence: tuple[Made, ...] = ()
+
+    @property
+    def fixed(self) -> frozenset[str]:
+        """The figures that have no seed."""
+        return frozenset(name for name, arm in self.arms.items() if arm.fixed)
 
 
 @dataclass
 class Notes:
-    """Collects a Run."""
+    """Collects a Run of one ``seed``."""
 
-    arms: dict[str, Sequence[bool]] = field(default_factory=dict)
+    seed: int
     figures: dict[str, float] = field(default_factory=dict)
-    greedy: set[str] = field(default_factory=set)
-    evidence: dict[str, Evident] = field(default_factory=dict)
+    arms: dict[str, Arm] = field(default_factory=dict)
+    outcomes: dict[str, Sequence[bool]] = field(default_factory=dict)
+    evidence: list[Made] = field(default_factory=list)
 
-    def arm(
-        self, name: str, score: Score | AnswerScore, flags: Sequence[bool] | None = None, greedy: bool = False
-    ) -> None:
+    def score(self, name: str, arm: Arm, score: Score | AnswerScore, flags: Sequence[bool] | None = None) -> None:
         """An arm's outcomes (by default of each task's first completion); its figure is their number."""
-        self.arms[name] = score.flags if flags is None else flags
-        self.figures[name] = float(sum(self.arms[name]))
-        self.evidence.setdefault(name, score)
-        if greedy:
-            self.greedy.add(name)
+        self.outcomes[name] = score.flags if flags is None else flags
+        self.figure(name, arm, sum(self.outcomes[name]))
+        self.made(arm, score)
+
+    def figure(self, name: str, arm: Arm, value: float) -> None:
+        """A number that is no score: a count, an estimate, a difference."""
+        self.figures[name], self.arms[name] = float(value), self._seeded(arm)
+
+    def made(self, arm: Arm, thing: HasArtifact) -> None:
+        """What the run rests on."""
+        self.evidence.append(Made(self._seeded(arm), thing.artifact))
+
+    def _seeded(self, arm: Arm) -> Arm:
+        return arm if arm.fixed else replace(arm, seed=self.seed)
 
     def run(self) -> Run:
-        return Run(self.arms, self.figures, frozenset(self.greedy), self.evidence)
+        return Run(self.figures, self.arms, self.outcomes, tuple(self.evidence))
 
 
 def evaluate(

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from selfboot.protocols.base import Notes, Run, evaluate, trained_or_base
+from selfboot.protocols.base import Arm, Notes, Run, evaluate, trained_or_base
 from selfboot.protocols.lab_like import LabLike
 from selfboot.registry import Settings
 
 
 def boundary_of_models(lab: LabLike, settings: Settings, seed: int, *, target: int = 40, steps: int = 8) -> Run:
     """For each model of ``arms``: ``MODEL base``, ``MODEL trained`` and ``MODEL items``."""
-    notes = Notes()
+    notes = Notes(seed)
     for model in settings.arms:
         own = replace(settings, model=model)
         found = lab.mine(model, lab.miner("bootstrap", "", {"target": target, "steps": steps}), seed)
         adapter = trained_or_base(lab, own, found.items, seed)
-        notes.arm(f"{model} base", evaluate(lab, model, settings.benchmark, format=settings.format), greedy=True)
+        base = evaluate(lab, model, settings.benchmark, format=settings.format)
+        notes.score(f"{model} base", Arm("base", model=model), base)
         score = evaluate(lab, model, settings.benchmark, adapter=adapter, format=settings.format)
-        notes.arm(f"{model} trained", score)
-        notes.figures[f"{model} items"] = float(len(found.items))
-        notes.evidence[f"{model} pairs"] = found
+        notes.score(f"{model} trained", Arm("trained", model=model), score)
+        notes.figure(f"{model} items", Arm("items", model=model), len(found.items))
+        notes.made(Arm("pairs", model=model), found)
     return notes.run()

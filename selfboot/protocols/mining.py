@@ -7,7 +7,7 @@ from typing import Any
 
 from selfboot.lab import Adapter, Mined
 from selfboot.mining.catalogue import METHODS
-from selfboot.protocols.base import Notes, Run, evaluate, trained_or_base
+from selfboot.protocols.base import Arm, Notes, Run, evaluate, trained_or_base
 from selfboot.protocols.lab_like import LabLike
 from selfboot.registry import Settings
 
@@ -24,16 +24,20 @@ def mine_train_score(
     also: Sequence[str] = (),
 ) -> Run:
     """``items`` found, ``base`` and ``trained`` scores; ``warmup``: so many pairs at hand are trained on as well."""
-    notes, model = Notes(), settings.model
+    notes, model = Notes(seed), settings.model
     found = _mine(lab, settings, seed, method, tasks, miner or {})
-    notes.figures["items"] = float(len(found.items))
+    notes.figure("items", Arm("items"), len(found.items))
     adapter = _adapter(lab, settings, found, seed, warmup)
     for benchmark in (settings.benchmark, *also):
         tail = "" if benchmark == settings.benchmark else f", {benchmark}"
         form = settings.format if benchmark == settings.benchmark else ""
-        notes.arm(f"base{tail}", evaluate(lab, model, benchmark, format=form), greedy=True)
-        notes.arm(f"trained{tail}", evaluate(lab, model, benchmark, adapter=adapter, format=form))
-    notes.evidence |= {"pairs": found} | ({"adapter": adapter} if adapter else {})
+        other = benchmark if tail else ""
+        notes.score(f"base{tail}", Arm("base", other), evaluate(lab, model, benchmark, format=form))
+        score = evaluate(lab, model, benchmark, adapter=adapter, format=form)
+        notes.score(f"trained{tail}", Arm("trained", other), score)
+    notes.made(Arm("pairs"), found)
+    if adapter:
+        notes.made(Arm("adapter"), adapter)
     return notes.run()
 
 
@@ -54,17 +58,17 @@ def mine_in_rounds(
     lab: LabLike, settings: Settings, seed: int, *, tasks: str = "", miner: Mapping[str, Any] | None = None
 ) -> Run:
     """Recursive mining: ``base``, then ``round 1`` … scores, each of a fresh adapter on all pairs up to then."""
-    notes, model = Notes(), settings.model
+    notes, model = Notes(seed), settings.model
     made = lab.miner("recursive", tasks, miner or {})
     found = lab.mine(model, made, seed, recipe=settings.recipe)
-    notes.evidence["pairs"] = found
-    notes.arm("base", evaluate(lab, model, settings.benchmark, format=settings.format), greedy=True)
+    notes.made(Arm("pairs"), found)
+    notes.score("base", Arm("base"), evaluate(lab, model, settings.benchmark, format=settings.format))
     for index in range(1, len(found.records) + 1):
         items = made.items(found.records[:index])
         adapter = trained_or_base(lab, settings, items, seed)
         score = evaluate(lab, model, settings.benchmark, adapter=adapter, format=settings.format)
-        notes.arm(f"round {index}", score)
-        notes.figures[f"items {index}"] = float(len(items))
+        notes.score(f"round {index}", Arm("trained", round=index), score)
+        notes.figure(f"items {index}", Arm("items", round=index), len(items))
     return notes.run()
 
 
@@ -80,7 +84,7 @@ def seeds_yielding_pairs(
 ) -> Run:
     """Which task seeds give a pair: ``plain`` (seeded mining), ``cued`` (lens hints as the paper did it) and ``named``
     (the same with the task's own function name)."""
-    notes = Notes()
+    notes = Notes(seed)
     for name, method, options in (
         ("plain", "seeded", plain or {}),
         ("cued", "diversity", {"function": "solution", **(cued or {})}),
@@ -89,9 +93,9 @@ def seeds_yielding_pairs(
         miner = lab.miner(method, tasks, options)
         found = lab.mine(settings.model, miner, seed)
         gave = {item.meta.get("task_id", "") for item in found.items}
-        notes.arms[name] = [task.task_id in gave for task in miner.seeds.tasks]
-        notes.figures[name] = float(sum(notes.arms[name]))
-        notes.evidence[name] = found
+        notes.outcomes[name] = [task.task_id in gave for task in miner.seeds.tasks]
+        notes.figure(name, Arm("seeds", pairs=name), sum(notes.outcomes[name]))
+        notes.made(Arm("pairs", pairs=name), found)
     return notes.run()
 
 
@@ -99,11 +103,11 @@ def count_minable(
     lab: LabLike, settings: Settings, seed: int, *, method: str = "bootstrap", miner: Mapping[str, Any] | None = None
 ) -> Run:
     """``base`` score, ``asked`` problems, ``valid`` ones and ``items``: can anything be mined at all?"""
-    notes = Notes()
+    notes = Notes(seed)
     found = _mine(lab, settings, seed, method, "", miner or {})
-    notes.arm("base", evaluate(lab, settings.model, settings.benchmark, format=settings.format), greedy=True)
-    notes.figures["asked"] = float(sum(record["asked"] for record in found.records))
-    notes.figures["valid"] = float(sum(len(record["valid"]) for record in found.records))
-    notes.figures["items"] = float(len(found.items))
-    notes.evidence["pairs"] = found
+    notes.score("base", Arm("base"), evaluate(lab, settings.model, settings.benchmark, format=settings.format))
+    notes.figure("asked", Arm("asked"), sum(record["asked"] for record in found.records))
+    notes.figure("valid", Arm("valid"), sum(len(record["valid"]) for record in found.records))
+    notes.figure("items", Arm("items"), len(found.items))
+    notes.made(Arm("pairs"), found)
     return notes.run()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from selfboot.analysis.pass_at_k import pass_at_k
 from selfboot.analysis.vote import majority
 from selfboot.formats import answer_format
 from selfboot.grading.majority import vote_keys
 from selfboot.lab import AnswerScore, Score
-from selfboot.protocols.base import Notes, Run, evaluate
+from selfboot.protocols.base import Arm, Notes, Run, evaluate
 from selfboot.protocols.lab_like import LabLike
 from selfboot.records import Sampling
 from selfboot.registry import Settings
@@ -17,10 +18,11 @@ from selfboot.registry import Settings
 
 def score_with_stop_strings(lab: LabLike, settings: Settings, seed: int) -> Run:
     """``right`` and ``wrong``: one draw's text, cut at the format's stop strings and at the claim's wrong ones."""
-    notes = Notes()
-    notes.arm("right", lab.evaluate(settings.model, settings.benchmark, format=settings.format), greedy=True)
+    notes = Notes(seed)
+    right = lab.evaluate(settings.model, settings.benchmark, format=settings.format)
+    notes.score("right", Arm("base"), right)
     wrong = lab.evaluate(settings.model, settings.benchmark, format=settings.format, stop=settings.wrong_stop)
-    notes.arm("wrong", wrong, greedy=True)
+    notes.score("wrong", Arm("base", reading="wrong stop strings"), wrong)
     return notes.run()
 
 
@@ -39,15 +41,18 @@ def best_of_n(
 
     On each of the benchmarks ``also`` likewise.
     """
-    notes = Notes()
+    notes = Notes(seed)
     for benchmark in (settings.benchmark, *also):
         tail = "" if benchmark == settings.benchmark else f", {benchmark}"
         greedy = evaluate(lab, settings.model, benchmark, sampling=Sampling(tokens))
         drawn = _draw(lab, settings, benchmark, Sampling(tokens, temperature=temperature, n=n), seed)
-        notes.arm(f"greedy{tail}", greedy, greedy=True)
-        notes.arm(f"best-of-{n}{tail}", drawn, drawn.oracle)
+        other = benchmark if tail else ""
+        notes.score(f"greedy{tail}", Arm("base", other), greedy)
+        best = Arm("base", other, greedy=False, draws=n, judged="any")
+        notes.score(f"best-of-{n}{tail}", best, drawn, drawn.oracle)
         for k in ks:
-            notes.figures[f"pass@{k}{tail}"] = sum(pass_at_k(n, passes, k) for passes in drawn.passes)
+            estimate = sum(pass_at_k(n, passes, k) for passes in drawn.passes)
+            notes.figure(f"pass@{k}{tail}", replace(best, draws=k, judged="estimate"), estimate)
     return notes.run()
 
 
@@ -59,16 +64,19 @@ def majority_vote(
     lab: LabLike, settings: Settings, seed: int, *, n: int = 16, temperature: float = 0.7, also: Sequence[str] = ()
 ) -> Run:
     """``greedy``, ``first`` (one sample at T: what the paper shows as greedy), ``vote`` and ``oracle``."""
-    notes = Notes()
+    notes = Notes(seed)
     for benchmark in (settings.benchmark, *also):
         tail = "" if benchmark == settings.benchmark else f", {benchmark}"
-        notes.arm(f"greedy{tail}", evaluate(lab, settings.model, benchmark), greedy=True)
+        other = benchmark if tail else ""
+        notes.score(f"greedy{tail}", Arm("base", other), evaluate(lab, settings.model, benchmark))
         drawn = lab.evaluate_answers(
             settings.model, benchmark, sampling=Sampling(temperature=temperature, n=n), seed=seed
         )
-        notes.arm(f"first{tail}", drawn)
-        notes.arm(f"vote{tail}", drawn, voted(drawn, lab.benchmark(benchmark).format))
-        notes.arm(f"oracle{tail}", drawn, drawn.oracle)
+        first = Arm("base", other, greedy=False)
+        notes.score(f"first{tail}", first, drawn)
+        flags = voted(drawn, lab.benchmark(benchmark).format)
+        notes.score(f"vote{tail}", replace(first, draws=n, judged="vote"), drawn, flags)
+        notes.score(f"oracle{tail}", replace(first, draws=n, judged="any"), drawn, drawn.oracle)
     return notes.run()
 
 

@@ -4,34 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from selfboot.protocols.base import Notes, Run, evaluate, trained_or_base
+from selfboot.protocols.base import Arm, Notes, Run, evaluate, trained_or_base
 from selfboot.protocols.lab_like import LabLike
 from selfboot.registry import Settings
 
 
 def train_and_score(lab: LabLike, settings: Settings, seed: int, *, also: Sequence[str] = ()) -> Run:
     """``base`` and ``trained`` on the claim's benchmark, ``base, NAME`` and ``trained, NAME`` on each of ``also``."""
-    notes, model = Notes(), settings.model
+    notes, model = Notes(seed), settings.model
     items = lab.pairs(model, settings.pairs)[: settings.count or None]
     adapter = trained_or_base(lab, settings, items, seed)
     for benchmark in (settings.benchmark, *also):
         tail = "" if benchmark == settings.benchmark else f", {benchmark}"
         form = settings.format if benchmark == settings.benchmark else ""
-        notes.arm(f"base{tail}", evaluate(lab, model, benchmark, format=form), greedy=True)
-        notes.arm(f"trained{tail}", evaluate(lab, model, benchmark, adapter=adapter, format=form))
+        other = benchmark if tail else ""
+        notes.score(f"base{tail}", Arm("base", other), evaluate(lab, model, benchmark, format=form))
+        score = evaluate(lab, model, benchmark, adapter=adapter, format=form)
+        notes.score(f"trained{tail}", Arm("trained", other), score)
     if adapter:
-        notes.evidence["adapter"] = adapter
+        notes.made(Arm("adapter"), adapter)
     return notes.run()
 
 
 def train_on_each(lab: LabLike, settings: Settings, seed: int) -> Run:
     """``base``, and one arm for each of ``arms`` (pair files) and ``counts`` (first so many pairs): ``house 21``."""
-    notes, model = Notes(), settings.model
-    notes.arm("base", evaluate(lab, model, settings.benchmark, format=settings.format), greedy=True)
+    notes, model = Notes(seed), settings.model
+    notes.score("base", Arm("base"), evaluate(lab, model, settings.benchmark, format=settings.format))
     for name in settings.arms or (settings.pairs,):
         pairs = lab.pairs(model, name)
         for count in settings.counts or (settings.count,):
             adapter = trained_or_base(lab, settings, pairs[:count], seed)
-            label = f"{name} {count}" if settings.arms else f"{count} pairs"
-            notes.arm(label, evaluate(lab, model, settings.benchmark, adapter=adapter, format=settings.format))
+            figure = f"{name} {count}" if settings.arms else f"{count} pairs"
+            score = evaluate(lab, model, settings.benchmark, adapter=adapter, format=settings.format)
+            notes.score(figure, Arm("trained", pairs=name if settings.arms else "", count=count), score)
     return notes.run()

@@ -1,22 +1,100 @@
-"""What the tables of terminal, page, Markdown and README say of a result, so that they all say the same."""
+"""What the tables of terminal, page, Markdown and README say of a result, so that they all say the same.
+
+Every word about a result is made here, from its parts and arms; nothing is parsed back from it.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from selfboot.judging.results import Result
-from selfboot.registry import Claim
+from selfboot.analysis.bands import Band
+from selfboot.judging.results import Asked, Part, Result
+from selfboot.judging.rules import span
+from selfboot.protocols.base import Arm, Role
 
 MARKS = {"reproduced": "●", "direction only": "◐", "not reproduced": "○", "inconclusive": "?", "not run": "–"}
+ROLES: Mapping[Role, str] = {"seeds": "seeds that gave a pair", "asked": "problems asked", "valid": "valid problems"}
+
+
+def label(arm: Arm) -> str:
+    """An arm in words, with its seed: "base", "40 pairs, seed 7", "trained, best of 8, minilib"."""
+    return ", ".join([group(arm), *([f"seed {arm.seed}"] if arm.seed else []), *([arm.reading] if arm.reading else [])])
+
+
+def group(arm: Arm) -> str:
+    """An arm in words, whatever its seed: what the seeds of one setting have in common."""
+    return ", ".join(part for part in (_what(arm), _judged(arm), arm.benchmark) if part)
+
+
+def _what(arm: Arm) -> str:
+    of = f"{arm.model} " if arm.model else ""
+    if arm.round:
+        return f"{of}{'items ' if arm.role == 'items' else ''}round {arm.round}"
+    if arm.count:
+        return f"{of}{arm.pairs} {arm.count}" if arm.pairs else f"{of}{arm.count} pairs"
+    return f"{of}{ROLES.get(arm.role, arm.role)}{f' {arm.pairs}' if arm.pairs else ''}"
+
+
+def _judged(arm: Arm) -> str:
+    words = {"first": "first sample", "any": f"best of {arm.draws}", "vote": f"vote of {arm.draws}",
+             "estimate": f"pass@{arm.draws}"}  # fmt: skip
+    return words[arm.judged] if arm.sampled else ""
 
 
 def measured(result: Result) -> str:
-    """The figures, with their difference where a band of differences stands beside them: "25 → 96 (+71)"."""
-    difference = (result.details or {}).get("contrast.difference")
-    if result.scale != "mini" or isinstance(difference, bool | str | None) or "→" not in result.measured:
-        return result.measured
-    return f"{result.measured} ({signed(float(difference))})"
+    """The claim's main figures; their difference where a band of differences stands beside them: "25 → 96 (+71)"."""
+    main = result.main
+    told = "; then ".join(_measured(one) for one in ([main.first] if main.first else []) + [main])
+    difference = main.details.get("difference")
+    if main.kind != "contrast" or not main.asked.difference or not isinstance(difference, int | float):
+        return told
+    return f"{told} ({signed(float(difference))})"
+
+
+def _measured(part: Part) -> str:
+    values = numbers(part.measured)
+    points = " → ".join(f"{value:.0f}" for value in part.measured)
+    told = {
+        "contrast": f"{numbers(part.before)} → {values}",
+        "interaction": f"{part.measured[0]:+.1f}",
+        "sweep": points,
+        "plateau": f"{numbers(part.before)} → {points}",
+        "rate": f"{values} of {part.of}",
+        "identical": f"{values} of {part.of} identical",
+    }
+    return told.get(part.kind, values)
+
+
+def numbers(values: Sequence[float]) -> str:
+    """Several figures: "104, 112, 95"."""
+    return ", ".join(f"{value:.4g}" for value in values)
+
+
+def band(result: Result) -> str:
+    """What the main figure is held against."""
+    return asked(result.main.asked)
+
+
+def asked(one: Asked) -> str:
+    """A band or another criterion, as text."""
+    words = {
+        "no lift": f"lift < {one.limit:g}",
+        "sign and size": f"{one.limit:+.0f} and significant",
+        "above zero": "> 0",
+        "below zero": "< 0",
+        "rise": f"rise ≥ {one.limit:.0f}",
+        "plateau": "round 1 brings most",
+        "rate above": f"> {one.limit:.0%}",
+        "rate below": f"< {one.limit:.0%}",
+        "band": span(Band(one.lower, one.upper), signed=one.difference),
+    }
+    return words.get(one.criterion, one.criterion)
+
+
+def reasons(result: Result) -> list[str]:
+    """Why the verdict is what it is, a line a part."""
+    return [f"{part.name}: {part.status}, {part.reason}" for part in result.parts]
 
 
 def signed(value: float) -> str:
@@ -24,11 +102,30 @@ def signed(value: float) -> str:
     return f"{value:+.1f}".removesuffix(".0")
 
 
-def direction(result: Result, claim: Claim | None) -> str:
+def direction(result: Result) -> str:
     """Does the sign agree with the paper's? "differs: paper none, ours up" where it does not."""
-    if claim is None or not result.direction.startswith("differs ("):
-        return result.direction
-    return f"differs: paper {claim.expects}, ours {result.direction.removeprefix('differs (').removesuffix(')')}"
+    ours = result.main.direction
+    if ours is None:
+        return ""
+    return "agrees" if ours == result.expects else f"differs: paper {result.expects}, ours {ours}"
+
+
+def agrees(result: Result) -> bool | None:
+    """Does the main figure go where the paper's does? None where it has no direction."""
+    ours = result.main.direction
+    return None if ours is None else ours == result.expects
+
+
+def properties(result: Result) -> dict[str, str]:
+    """For JUnit XML: what the table says, as text."""
+    plain = ("claim", "case", "section", "title", "tier", "scale", "model", "paper", "weights", "seconds", "verdict")
+    told = {name: str(getattr(result, name)) for name in plain}
+    return told | {
+        "measured": measured(result),
+        "band": band(result),
+        "direction": direction(result),
+        "reason": "; ".join(reasons(result)),
+    }
 
 
 def natural(name: str) -> list[tuple[bool, int | str]]:
@@ -50,9 +147,14 @@ def number(value: float) -> str:
 
 def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """Lines of a Markdown table whose cells are text, whatever stands in them."""
+    yield from plain_table(head, [[cell(one) for one in row] for row in rows])
+
+
+def plain_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Lines of a Markdown table whose cells are Markdown of our own."""
     yield "| " + " | ".join(head) + " |"
-    yield "|" + "---|" * len(head)
-    yield from ("| " + " | ".join(cell(one) for one in row) + " |" for row in rows)
+    yield "| " + " | ".join(["---"] * len(head)) + " |"
+    yield from ("| " + " | ".join(row) + " |" for row in rows)
 
 
 def cell(text: str) -> str:

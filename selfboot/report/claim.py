@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from selfboot.benchmarks.base import load_any
-from selfboot.judging.calibration import Calibration, calibration, lacking
+from selfboot.judging.calibrated import Calibrated
+from selfboot.judging.calibration import lacking
 from selfboot.judging.error_rates import ClaimPower
-from selfboot.judging.judge import Judge, span
+from selfboot.judging.rules import span
 from selfboot.paths import ROOT
 from selfboot.protocols.catalogue import PROTOCOLS
 from selfboot.published import figures
@@ -75,23 +76,28 @@ def _bands(claim: Claim, settings: Settings) -> Iterator[str]:
     if reason := lacking(claim.id, settings):
         yield from _rows({"bands": f"none: {reason}"})
         return
-    known, judge = calibration(settings.model), Judge(claim, "mini", settings)
+    rules = Calibrated(claim, settings)
     fresh, n = 1 if settings.by_seed else max(1, len(settings.seeds)), len(load_any(settings.benchmark).tasks)
     seeds = "one seed" if fresh == 1 else f"the mean of {fresh} seeds"
     yield f"  bands of {seeds}, which hold together with 99 % (the calibration's mean → band)"
-    for measure in (name for name in known.measures if name.startswith(f"{claim.id}/")):
-        yield from _rows({f"  {measure.split('/')[1]}": _band(known, measure, fresh, n, judge.level)})
+    for figure in rules.banded():
+        yield from _rows({f"  {figure}": _band(rules, figure, fresh, n)})
     if settings.contrast:
-        yield from _rows({"  direction": f"{' → '.join(settings.contrast)}: {judge.shows(n)}; paper: {claim.expects}"})
+        yield from _rows({"  direction": f"{' → '.join(settings.contrast)}: {rules.shows(n)}; paper: {claim.expects}"})
         one = ClaimPower(claim, settings)
         alarm, power = one.formula().text
         yield from _rows({"error rates": f"false alarm {alarm}; power {power} against {one.alternative}"})
 
 
-def _band(known: Calibration, measure: str, fresh: int, tasks: int, level: float) -> str:
-    values = known.values(measure)
-    band = known.greedy_band(measure, tasks) if len(values) == 1 else known.band(measure, fresh, tasks, level)
-    return f"{np.mean(values):.1f} → {span(band)}"
+def _band(rules: Calibrated, figure: str, fresh: int, tasks: int) -> str:
+    known, claim = rules.known, rules.claim.id
+    measure = known.measure(claim, figure)
+    band = (
+        known.fixed_band(claim, figure, tasks)
+        if measure.fixed
+        else known.band(claim, figure, fresh, tasks, rules.level)
+    )
+    return f"{np.mean(measure.values):.1f} → {span(band)}"
 
 
 def _protocols(claim: Claim) -> Iterator[str]:

@@ -9,6 +9,7 @@ from selfboot.analysis.decomposition import Decomposition
 from selfboot.analysis.failures import CLASSES, MEANING, side
 from selfboot.decomposition.decompose import FORM_ONLY, RAW, RAW_TOLERANT, Arm, Recorded, path_of, read
 from selfboot.errors import DataError
+from selfboot.report.cells import plain_table
 from selfboot.report.readme import README
 from selfboot.store import write_atomic
 
@@ -141,7 +142,7 @@ def _mean(value: float) -> str:
 
 
 def _rows(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    return ["| " + " | ".join(cells) + " |" for cells in (head, ["---"] * len(head), *rows)]
+    return list(plain_table(head, list(rows)))
 
 
 def updated(text: str) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 from selfboot import __version__
 from selfboot.errors import DataError
 from selfboot.judging.results import Result
-from selfboot.report.cells import direction, markdown_table, measured
+from selfboot.report.cells import band, direction, markdown_table, measured
 from selfboot.report.evidence import Shelf
 from selfboot.report.figures import FigureView, figures
 from selfboot.report.gather import Gathered, gather
@@ -123,9 +123,9 @@ def _results(gathered: Gathered) -> Iterator[str]:
             c.result.name,
             c.result.paper,
             measured(c.result),
-            c.result.band,
+            band(c.result),
             c.result.verdict,
-            direction(c.result, c.claim),
+            direction(c.result),
         )
         for c in gathered.cases
     ]

@@ -1,8 +1,6 @@
 """From results and run store to what the report shows: cases with evidence, lifts over seeds, and what was not run.
 
-Evidence is read by its label, as the claims write it: "base", "trained", "40 pairs, seed 7", "house, seed 13". What
-stands before ", seed N" is the group; a test with one seed a case ("mini-7") gives its seed by the case's name.
-"base, tolerant" and "base, raw" are other readings of the untrained model, "<group>, tolerant" of a trained one.
+A lift's groups are its trained arms, whatever their seed; scores on another benchmark than the claim's are none of it.
 Results on random weights or a stand-in are rehearsals: kept apart, in no count and no figure.
 """
 
@@ -13,31 +11,33 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from selfboot.analysis.decomposition import Decomposition, decompose
-from selfboot.analysis.failures import side
-from selfboot.judging.results import Result
+from selfboot.judging.results import Evidence, Result
 from selfboot.newmodel.kept import Kept, kept
+from selfboot.protocols.base import Arm
 from selfboot.registry import Claim, Settings, registry
-from selfboot.report.cells import natural
+from selfboot.report.cells import group, label, natural, reasons
 from selfboot.report.evidence import SCORES, Scored, Shelf
 
-_SEED = re.compile(r"^(?P<group>.*?)(?:, seed (?P<seed>\d+))?(?P<reading>, (?:tolerant|raw))?$")
-_REASON = re.compile(r"; (?=[^;:]+: (?:reproduced|direction only|not reproduced|inconclusive|not run), )")
 VERDICTS = ("reproduced", "direction only", "not reproduced", "inconclusive", "not run")
 
 
 @dataclass(frozen=True)
-class Arm:
-    """One piece of evidence: its label taken apart, its artifact, and the score with all attempts if it is one."""
+class Shown:
+    """One piece of evidence: what it is, its artifact, and the score with all attempts if it is one."""
 
-    label: str
-    group: str
-    seed: int | None
-    reading: str  # "", "tolerant" or "raw"
+    arm: Arm
     kind: str
     id: str
     manifest: Mapping[str, Any] | None
     score: Scored | None = None
+
+    @property
+    def label(self) -> str:
+        return label(self.arm)
+
+    @property
+    def group(self) -> str:
+        return group(self.arm)
 
     @property
     def amount(self) -> str:
@@ -65,6 +65,7 @@ class BandView:
     """
 
     part: str
+    arm: Arm | None
     measured: float
     lower: float
     upper: float
@@ -78,7 +79,7 @@ class CaseView:
 
     result: Result
     claim: Claim | None
-    arms: tuple[Arm, ...]
+    arms: tuple[Shown, ...]
     bands: tuple[BandView, ...]
 
     @property
@@ -105,13 +106,13 @@ class CaseView:
         return [band for band in self.bands if not band.difference][:6]
 
     @property
-    def scores(self) -> list[Arm]:
+    def scores(self) -> list[Shown]:
         return [arm for arm in self.arms if arm.score]
 
     @property
     def reasons(self) -> list[str]:
         """The verdict's reasons, one a part."""
-        return [part for part in _REASON.split(self.result.reason) if part] or ["no reason given"]
+        return reasons(self.result)
 
     @property
     def built_seconds(self) -> float:
@@ -139,9 +140,8 @@ class Lift:
     scale: str
     model: str
     base: Scored
-    readings: dict[str, Scored] = field(default_factory=dict)  # of the base: "tolerant", "raw"
     groups: dict[str, dict[int, Scored]] = field(default_factory=dict)
-    tolerant: dict[str, dict[int, Scored]] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)  # pairs trained on, by group, where that is what differs
     bands: dict[str, BandView] = field(default_factory=dict)
 
     @property
@@ -151,37 +151,14 @@ class Lift:
     @property
     def columns(self) -> dict[str, list[list[str]]]:
         """Classes of the first completions, a list a seed, of the base and of each group."""
-        base = {"base": [_refined(self.base, self.readings.get("tolerant"))]}
-        return base | {
-            group: [_refined(score, self.tolerant.get(group, {}).get(seed)) for seed, score in seeds.items()]
-            for group, seeds in self.groups.items()
-        }
+        groups = {group: [score.kinds for score in seeds.values()] for group, seeds in self.groups.items()}
+        return {"base": [self.base.kinds], **groups}
 
     @property
     def ended(self) -> dict[str, float]:
         """How many first completions ended by themselves, of the base and of each group (mean over seeds)."""
         means = {group: sum(s.ended for s in seeds.values()) / len(seeds) for group, seeds in self.groups.items()}
         return {"base": float(self.base.ended), **means}
-
-    def decomposition(self, group: str) -> Decomposition | None:
-        """The lift of one group taken apart, where the base was read tolerantly too."""
-        if "tolerant" not in self.readings:
-            return None
-        raw = self.readings.get("raw")
-        seeds, same = self.groups[group], self.tolerant.get(group, {})
-        both = [same[seed].flags for seed in seeds if seed in same] or None
-        flags = [score.flags for score in seeds.values()]
-        return decompose(self.base.flags, self.readings["tolerant"].flags, flags, raw.flags if raw else None, both)
-
-
-def _refined(score: Scored, tolerant: Scored | None) -> list[str]:
-    """The classes of a score; what only passes when read tolerantly failed on form, whatever it looked like."""
-    if tolerant is None:
-        return score.kinds
-    return [
-        "run-on" if side(kind) == "skill" and passed else kind
-        for kind, passed in zip(score.kinds, tolerant.flags, strict=True)
-    ]
 
 
 @dataclass(frozen=True)
@@ -214,42 +191,26 @@ def gather(results: Sequence[Result], shelf: Shelf, skipped: Mapping[str, str] |
 
 
 def _case(result: Result, shelf: Shelf) -> CaseView:
-    arms = tuple(_arm(e.label, e.kind, e.id, result.case, shelf) for e in result.evidence)
+    arms = tuple(_shown(one, shelf) for one in result.evidence)
     n = next((arm.score.n for arm in arms if arm.score), None)
-    claim = registry().get(result.claim)
-    order = {group: place for place, group in enumerate(dict.fromkeys(arm.group for arm in arms))}
-    bands = sorted(_bands(result.details or {}, n), key=lambda b: (order.get(b.part, len(order)), natural(b.part)))
-    marked = (replace(band, difference=_is_difference(band.part, result, claim)) for band in bands)
-    return CaseView(result, claim, arms, tuple(marked))
+    return CaseView(result, registry().get(result.claim), arms, tuple(_bands(result, n)))
 
 
-def _is_difference(part: str, result: Result, claim: Claim | None) -> bool:
-    """The contrast's band is one of differences, but for a seeded training at paper scale: there the policy judges the
-    trained score by the published ones (judge.py)."""
-    published = result.scale == "paper" and claim is not None and claim.kind == "seeded_training"
-    return part in ("synergy", "interaction") or (part == "contrast" and not published)
+def _shown(one: Evidence, shelf: Shelf) -> Shown:
+    score = shelf.score(one.kind, one.id) if one.kind in SCORES else None
+    return Shown(one.arm, one.kind, one.id, shelf.manifest(one.kind, one.id), score)
 
 
-def _arm(label: str, kind: str, id: str, case: str, shelf: Shelf) -> Arm:
-    match = _SEED.match(label)
-    group, seed, reading = match.group("group", "seed", "reading") if match else (label, None, None)
-    number = int(seed) if seed else None
-    if number is None and group != "base" and (own := re.search(r"-(\d+)$", case)):
-        number = int(own.group(1))
-    score = shelf.score(kind, id) if kind in SCORES else None
-    return Arm(label, group, number, (reading or "").strip(", "), kind, id, shelf.manifest(kind, id), score)
-
-
-def _bands(details: Mapping[str, Any], n: int | None) -> Iterable[BandView]:
+def _bands(result: Result, n: int | None) -> Iterable[BandView]:
     """Parts that have a measured figure with a lower and an upper bound."""
-    for key in details:
-        part, _, name = key.rpartition(".")
-        if name != "measured":
-            continue
-        values = [details.get(f"{part}.{end}" if part else end) for end in ("measured", "lower", "upper")]
-        if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
-            measured, lower, upper = (float(value) for value in values if value is not None)
-            yield BandView(part, measured, lower, upper, n)
+    for part in result.parts:
+        ends = [part.details.get(name) for name in ("measured", "lower", "upper")]
+        numbers = [float(end) for end in ends if isinstance(end, int | float) and not isinstance(end, bool)]
+        if len(numbers) == len(ends):
+            own = part.kind in ("synergy", "interaction") or part.asked.difference
+            difference = own or (part.kind == "contrast" and part.asked.criterion != "band")
+            measured, lower, upper = numbers
+            yield BandView(part.name, part.arm, measured, lower, upper, n, difference)
 
 
 def _not_run(cases: Sequence[CaseView], skipped: Mapping[str, str]) -> Iterable[NotRun]:
@@ -269,34 +230,29 @@ def _why(claim: str, scale: str, skipped: Mapping[str, str]) -> str:
 def _lifts(cases: Sequence[CaseView]) -> Iterable[Lift]:
     found: dict[tuple[str, str, str], Lift] = {}
     for case in cases:
-        base = next((arm.score for arm in case.scores if arm.label == "base"), None)
-        if base is None:
-            continue
-        result, kind = case.result, case.claim.kind if case.claim else ""
-        key = (result.claim, result.scale, result.model)
-        if key not in found:
-            found[key] = Lift(result.claim, kind, result.title, result.section, result.scale, result.model, base)
-        _add(found[key], case)
+        for shown in case.scores:
+            if shown.score and _plain(shown.arm) and shown.arm.fixed:
+                made = _lift(case, shown.arm.model or case.result.model, shown.score)
+                _add(found.setdefault((made.claim, made.scale, made.model), made), case, shown.arm.model)
     return [lift for lift in found.values() if lift.groups]
 
 
-def _add(lift: Lift, case: CaseView) -> None:
-    """Put a case's scores where they belong; scores on other tasks than the base's are no part of the lift."""
-    for arm in case.scores:
-        if arm.score is None or arm.score.n != lift.n or arm.score.benchmark != lift.base.benchmark:
-            continue
-        if arm.group == "base":
-            lift.readings |= {arm.reading: arm.score} if arm.reading else {}
-            continue
-        shelf = lift.tolerant if arm.reading == "tolerant" else lift.groups
-        seeds = shelf.setdefault(arm.group, {})
-        seeds[arm.seed if arm.seed is not None else len(seeds)] = arm.score
-    groups = list(lift.groups)
-    for group in groups:
-        named = {f"n={group.split()[0]}", group}
-        band = next((b for b in case.bands if b.part in named), None)
-        scores = [b for b in case.bands if not b.difference]
-        if band is None and len(groups) == 1 and scores and scores[-1].part != "base":
-            band = scores[-1]
-        if band is not None:
-            lift.bands.setdefault(group, band)
+def _plain(arm: Arm) -> bool:
+    """A greedy score on the claim's own benchmark, read as usual: before or after training."""
+    return arm.role in ("base", "trained") and arm.greedy and not arm.benchmark and not arm.reading
+
+
+def _lift(case: CaseView, model: str, base: Scored) -> Lift:
+    result, kind = case.result, case.claim.kind if case.claim else ""
+    return Lift(result.claim, kind, result.title, result.section, result.scale, model, base)
+
+
+def _add(lift: Lift, case: CaseView, model: str) -> None:
+    """Put a case's trained scores where they belong, with the bands that judged them."""
+    for shown in case.scores:
+        if shown.score and _plain(shown.arm) and shown.arm.role == "trained" and shown.arm.model == model:
+            lift.groups.setdefault(shown.group, {})[shown.arm.seed] = shown.score
+            lift.counts[shown.group] = shown.arm.count
+            own = replace(shown.arm, seed=0)
+            band = next((b for b in case.bands if b.arm == own and not b.difference), None)
+            lift.bands |= {shown.group: band} if band else {}

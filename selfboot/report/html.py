@@ -21,13 +21,13 @@ from selfboot.analysis.decomposition import mean_tally
 from selfboot.analysis.failures import CLASSES, MEANING, side, tally
 from selfboot.decomposition.decompose import Recorded
 from selfboot.errors import StoreError, UnavailableError
-from selfboot.judging.error_rates import error_rates
 from selfboot.judging.results import Result
 from selfboot.report import text
-from selfboot.report.cells import MARKS, direction, measured, number, seconds
+from selfboot.report.cells import MARKS, band, direction, measured, number, seconds
 from selfboot.report.evidence import Shelf
 from selfboot.report.figures import FigureView, figures
 from selfboot.report.gather import BandView, CaseView, Gathered, Lift, NotRun, gather
+from selfboot.report.rates import error_rates
 from selfboot.report.samples import pack
 from selfboot.report.summary import (
     READING,
@@ -132,6 +132,7 @@ def _values(gathered: Gathered, drawn: Sequence[FigureView]) -> dict[str, Any]:
         "compare": compare,
         "measured": measured,
         "direction": direction,
+        "band": band,
     }
 
 
@@ -169,9 +170,8 @@ def _expected(cases: Sequence[CaseView]) -> list[tuple[str, ...]]:
 def _lift(lift: Lift) -> dict[str, Any]:
     """A lift's failure taxonomy: a column for the base and each group, a row for each class that occurs."""
     tallies = {name: mean_tally([tally(seed) for seed in seeds]) for name, seeds in lift.columns.items()}
-    parts = {group: found for group in lift.groups if (found := lift.decomposition(group))}
     what = f"{lift.claim} · {lift.scale} · {lift.model} · {lift.base.benchmark}"
-    return _taxonomy(tallies) | {"title": lift.title, "what": what, "n": lift.n, "ended": lift.ended, "parts": parts,
+    return _taxonomy(tallies) | {"title": lift.title, "what": what, "n": lift.n, "ended": lift.ended, "parts": {},
                                  "said": ""}  # fmt: skip
 
 

@@ -13,12 +13,13 @@ import numpy as np
 from selfboot.analysis.bands import CALIBRATION_SEEDS
 from selfboot.benchmarks.base import load_any
 from selfboot.errors import DataError
+from selfboot.judging.calibrated import Calibrated
 from selfboot.judging.calibration import Calibration, calibration, lacking, path_of
-from selfboot.judging.judge import Judge, span
 from selfboot.judging.results import Result, load
+from selfboot.judging.rules import span
 from selfboot.paths import ROOT
 from selfboot.registry import Claim, Settings, registry
-from selfboot.report.cells import MARKS, direction, markdown_table, measured, natural, seconds
+from selfboot.report.cells import MARKS, band, direction, markdown_table, measured, natural, plain_table, seconds
 from selfboot.store import write_atomic
 
 COMMAND = "selfboot claims --update-readme"
@@ -35,7 +36,7 @@ def claims_table() -> str:
 def organisms_table() -> str:
     """The headline figures on each pre-training seed: mean and range over the calibration's seeds."""
     rows = [
-        [f"`{claim}`", name, *(_spread(model, f"{claim}/{name}") for model in ORGANISMS)]
+        [f"`{claim}`", name, *(_spread(model, claim, name) for model in ORGANISMS)]
         for claim in ("recipe-7b", "pair-count-sweep", "control")
         for name in _figures(calibration(ORGANISMS[0]), claim)
         if name != "base" or claim == "recipe-7b"
@@ -45,23 +46,21 @@ def organisms_table() -> str:
 
 def _figures(known: Calibration, claim: str) -> list[str]:
     """A claim's figures, by number of pairs where that is what they differ in."""
-    names = [name.split("/")[1] for name in known.measures if name.startswith(f"{claim}/")]
-    return sorted(
-        names, key=lambda name: (name != "base", [int(word) for word in name.split() if word.isdigit()], name)
-    )
+    figures = known.figures(claim)
+    return sorted(figures, key=lambda name: (not figures[name].fixed, figures[name].arm.count, name))
 
 
-def _spread(model: str, measure: str) -> str:
-    if not path_of(model).exists() or measure not in calibration(model).measures:
+def _spread(model: str, claim: str, figure: str) -> str:
+    if not path_of(model).exists() or figure not in calibration(model).figures(claim):
         return "–"
-    values = calibration(model).values(measure)
+    values = calibration(model).measure(claim, figure).values
     if len(values) == 1:
         return f"{values[0]:.0f}"
     return f"{np.mean(values):.0f} ({min(values):.0f}–{max(values):.0f}, {len(values)} seeds)"
 
 
 def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, ["---"] * len(head), *rows))
+    return "\n".join(plain_table(head, rows))
 
 
 def _row(claim: Claim) -> list[str]:
@@ -70,7 +69,7 @@ def _row(claim: Claim) -> list[str]:
     if settings is None or not path_of(settings.model).exists() or not settings.protocol:
         return [*lead, "", "", claim.title]
     known = calibration(settings.model)
-    if not any(name.startswith(f"{claim.id}/") for name in known.measures):
+    if not known.figures(claim.id):
         return [*lead, "not calibrated yet", "", claim.title]
     finding = f" **{settings.finding}**" if settings.finding else ""
     return [*lead, _measured(claim.id, settings, known), _direction(claim, settings), claim.title + finding]
@@ -79,26 +78,25 @@ def _row(claim: Claim) -> list[str]:
 def _measured(claim: str, settings: Settings, known: Calibration) -> str:
     """Before → after (99 % band of one fresh seed); without a contrast, every figure."""
     if settings.contrast:
-        before, after = (f"{claim}/{name}" for name in settings.contrast)
+        before, after = settings.contrast
         tasks = len(load_any(settings.benchmark).tasks)
-        return f"{np.mean(known.values(before)):.0f} → {_figure(after, known, tasks)}"
-    names = [name for name in known.measures if name.startswith(f"{claim}/")]
-    return ", ".join(f"{name.split('/')[1]} {_figure(name, known)}" for name in names)
+        return f"{np.mean(known.measure(claim, before).values):.0f} → {_figure(claim, after, known, tasks)}"
+    return ", ".join(f"{name} {_figure(claim, name, known)}" for name in known.figures(claim))
 
 
-def _figure(measure: str, known: Calibration, tasks: int | None = None) -> str:
-    values = known.values(measure)
+def _figure(claim: str, figure: str, known: Calibration, tasks: int | None = None) -> str:
+    values = known.measure(claim, figure).values
     if len(values) == 1:
         return f"{values[0]:.0f}"
     if len(values) < CALIBRATION_SEEDS:
         return f"{np.mean(values):.0f} ({len(values)} seeds, no band yet)"
-    return f"{np.mean(values):.0f} ({span(known.band(measure, tasks=tasks))})"
+    return f"{np.mean(values):.0f} ({span(known.band(claim, figure, tasks=tasks))})"
 
 
 def _direction(claim: Claim, settings: Settings) -> str:
     if not settings.contrast or lacking(claim.id, settings):
         return ""
-    ours = Judge(claim, "mini", settings).shows(len(load_any(settings.benchmark).tasks))
+    ours = Calibrated(claim, settings).shows(len(load_any(settings.benchmark).tasks))
     return "agrees" if ours == claim.expects else f"differs: paper {claim.expects}, ours {ours}"
 
 
@@ -165,14 +163,13 @@ def run_lines(results: Sequence[Result], date: str) -> Iterator[str]:
 
 
 def _run_row(result: Result) -> list[str]:
-    shown = direction(result, registry()[result.claim])
     return [
         MARKS.get(result.verdict, ""),
         result.name,
         result.paper,
         measured(result),
-        result.band,
+        band(result),
         result.verdict,
-        shown,
+        direction(result),
         f"{result.seconds:.1f}",
     ]

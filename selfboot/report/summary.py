@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from selfboot.decomposition.decompose import Recorded, recorded
+from selfboot.report.cells import agrees
 from selfboot.report.gather import CaseView, Gathered, NotRun
 
 READING = {
@@ -48,9 +49,9 @@ def lede(gathered: Gathered) -> list[str]:
 
 def _directions(gathered: Gathered) -> list[str]:
     """How many cases agree with the paper in direction, and which claims do not: never left to the table alone."""
-    told = [case.result for case in gathered.cases if case.result.direction]
-    differing = list(dict.fromkeys(result.claim for result in told if not result.direction.startswith("agrees")))
-    agreeing = sum(result.direction.startswith("agrees") for result in told)
+    told = [case.result for case in gathered.cases if agrees(case.result) is not None]
+    differing = list(dict.fromkeys(result.claim for result in told if not agrees(result)))
+    agreeing = sum(bool(agrees(result)) for result in told)
     apart = f"; {', '.join(differing)} {'differs' if len(differing) == 1 else 'differ'} from it" if differing else ""
     return [f"In direction, {agreeing} of {len(told)} agree with the paper{apart}."] if told else []
 
@@ -87,7 +88,7 @@ def _flat(table: Any) -> str:
 
 
 def claim_rates(gathered: Gathered) -> dict[str, str]:
-    """False alarm and power of the calibrated claims at mini scale that are shown, at their own n (claim_power.py)."""
+    """False alarm and power of the calibrated claims at mini scale that are shown, at their own n (error_rates.py)."""
     from selfboot.judging.error_rates import powered_claims
 
     shown = {case.result.claim for case in gathered.cases if case.result.scale == "mini"}

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from selfboot.judging.results import Result
-from selfboot.report.cells import measured
+from selfboot.report.cells import band, direction, measured
 
 COLOURS = {"reproduced": "green", "direction only": "yellow", "not reproduced": "red", "inconclusive": "magenta"}
 COLUMNS = ("claim", "§", "scale", "paper", "measured", "band", "verdict", "direction", "seconds")
@@ -32,9 +32,9 @@ def render(results: Sequence[Result], width: int | None = None) -> str:
             result.scale,
             result.paper,
             measured(result),
-            result.band,
+            band(result),
             f"[{colour}]{result.verdict}[/{colour}]",
-            result.direction,
+            direction(result),
             f"{result.seconds:.1f}",
         )
     text = io.StringIO()

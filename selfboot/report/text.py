@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from selfboot import __version__
-from selfboot.analysis.decomposition import sentence
-from selfboot.report.cells import MARKS, cell, direction, markdown_table, measured, seconds
+from selfboot.judging.results import Result
+from selfboot.report.cells import MARKS, cell, markdown_table, properties, seconds
 from selfboot.report.decomposition import tables
 from selfboot.report.figures import FigureView
 from selfboot.report.gather import CaseView, Gathered
@@ -33,7 +33,6 @@ def markdown(gathered: Gathered, figures: Sequence[FigureView]) -> str:
     lines += ["## How often these tests err", "", *rates, ""] if rates else []
     for found in measured_here(gathered):
         lines += [f"## Where does the lift come from? {found.model}", "", tables(found), ""]
-    lines += [*_lifts(gathered)]
     for figure in figures:
         lines += [f"## {figure.title}", "", figure.caption, "", *markdown_table(figure.head, figure.rows), ""]
     for one in gathered.diagnoses:
@@ -51,35 +50,15 @@ def markdown(gathered: Gathered, figures: Sequence[FigureView]) -> str:
 COLUMNS = ("name", "section", "scale", "model", "paper", "measured", "band", "verdict", "direction", "seconds")
 
 
-_SHOWN: dict[str, Callable[[CaseView], str]] = {
-    "measured": lambda case: measured(case.result),
-    "direction": lambda case: direction(case.result, case.claim),
-}
-
-
 def _table(cases: Sequence[CaseView]) -> Iterator[str]:
-    rows = [
-        [_SHOWN[name](case) if name in _SHOWN else str(getattr(case.result, name)) for name in COLUMNS]
-        for case in cases
-    ]
-    yield from markdown_table(
-        ("", *COLUMNS), [[MARKS.get(case.result.verdict, ""), *row] for case, row in zip(cases, rows, strict=True)]
-    )
+    told = [properties(case.result) | {"name": case.result.name} for case in cases]
+    rows = [[MARKS.get(row["verdict"], ""), *(row[name] for name in COLUMNS)] for row in told]
+    yield from markdown_table(("", *COLUMNS), rows)
 
 
 def _why(case: CaseView) -> Iterator[str]:
     found = f" Finding: {cell(case.finding)}." if case.finding else ""
     yield f"- **{cell(case.result.name)}** {cell(case.result.title)}: {cell('; '.join(case.reasons))}.{found}"
-
-
-def _lifts(gathered: Gathered) -> Iterator[str]:
-    told = [
-        f"- {lift.claim}, {lift.model}, {group}: {sentence(found)}"
-        for lift in gathered.lifts
-        for group in lift.groups
-        if (found := lift.decomposition(group))
-    ]
-    yield from (["## Form or skill", "", *told, ""] if told else [])
 
 
 def json_twin(gathered: Gathered, figures: Sequence[FigureView]) -> str:
@@ -88,8 +67,8 @@ def json_twin(gathered: Gathered, figures: Sequence[FigureView]) -> str:
         "selfboot": __version__,
         "written": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "counts": gathered.counts,
-        "results": [asdict(case.result) for case in gathered.cases],
-        "rehearsals": [asdict(case.result) for case in gathered.rehearsals],
+        "results": [_result(case.result) for case in gathered.cases],
+        "rehearsals": [_result(case.result) for case in gathered.rehearsals],
         "not_run": [{"claim": m.claim.id, "scale": m.scale, "reason": m.reason} for m in gathered.not_run],
         "figures": [{"id": f.id, "title": f.title, "head": f.head, "rows": f.rows} for f in figures],
         "lifts": [_lift(gathered, place) for place in range(len(gathered.lifts))],
@@ -103,13 +82,17 @@ def json_twin(gathered: Gathered, figures: Sequence[FigureView]) -> str:
     return json.dumps(table, indent=1, ensure_ascii=False) + "\n"
 
 
+def _result(result: Result) -> dict[str, Any]:
+    """A result's structure, and what the tables say of it."""
+    return {**asdict(result), "said": properties(result)}
+
+
 def _lift(gathered: Gathered, place: int) -> dict[str, Any]:
     lift = gathered.lifts[place]
     groups = {
         group: {
             "solved": {str(seed): score.solved for seed, score in seeds.items()},
             "failures": {str(seed): score.tally for seed, score in seeds.items()},
-            "form": asdict(found) | {"recovered": found.recovered} if (found := lift.decomposition(group)) else None,
         }
         for group, seeds in lift.groups.items()
     }

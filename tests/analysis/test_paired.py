@@ -23,7 +23,6 @@ from selfboot.analysis.paired import (
     paired_test,
     score_interval,
     tost,
-    wald_interval,
 )
 from selfboot.analysis.power import discordant_arms
 from selfboot.errors import DataError
@@ -44,12 +43,6 @@ def outcomes(counts: Discordance) -> tuple[list[bool], list[bool]]:
 
 def test_mcnemar_exact_published_example() -> None:
     assert mcnemar(BENTUR.gains, BENTUR.losses).two_sided == pytest.approx(0.0703, abs=5e-5)
-
-
-def test_wald_interval_published_example() -> None:
-    interval = wald_interval(AGRESTI)
-    assert (interval.lower / 1600, interval.upper / 1600) == pytest.approx((-0.059, -0.021), abs=5e-4)
-    assert (round(interval.estimate / 1600, 2)) == -0.04
 
 
 def test_tango_interval_published_example() -> None:
@@ -130,7 +123,6 @@ def test_score_interval_is_antisymmetric_and_within_the_tasks(gains: int, losses
 
 
 def test_score_interval_knows_that_no_flip_is_not_no_noise() -> None:
-    assert wald_interval(Discordance(0, 0, 164)).upper == 0
     assert score_interval(Discordance(0, 0, 164), 0.9).upper == pytest.approx(
         164 * 1.645**2 / (164 + 1.645**2), abs=0.01
     )

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfboot.analysis.vote import Vote, gap_recovered, majority
-from selfboot.errors import DataError
+from selfboot.analysis.vote import Vote, majority
 
 
 def test_most_votes_win() -> None:
@@ -30,11 +28,3 @@ def test_winner_has_a_maximal_count_and_its_index(keys: list[str | None]) -> Non
         return
     assert vote.votes == max(keys.count(key) for key in keys if key is not None) == keys.count(vote.key)
     assert keys.index(vote.key) == vote.index
-
-
-def test_gap() -> None:
-    assert gap_recovered(50, 60, 90) == 0.25
-    assert gap_recovered(50, 40, 90) == -0.25
-    assert gap_recovered(50, 50, 50) is None
-    with pytest.raises(DataError, match="below greedy"):
-        gap_recovered(50, 50, 40)

@@ -22,7 +22,7 @@ from selfboot.errors import DataError, SelfbootError
 from selfboot.judging.calibrate import FIRST_SEED, How, calibrate
 from selfboot.paths import ROOT
 from selfboot.progress import Silent
-from selfboot.protocols.base import Run
+from selfboot.protocols.base import Arm, Run
 from selfboot.registry import registry
 from selfboot.store import file_sha256
 
@@ -39,7 +39,8 @@ def measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[i
         if seed in seeds_that_fail:
             raise RuntimeError("out of memory")
         seeds.append(seed)
-        return Run({}, {"base": 25.0, "trained": float(seed % 100)}, frozenset({"base"}), {})
+        arms = {"base": Arm("base"), "trained": Arm("trained", seed=seed)}
+        return Run({"base": 25.0, "trained": float(seed % 100)}, arms, {})
 
     monkeypatch.setattr(known, "MEASURED", tmp_path)
     monkeypatch.setattr(calibrating, "run_protocol", run_protocol)
@@ -63,8 +64,8 @@ def test_more_seeds_are_added_to_those_at_hand(tmp_path: Path, measured: list[in
     run(tmp_path, 2)
     table = run(tmp_path, 5)
     assert measured == [FIRST_SEED + i for i in range(5)]
-    assert table["measures"][f"{CLAIM}/trained"] == {str(FIRST_SEED + i): float(i) for i in range(5)}
-    assert table["measures"][f"{CLAIM}/base"] == {"0": 25.0}
+    trained = {"arm": {"role": "trained"}, "seeds": [FIRST_SEED + i for i in range(5)], "values": [0, 1, 2, 3, 4]}
+    assert table["measures"][CLAIM] == {"base": {"arm": {"role": "base"}, "values": [25.0]}, "trained": trained}
     assert [call["seeds"] for call in table["provenance"]] == [{CLAIM: [1000, 1001]}, {CLAIM: [1002, 1003, 1004]}]
 
 
@@ -134,7 +135,7 @@ def test_changed_settings_drop_the_figures(
     assert "other settings" in str(known.lacking(CLAIM, fewer))
     monkeypatch.setattr(calibrating, "calibrated_claims", lambda model: {CLAIM: fewer})
     table = run(tmp_path, 1)
-    assert list(table["measures"][f"{CLAIM}/trained"]) == [str(FIRST_SEED)]
+    assert table["measures"][CLAIM]["trained"]["seeds"] == [FIRST_SEED]
 
 
 @pytest.fixture
@@ -214,19 +215,18 @@ def test_what_a_fingerprint_covers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_figures_by_device_and_their_comparison(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    values = {str(1000 + i): 50.0 + i % 5 for i in range(15)} | {"1015": 52.0, "1016": 90.0}
+    values = {1000 + i: 50.0 + i % 5 for i in range(15)} | {1015: 52.0, 1016: 90.0}
     calls = [
         {"device": "CPU", "code": "", "seeds": {CLAIM: [1015, 1016]}},
         {"device": "GPU", "code": "", "seeds": {CLAIM: list(range(1000, 1015))}},
     ]
-    table = {"measures": {f"{CLAIM}/trained": values}, "settings": {}, "provenance": calls}
+    trained = known.Measure(Arm("trained"), tuple(values), tuple(values.values()))
     monkeypatch.setattr(known, "MEASURED", tmp_path)
-    known.path_of(MODEL).parent.mkdir()
-    known.path_of(MODEL).write_text(json.dumps(table), encoding="utf-8")
+    known.write(known.path_of(MODEL), known.Calibration(MODEL, {CLAIM: {"trained": trained}}, {}, calls))
     known.calibration.cache_clear()
-    by_device = known.calibration(MODEL).by_device(f"{CLAIM}/trained")
+    by_device = known.calibration(MODEL).by_device(CLAIM, "trained")
     assert list(by_device) == ["GPU", "CPU"]
-    assert by_device["CPU"] == [52.0, 90.0]
+    assert by_device["CPU"] == {1015: 52.0, 1016: 90.0}
     rows = [line.split("|")[2:] for line in compared(MODEL)[2:]]
     assert [(row[0].strip(), row[3].strip(), row[5].strip()) for row in rows] == [
         ("GPU", "15", ""),
@@ -238,7 +238,7 @@ def test_figures_by_device_and_their_comparison(tmp_path: Path, monkeypatch: pyt
 def test_another_file_seed_by_seed(tmp_path: Path, measured: list[int]) -> None:
     run(tmp_path, 3)
     theirs = json.loads(known.path_of(MODEL).read_text(encoding="utf-8"))
-    theirs["measures"][f"{CLAIM}/trained"] |= {"1001": 4.0, "1002": -2.0, "1007": 9.0}
+    theirs["measures"][CLAIM]["trained"] |= {"seeds": [1000, 1001, 1002, 1007], "values": [0.0, 4.0, -2.0, 9.0]}
     theirs["provenance"][0] |= {"device": "a GPU", "seeds": {CLAIM: [1000, 1001, 1002, 1007]}}
     (path := tmp_path / "theirs.json").write_text(json.dumps(theirs))
     assert against(MODEL, path)[2:] == [f"| {CLAIM} | a GPU | 3 | 1 | +0.33 | 4 |"]

@@ -9,8 +9,9 @@ import pytest
 
 from selfboot.analysis.verdict import ENOUGH_POWER
 from selfboot.cli.main import main
-from selfboot.judging.error_rates import ClaimPower, document, error_rates, powered_claims
+from selfboot.judging.error_rates import ClaimPower, powered_claims
 from selfboot.paths import MEASURED
+from selfboot.report.rates import document, error_rates
 
 POWERED = list(powered_claims())
 DRAWS = 60

@@ -80,7 +80,7 @@ def test_reading_is_strict(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DataError, match=r"unknown script 'x\.py'"):
         script("x.py")
     row = {"engine": "abacus", "claims": [], "seeds": "none"}
-    with pytest.raises(DataError, match="engine 'abacus'"):
+    with pytest.raises(DataError, match="engine = 'abacus'"):
         protocols._script("x.py", row)
-    with pytest.raises(DataError, match="unknown field 'tokns'"):
+    with pytest.raises(DataError, match="unknown key 'tokns'"):
         protocols._script("x.py", {**row, "engine": "vllm", "scores": [{"tokns": 1}]})

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from report_parts import BASE, contrast, figure, trained
 
 from selfboot.benchmarks.base import load_benchmark
-from selfboot.judging.results import Evidence, Result
+from selfboot.judging.results import Asked, Evidence, Part, Result
+from selfboot.protocols.base import Arm
 from selfboot.records import CodeTask
 from selfboot.registry import registry
 from selfboot.store import RunStore
@@ -94,13 +96,13 @@ class FakeLab:
 
         return self.store.get("adapter", {"name": name, "versions": {"peft": "0.18"}}, build).id
 
-    def result(self, claim: str, case: str, evidence: Mapping[str, tuple[str, str]], **changes: Any) -> Result:
+    def result(self, claim: str, case: str, evidence: Mapping[Arm, tuple[str, str]], **changes: Any) -> Result:
         known = registry()[claim]
         values: dict[str, Any] = {
             "claim": claim, "case": case, "section": known.section, "title": known.title, "tier": known.tier,
-            "scale": case.partition("-")[0], "model": "organism-0", "paper": known.published, "measured": "?",
-            "band": "84–123", "verdict": "reproduced", "direction": "agrees", "reason": "as expected", "seconds": 12.3,
-            "evidence": tuple(Evidence(label, kind, id) for label, (kind, id) in evidence.items()),
+            "scale": case.partition("-")[0], "model": "organism-0", "paper": known.published, "expects": known.expects,
+            "parts": (contrast(known.expects),), "seconds": 12.3,
+            "evidence": tuple(Evidence(arm, kind, id) for arm, (kind, id) in evidence.items()),
         }  # fmt: skip
         self.results.append(Result(**{**values, **changes}))
         return self.results[-1]
@@ -120,47 +122,49 @@ def fill(lab: FakeLab) -> FakeLab:
     base = lab.score("base", 0.3, [run_on, empty, run_on, wrong, hostile])
     before = lab.solved(base)
     for seed in (7, 13, 42):
-        trained = lab.score(f"trained-{seed}", 0.66, [wrong, wrong, run_on])
-        after = lab.solved(trained)
-        details = {"base.measured": before, "base.lower": 44.0, "base.upper": 56.0, "lift.measured": after,
-                   "lift.lower": 84.3, "lift.upper": 122.8, "lift.p": 1e-9, "lift.power": 0.99}  # fmt: skip
+        after = lab.score(f"trained-{seed}", 0.66, [wrong, wrong, run_on])
+        score = lab.solved(after)
         evidence = {
-            "base": ("score", base),
-            "adapter": ("adapter", lab.adapter(f"a{seed}")),
-            "trained": ("score", trained),
+            BASE: ("score", base),
+            Arm("adapter", seed=seed): ("adapter", lab.adapter(f"a{seed}")),
+            trained(seed): ("score", after),
         }
-        lab.result("recipe-7b", f"mini-{seed}", evidence, measured=f"{before} → {after}", details=details,
-                   reason=f"base: reproduced, {before} inside 44–56; lift: reproduced, {after} inside")  # fmt: skip
-    points, details = {"base": ("score", base)}, {}
+        parts = (
+            figure("base", before, 44.0, 56.0, BASE),
+            figure("trained", score, 84.3, 122.8, Arm("trained")),
+            contrast(before=before, after=score),
+        )
+        lab.result("recipe-7b", f"mini-{seed}", evidence, parts=parts)
+    points: dict[Arm, tuple[str, str]] = {BASE: ("score", base)}
+    bands = []
     for count, share in ((3, 0.4), (10, 0.5), (40, 0.66)):
         for seed in (7, 13, 42):
-            points[f"{count} pairs, seed {seed}"] = ("score", lab.score(f"{count}-{seed}", share, [wrong, run_on]))
-        details |= {
-            f"n={count}.measured": 164 * share,
-            f"n={count}.lower": 164 * share - 12,
-            f"n={count}.upper": 164 * share + 12,
-        }
-    lab.result("pair-count-sweep", "mini", points, measured="66 → 82 → 108", details=details, verdict="direction only")
-    arms = {"base": ("score", base), "base, tolerant": ("score", lab.score("tolerant", 0.45, [wrong, empty]))}
-    for arm, share in (("house", 0.33), ("own", 0.55)):
+            points[trained(seed, count=count)] = ("score", lab.score(f"{count}-{seed}", share, [wrong, run_on]))
+        arm = Arm("trained", count=count)
+        bands.append(figure(f"{count} pairs", 164 * share, 164 * share - 12, 164 * share + 12, arm))
+    lab.result("pair-count-sweep", "mini", points, parts=(*bands, contrast("up", "direction only", 66, 108)))
+    arms: dict[Arm, tuple[str, str]] = {BASE: ("score", base)}
+    for pairs, share in (("house", 0.33), ("own", 0.55)):
         arms |= {
-            f"{arm}, seed {seed}": ("score", lab.score(f"{arm}-{seed}", share, [wrong, run_on])) for seed in (7, 13)
+            trained(seed, pairs=pairs, count=21): ("score", lab.score(f"{pairs}-{seed}", share, [wrong, run_on]))
+            for seed in (7, 13)
         }
-    lab.result("control", "mini", arms, measured=f"{before} → 55, 58", verdict="inconclusive", direction="differs (up)",
-               details={"house.measured": 55.0, "house.lower": 40.0, "house.upper": 70.0})  # fmt: skip
-    stops = {"right stop strings": ("score", base), "wrong stop strings": ("score", trained)}
-    lab.result("stop-strings", "mini", stops, verdict="not reproduced", direction="differs (none)",
-               reason="outside, and then some <b>markup</b>")  # fmt: skip
+    lab.result("control", "mini", arms, parts=(
+        figure("house 21", 55.0, 40.0, 70.0, Arm("trained", pairs="house", count=21)),
+        contrast("up", "inconclusive", before, 58),
+    ))  # fmt: skip
+    stops = {BASE: ("score", base), Arm("base", reading="wrong stop strings"): ("score", after)}
+    lab.result("stop-strings", "mini", stops, parts=(
+        contrast("none", "not reproduced", reason="outside, and then some <b>markup</b>"),
+    ))  # fmt: skip
     draws = lab.score("draws", 0.5, [wrong, hostile], draws=8)
-    lab.result(
-        "determinism",
-        "mini-7",
-        {"score": ("score", draws), "adapter": ("adapter", lab.adapter("a7"))},
-        measured="342 of 342",
-    )
-    lab.result(
-        "recipe-7b", "mini-7", {"base": ("score", base)}, weights="random", verdict="not reproduced", measured="0 → 0"
-    )
+    sampled = Arm("base", greedy=False, draws=8, judged="any", seed=7)
+    drawn = {sampled: ("score", draws), Arm("adapter"): ("adapter", lab.adapter("a7"))}
+    lab.result("determinism", "mini-7", drawn, parts=(
+        Part("identical", "identical", "reproduced", "all", Asked("all"), (342.0,), of=342, direction="none"),
+    ))  # fmt: skip
+    lost = contrast("none", "not reproduced", 0, 0)
+    lab.result("recipe-7b", "mini-7", {BASE: ("score", base)}, weights="random", parts=(lost,))
     return lab
 
 

@@ -6,33 +6,69 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from report_parts import contrast
 
-from selfboot.registry import registry
-from selfboot.report.cells import direction, markdown_table, measured, natural
+from selfboot.judging.results import Asked, Part
+from selfboot.protocols.base import Arm
+from selfboot.registry import Direction
+from selfboot.report.cells import band, direction, label, markdown_table, measured, natural
 from selfboot.report.terminal import render
 
 
 def test_a_difference_stands_beside_the_band_of_differences(empty_lab: Any) -> None:
-    result = empty_lab.result("recipe-7b", "mini-7", {}, measured="25 → 96", details={"contrast.difference": 71.0})
+    result = empty_lab.result("recipe-7b", "mini-7", {}, parts=(contrast(before=25, after=96),))
     assert measured(result) == "25 → 96 (+71)"
     assert "25 → 96 (+71)" in render([result], 160)
-    assert measured(replace(result, details={"contrast.difference": -2.666})) == "25 → 96 (-2.7)"
-    assert measured(replace(result, details=None)) == "25 → 96"
-    assert measured(replace(result, scale="paper")) == "25 → 96", "its band is one of scores"
-    assert measured(replace(result, measured="201 of 201")) == "201 of 201"
+    score = replace(result, parts=(contrast(before=25, after=96, difference=False),))
+    assert measured(score) == "25 → 96", "its band is one of scores"
+    thirds = replace(contrast(), details={"difference": -2.666})
+    assert measured(replace(result, parts=(thirds,))) == "25 → 96 (-2.7)"
 
 
-@pytest.mark.parametrize(("said", "shown"), [
-    ("agrees", "agrees"), ("", ""), ("differs (up)", "differs: paper none, ours up"),
+def test_a_retry_shows_both_figures(empty_lab: Any) -> None:
+    first = contrast(before=25, after=150)
+    result = empty_lab.result("recipe-7b", "mini-7", {}, parts=(replace(contrast(), first=first),))
+    assert measured(result) == "25 → 150; then 25 → 96 (+71)"
+
+
+@pytest.mark.parametrize(("part", "said"), [
+    (Part("rate", "rate", "reproduced", "", Asked("rate below", limit=0.05), (1,), of=64), ("1 of 64", "< 5%")),
+    (Part("identical", "identical", "reproduced", "", Asked("all"), (342,), of=342), ("342 of 342 identical", "all")),
+    (Part("plateau", "plateau", "reproduced", "", Asked("plateau"), (98, 97), (25,)),
+     ("25 → 98 → 97", "round 1 brings most")),
+    (Part("sweep", "sweep", "reproduced", "", Asked("rise", limit=27), (51, 91.3)), ("51 → 91", "rise ≥ 27")),
+    (Part("base", "figure", "reproduced", "", Asked("band", 18.9, 31.2), (25.0,)), ("25", "19–31")),
+    (Part("s", "synergy", "reproduced", "", Asked("above zero"), (21, 20, 19)), ("21, 20, 19", "> 0")),
 ])  # fmt: skip
-def test_a_direction_that_differs_says_how(empty_lab: Any, said: str, shown: str) -> None:
-    result = empty_lab.result("control", "mini", {}, direction=said)
-    assert direction(result, registry()["control"]) == shown
-    assert direction(result, None) == said
+def test_every_kind_of_part_says_its_figures_and_its_band(empty_lab: Any, part: Part, said: tuple[str, str]) -> None:
+    result = empty_lab.result("recipe-7b", "mini-7", {}, parts=(part,))
+    assert (measured(result), band(result)) == said
+
+
+@pytest.mark.parametrize(("ours", "shown"), [
+    ("none", "agrees"), (None, ""), ("up", "differs: paper none, ours up"),
+])  # fmt: skip
+def test_a_direction_that_differs_says_how(empty_lab: Any, ours: Direction | None, shown: str) -> None:
+    result = empty_lab.result("control", "mini", {}, parts=(replace(contrast(), direction=ours),))
+    assert direction(result) == shown
+
+
+@pytest.mark.parametrize(("arm", "said"), [
+    (Arm("base"), "base"),
+    (Arm("trained", seed=13), "trained, seed 13"),
+    (Arm("trained", count=40, seed=7), "40 pairs, seed 7"),
+    (Arm("trained", pairs="control-own", count=21, seed=7), "control-own 21, seed 7"),
+    (Arm("trained", model="organism-0", seed=7), "organism-0 trained, seed 7"),
+    (Arm("trained", round=2, seed=7), "round 2, seed 7"),
+    (Arm("base", "minimath:20", greedy=False, draws=8, judged="any", seed=7), "base, best of 8, minimath:20, seed 7"),
+    (Arm("base", reading="wrong stop strings"), "base, wrong stop strings"),
+])  # fmt: skip
+def test_an_arm_in_words(arm: Arm, said: str) -> None:
+    assert label(arm) == said
 
 
 def test_names_of_cases_are_whole_in_the_terminal(empty_lab: Any) -> None:
-    result = empty_lab.result("pair-count-sweep", "mini", {}, measured="65 → 96")
+    result = empty_lab.result("pair-count-sweep", "mini", {})
     assert "pair-count-sweep[mini]" in render([result], 110)
 
 

@@ -8,7 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from report_parts import contrast
+from report_parts import figure as part
 
+from selfboot.judging.results import Kind
 from selfboot.registry import registry
 from selfboot.report import gather as gather_module
 from selfboot.report.evidence import Shelf
@@ -70,18 +73,14 @@ def test_the_same_results_draw_the_same_figure(drawn: dict[str, FigureView], lab
     assert again == drawn
 
 
-@pytest.mark.parametrize("part", ["contrast", "synergy"], ids=["as at mini scale", "as at paper scale"])
-def test_synergy_is_drawn_in_percentage_points(lab: Any, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
-    """The difference and its band, not the scores that it is of, under whichever part the judge writes it."""
+@pytest.mark.parametrize("kind", ["contrast", "synergy"], ids=["as at mini scale", "as at paper scale"])
+def test_synergy_is_drawn_in_percentage_points(lab: Any, monkeypatch: pytest.MonkeyPatch, kind: Kind) -> None:
+    """The difference and its band, not the scores that it is of, whichever part of the judgement it is."""
     claim = replace(registry()["control"], id="synergy-14b", kind="synergy")
     monkeypatch.setattr(gather_module, "registry", lambda: {"synergy-14b": claim})
-    found = {"raw best-of-8": (107.0, 104.7, 111.4), part: (16.4, -8.2, 41.0)}
-    details = {
-        f"{name}.{end}": value
-        for name, values in found.items()
-        for end, value in zip(("measured", "lower", "upper"), values, strict=True)
-    }
-    result = replace(lab.results[0], claim="synergy-14b", details=details)
+    own = replace(contrast(before=0, after=16.4, ends=(-8.2, 41.0)), name=kind, kind=kind)
+    parts = (part("raw best-of-8", 107.0, 104.7, 111.4), own)
+    result = replace(lab.results[0], claim="synergy-14b", parts=parts)
     figure = next(f for f in figures(gather([result], Shelf(lab.store.root))) if f.id == "fig-synergy")
     assert [row for row in figure.rows if row[0].startswith("organism")] == [
         ("organism-0, synergy-14b", "+10.0", "-5.0 to +25.0")

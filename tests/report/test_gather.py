@@ -1,4 +1,4 @@
-"""What the report is made of: labels taken apart, lifts over seeds, bands, rehearsals apart, evidence that is gone."""
+"""What the report is made of: lifts over seeds, bands, rehearsals apart, evidence that is gone."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from report_parts import BASE, contrast, figure, trained
 
 from selfboot.benchmarks.base import load_benchmark
+from selfboot.protocols.base import Arm
 from selfboot.registry import registry
 from selfboot.report import evidence
 from selfboot.report.evidence import Shelf
@@ -41,7 +43,7 @@ def test_rehearsals_are_counted_nowhere(gathered: Gathered) -> None:
     assert len(recipe.groups["trained"]) == 3
 
 
-def test_lifts_gather_seeds_from_labels_and_from_cases(gathered: Gathered, lab: Any) -> None:
+def test_lifts_gather_seeds_over_arms_and_cases(gathered: Gathered, lab: Any) -> None:
     lifts = {lift.claim: lift for lift in gathered.lifts}
     assert list(lifts) == ["recipe-7b", "pair-count-sweep", "control"]
     assert set(lifts["recipe-7b"].groups["trained"]) == {7, 13, 42}
@@ -50,17 +52,21 @@ def test_lifts_gather_seeds_from_labels_and_from_cases(gathered: Gathered, lab: 
     }  # fmt: skip
     assert lifts["recipe-7b"].bands["trained"].lower == 84.3
     assert lifts["pair-count-sweep"].bands["10 pairs"].measured == 82.0
-    assert set(lifts["control"].bands) == {"house"}
-    assert lifts["control"].readings.keys() == {"tolerant"}
-    assert lifts["control"].ended == {"base": 164.0, "house": 164.0, "own": 164.0}
+    assert lifts["pair-count-sweep"].counts == {"3 pairs": 3, "10 pairs": 10, "40 pairs": 40}
+    assert set(lifts["control"].bands) == {"house 21"}
+    assert lifts["control"].ended == {"base": 164.0, "house 21": 164.0, "own 21": 164.0}
 
 
-def test_a_decomposition_needs_the_tolerant_reading(gathered: Gathered) -> None:
-    lifts = {lift.claim: lift for lift in gathered.lifts}
-    assert lifts["recipe-7b"].decomposition("trained") is None
-    found = lifts["control"].decomposition("own")
-    assert found is not None
-    assert len(found.trained) == 2
+def test_a_row_of_models_gives_a_lift_each(empty_lab: Any) -> None:
+    weak, strong = (
+        empty_lab.score(name, share, [lambda t: ("", "", "wrong")]) for name, share in (("w", 0.1), ("s", 0.9))
+    )
+    evidence = {Arm("base", model="a"): ("score", weak), Arm("trained", model="a", seed=7): ("score", strong),
+                Arm("base", model="b"): ("score", strong),
+                Arm("trained", model="b", seed=7): ("score", strong)}  # fmt: skip
+    empty_lab.result("boundary", "mini", evidence)
+    lifts = gather(empty_lab.results, Shelf(empty_lab.store.root)).lifts
+    assert [(lift.model, list(lift.groups)) for lift in lifts] == [("a", ["a trained"]), ("b", ["b trained"])]
 
 
 def test_scores_are_read_with_every_attempt(gathered: Gathered) -> None:
@@ -92,11 +98,12 @@ def test_evidence_that_is_gone_or_damaged_is_said_not_made_up(empty_lab: Any) ->
     shutil.rmtree(lab.store.root / "samples" / samples)
     shutil.rmtree(lab.store.root / "score" / gone)
     (lab.store.root / "score" / damaged / "outcomes.jsonl").write_text("[{\n")
-    evidence = {name: ("score", id) for name, id in (("base", kept), ("gone", gone), ("odd", damaged), ("bare", bare))}
+    arms = [BASE, *(trained(seed) for seed in (7, 13, 42))]
+    evidence = {arm: ("score", id) for arm, id in zip(arms, (kept, gone, damaged, bare), strict=True)}
     lab.result("recipe-7b", "mini-7", evidence)
     shelf = Shelf(lab.store.root)
     (case,) = gather(lab.results, shelf).cases
-    assert [arm.label for arm in case.scores] == ["base", "bare"]
+    assert [arm.label for arm in case.scores] == ["base", "trained, seed 42"]
     assert [f"score {gone} is no longer in the store" in note for note in shelf.notes].count(True) == 1
     assert [f"score {damaged} cannot be shown" in note for note in shelf.notes].count(True) == 1
     assert [f"score {bare}: the completions are not in the store" in note for note in shelf.notes].count(True) == 1
@@ -105,7 +112,7 @@ def test_evidence_that_is_gone_or_damaged_is_said_not_made_up(empty_lab: Any) ->
 def test_without_the_benchmark_no_failure_is_classified(empty_lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its tasks are another ones now: the outcomes stand, how they came about cannot be told."""
     id = empty_lab.score("s", 0.5, [lambda task: ("", task.prompt, "wrong")])
-    empty_lab.result("recipe-7b", "mini-7", {"base": ("score", id)})
+    empty_lab.result("recipe-7b", "mini-7", {BASE: ("score", id)})
     monkeypatch.setattr(evidence, "load_benchmark", lambda name: replace(load_benchmark(name), plus=True))
     shelf = Shelf(empty_lab.store.root)
     (case,) = gather(empty_lab.results, shelf).cases
@@ -158,36 +165,27 @@ def test_samples_are_cut_to_the_budget(gathered: Gathered) -> None:
     assert small.note.startswith("Of up to 8 draws a task ")
 
 
-def test_bands_come_in_the_order_of_the_evidence_and_differences_are_marked(empty_lab: Any) -> None:
-    """Results are stored with sorted keys: "10 pairs" would come before "3 pairs"."""
-    score = empty_lab.score("s", 0.5, [lambda t: ("", "", "wrong")])
-    names = ("10 pairs", "3 pairs", "base", "contrast", "pass@16", "pass@2")
-    details = {f"{name}.{end}": 1.0 for name in names for end in ("measured", "lower", "upper")}
-    evidence = dict.fromkeys(("base", "3 pairs, seed 7", "10 pairs, seed 7"), ("score", score))
-    result = empty_lab.result("pair-count-sweep", "mini", evidence, details=details)
+def test_bands_come_in_the_order_of_the_parts_and_differences_are_marked(empty_lab: Any) -> None:
+    names = ("base", "3 pairs", "10 pairs", "pass@2", "pass@16")
+    parts = (*(figure(name, 1.0, 1.0, 1.0) for name in names), contrast())
+    result = empty_lab.result("pair-count-sweep", "mini", {}, parts=parts)
     (case,) = gather([result], Shelf(empty_lab.store.root)).cases
-    assert [band.part for band in case.bands] == ["base", "3 pairs", "10 pairs", "contrast", "pass@2", "pass@16"]
+    assert [band.part for band in case.bands] == [*names, "contrast"]
     assert [band.part for band in case.bands if band.difference] == ["contrast"]
     assert "contrast" not in {band.part for band in case.pictures}
 
 
-@pytest.mark.parametrize(("claim", "scale", "difference"), [
-    ("recipe-7b", "mini", True), ("recipe-7b", "paper", False), ("control", "paper", True),
-])  # fmt: skip
-def test_at_paper_scale_a_seeded_training_is_judged_by_its_score(
-    empty_lab: Any, claim: str, scale: str, difference: bool
-) -> None:
-    details = {f"contrast.{end}": 1.0 for end in ("measured", "lower", "upper")}
-    result = empty_lab.result(claim, f"{scale}-7", {}, details=details)
+def test_at_paper_scale_a_seeded_training_is_judged_by_its_score(empty_lab: Any) -> None:
+    result = empty_lab.result("recipe-7b", "paper-7", {}, parts=(contrast(difference=False),))
     (case,) = gather([result], Shelf(empty_lab.store.root)).cases
-    assert [band.difference for band in case.bands] == [difference]
+    assert [band.difference for band in case.bands] == [False]
 
 
 def test_reasons_are_one_a_part_whatever_stands_in_them(empty_lab: Any) -> None:
-    reason = "base: reproduced, 25 inside; contrast: inconclusive, -3.0 tasks; a difference of 20 tasks would be seen"
-    result = empty_lab.result("synergy-14b", "mini", {}, reason=reason)
+    odd = contrast(status="inconclusive", reason="-3.0 tasks; base: reproduced, a difference would be seen")
+    result = empty_lab.result("synergy-14b", "mini", {}, parts=(figure("base", 25, 19, 31), odd))
     (case,) = gather([result], Shelf(empty_lab.store.root)).cases
-    assert [line.partition(":")[0] for line in case.reasons] == ["base", "contrast"]
+    assert case.reasons == ["base: reproduced, 25 inside", f"contrast: inconclusive, {odd.reason}"]
 
 
 def test_several_draws_say_what_any_and_what_the_first_solves(gathered: Gathered) -> None:

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from report_parts import BASE, contrast
 
 from selfboot.cli import report as cli_report
 from selfboot.errors import DataError, StoreError
 from selfboot.judging import calibration
 from selfboot.judging.results import save
+from selfboot.protocols.base import Arm
 from selfboot.report import html
 from selfboot.report.cells import number, seconds
 from selfboot.report.html import LIMIT, policy, write_report
@@ -108,11 +110,11 @@ def test_what_a_model_wrote_never_becomes_markup(page: Path, hostile_text: str) 
 
 def test_hostile_words_in_results_are_escaped(empty_lab: Any, hostile_text: str, tmp_path: Path) -> None:
     score = empty_lab.score("s", 0.5, [lambda task: (hostile_text, hostile_text, "error")])
-    words = dict.fromkeys(("title", "paper", "measured", "band", "reason", "direction", "model"), hostile_text)
-    result = empty_lab.result(
-        "recipe-7b", "mini-7", {"base": ("score", score), hostile_text: ("score", score)}, **words
-    )
-    path = write_report([replace(result, details={hostile_text: hostile_text})], empty_lab.store, tmp_path)
+    words = dict.fromkeys(("title", "paper", "model"), hostile_text)
+    odd = replace(contrast(reason=hostile_text), name=hostile_text, details={hostile_text: hostile_text})
+    arms = {BASE: ("score", score), Arm("trained", hostile_text, hostile_text, hostile_text): ("score", score)}
+    result = empty_lab.result("recipe-7b", "mini-7", arms, parts=(odd,), **words)
+    path = write_report([result], empty_lab.store, tmp_path)
     read = Page(path.read_text(encoding="utf-8"))
     assert read.handlers == []
     assert read.tags.count("script") == 2
@@ -149,8 +151,7 @@ def test_the_twins_say_the_same(page: Path, lab: Any) -> None:
     assert (len(table["results"]), len(table["rehearsals"])) == (7, 1)
     assert table["figures"][0]["id"] == "fig-headline"
     control = next(lift for lift in table["lifts"] if lift["claim"] == "control")
-    assert set(control["groups"]["own"]["solved"]) == {"7", "13"}
-    assert control["groups"]["own"]["form"]["recovered"] > 0
+    assert set(control["groups"]["own 21"]["solved"]) == {"7", "13"}
     assert sum(control["base"]["failures"].values()) == 164
     text = (page.parent / "report.md").read_text(encoding="utf-8")
     assert "4 of 7 cases reproduced" in text

@@ -32,7 +32,7 @@ def test_the_last_fast_path_goes_between_its_markers(small_lab: Any, tmp_path: P
     """Without rehearsals, and without another scale's or another organism's results."""
     recipe = small_lab.results[0]
     other = (
-        replace(recipe, model="organism-1", measured="organism-1's"),
+        replace(recipe, model="organism-1", paper="organism-1's"),
         replace(recipe, case="paper-7", scale="paper"),
     )
     save(tmp_path / "results", [*small_lab.results, *other])

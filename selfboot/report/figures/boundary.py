@@ -56,7 +56,7 @@ def _aside(base: float, up: float) -> tuple[float, float]:
 
 
 def _counts(lift: Lift) -> bool:
-    return lift.kind in ("seeded_training", "no_lift") or lift.claim.startswith("boundary")
+    return lift.kind in ("seeded_training", "no_lift", "boundary")
 
 
 def _point(lift: Lift) -> Point:

@@ -33,7 +33,6 @@ CAPTION = (
     "Untrained models, a panel a benchmark: unbiased pass@k from all draws of a task; shaded: ± 1.96 standard errors"
     " over tasks. Rings: the paper's scores on the benchmark of the same kind, each from one draw of k."
 )
-TRAINED = ("recipe", "trained")
 SHOWN_WITH = {  # the paper's benchmark, and ours of the same kind
     "HumanEval": ("humaneval", "minieval"),
     "MATH-500": ("math500", "minimath"),
@@ -83,7 +82,7 @@ def _panels(gathered: Gathered) -> Panels:
     best: dict[tuple[str, str], Scored] = {}
     for case in gathered.cases:
         for arm in case.scores:
-            if arm.score and arm.score.draws >= LEAST and not arm.group.startswith(TRAINED):
+            if arm.score and arm.score.draws >= LEAST and arm.arm.role == "base":
                 at = split_name(arm.score.benchmark)[0], case.result.model
                 best[at] = max(best.get(at, arm.score), arm.score, key=lambda score: (score.n, score.draws))
     panels: Panels = {}

@@ -73,8 +73,8 @@ def sweep(gathered: Gathered) -> FigureView | None:
 
 
 def by_size(lift: Lift) -> Sizes:
-    """Scores and band by number of pairs ("40 pairs" -> 40), in that order."""
-    numbered = {int(group.split()[0]): group for group in lift.groups if group.split()[0].isdigit()}
+    """Scores and band by number of pairs, in that order."""
+    numbered = {count: group for group, count in lift.counts.items() if count}
     return {
         size: ([score.solved for score in lift.groups[group].values()], lift.bands.get(group))
         for size, group in sorted(numbered.items())

@@ -1,0 +1,32 @@
+"""The only list of what is judged: tests, simulated error rates and the report all use it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from selfboot.judging.calibrated import Calibrated
+from selfboot.judging.published import Published
+from selfboot.judging.rules import Judge, Rules
+from selfboot.registry import Claim, Scale, Settings
+
+RULES: dict[Scale, type[Rules]] = {"mini": Calibrated, "paper": Published}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that is judged of a claim's runs."""
+
+    name: str
+    judge: Judge
+
+
+def checks(claim: Claim, scale: Scale, settings: Settings | None = None) -> list[Check]:
+    """Every check of a claim at a scale: its kind's own, each figure that has a band, and last the contrast.
+
+    ``settings``: those of the registry, or the same with another model in its place.
+    """
+    rules = RULES[scale](claim, settings or claim.scales[scale])
+    judges = rules.special() | {name: partial(rules.figure, name) for name in rules.banded()}
+    judges |= {"contrast": rules.contrast} if rules.settings.contrast else {}
+    return [Check(name, judge) for name, judge in judges.items()]

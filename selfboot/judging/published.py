@@ -1,0 +1,104 @@
+"""The rule book of the paper's scale: the paper's models against the paper's figures, one policy a kind of claim."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from selfboot.analysis import verdict as policy
+from selfboot.analysis.bands import Band, baseline_band, oracle_band, seed_spread, training_band
+from selfboot.analysis.paired import Outcomes, PairedTest, paired_test
+from selfboot.analysis.verdict import Verdict
+from selfboot.judging.results import Asked, Part, part
+from selfboot.judging.rules import ALPHA, MARGIN_SHARE, Judge, Rules, four_arms, p_values, tasks, within
+from selfboot.protocols.base import Run
+
+BASELINE_FLIPS = 6  # assumed until measured (bands.md)
+MARGIN = 8.0  # tasks; "no difference" where the registry names no other margin
+SWEEP_RISE = 27.0  # bands.md
+
+
+@dataclass(frozen=True)
+class Published(Rules):
+    """Judged by the figures that the registry names as published."""
+
+    def banded(self) -> list[str]:
+        """The published figures, but for those that the contrast or the synergy policy judges."""
+        judged = self.settings.contrast[-1:] if self.claim.kind in ("seeded_training", "difference") else ("contrast",)
+        return [name for name in self.settings.published if name not in judged]
+
+    def band(self, figure: str, runs: Sequence[Run]) -> Band:
+        published, count = self.settings.published[figure], tasks(runs, figure)
+        if figure in runs[0].fixed:
+            return baseline_band(published[0], BASELINE_FLIPS, count)
+        if runs[0].arms[figure].sampled:
+            return oracle_band(published[0], count or max(map(len, runs[0].outcomes.values())))
+        return training_band(published, count, len(runs))
+
+    def special(self) -> dict[str, Judge]:
+        own: dict[str, Judge] = {}
+        if self.claim.kind == "sweep":
+            own["sweep"] = self.sweep
+        if "contrast" in self.settings.published:
+            own["synergy"] = self.synergy
+        return super().special() | own
+
+    def sweep(self, runs: Sequence[Run]) -> Part:
+        """Scores by number of pairs: the end-point rise, and no reversal beyond noise (Figure 3)."""
+        trained = {name: one for name, one in runs[0].arms.items() if one.role == "trained"}
+        sizes = {one.count: [run.figures[name] for run in runs] for name, one in trained.items()}
+        spread = seed_spread(list(sizes.values()), tasks(runs, next(iter(trained))))
+        verdict = policy.sweep(sizes, spread=spread, rise=SWEEP_RISE)
+        means = [float(np.mean(scores)) for scores in sizes.values()]
+        return part("sweep", "sweep", verdict, Asked("rise", limit=SWEEP_RISE), means)
+
+    def synergy(self, runs: Sequence[Run]) -> Part:
+        """Recipe with test-time sampling against test-time sampling alone, by seeds and tasks (§3.5)."""
+        arms, published = four_arms(runs), self.settings.published["contrast"][0]
+        scores = [[float(sum(seed)) for seed in arm] for arm in (arms.recipe, arms.recipe_tts)]
+        spread = seed_spread(scores, len(arms.raw[0]))
+        verdict = policy.synergy(arms, spread=spread, contrast="tts", published=published)
+        asked = Asked("above zero" if published > 0 else "below zero", difference=True)
+        return part(
+            "synergy", "synergy", verdict, asked, [run.figures["contrast"] for run in runs], of=len(arms.raw[0])
+        )
+
+    def difference(
+        self, runs: Sequence[Run], test: PairedTest, before: Sequence[Outcomes], after: Sequence[Outcomes]
+    ) -> tuple[Verdict, Asked]:
+        """The kind's policy against the published figures."""
+        settings, (first, last), kind = self.settings, self.settings.contrast, self.claim.kind
+        margin = settings.margin or MARGIN
+        if kind in ("equivalence", "no_lift") and not any(map(any, before)):
+            dead = Verdict("inconclusive", "the base model solves nothing, so nothing could be lost")
+            return dead, Asked("no lift", limit=margin)
+        if kind == "equivalence":
+            middle = sum(before[0])
+            asked = Asked("band", middle - margin, middle + margin)
+            return policy.equivalence(before, after, margin=margin), asked
+        if kind == "no_lift":
+            arms = {self.claim.id: (before, after)}
+            return policy.no_lift(arms, margin=margin), Asked("no lift", limit=margin)
+        start, end = settings.published.get(first), settings.published.get(last)
+        if not start or not end or kind not in ("difference", "seeded_training"):
+            return self._significant(before, after), Asked("significant")
+        lift = float(np.mean(end) - np.mean(start))
+        if kind == "difference":
+            return policy.difference(before, after, published=lift), Asked("sign and size", limit=lift)
+        band = training_band(end, len(after[0]), len(runs))
+        return policy.seeded_training(before, after, band, claimed_lift=lift), within(band)
+
+    def _significant(self, before: Sequence[Outcomes], after: Sequence[Outcomes]) -> Verdict:
+        """A direction without a published size: significant, by a test that could have seen ``MARGIN_SHARE``."""
+        test, sign = paired_test(before, after), -1 if self.claim.expects == "down" else 1
+        p, margin = test.down if sign < 0 else test.up, MARGIN_SHARE * len(after[0])
+        text, details = f"{test.difference:+.1f} tasks, p = {p:.2g} one-sided", p_values(test)
+        if p <= ALPHA:
+            return Verdict("reproduced", text, details)
+        wrong = (test.up if sign < 0 else test.down) <= ALPHA
+        power = policy.lift_power(before, after, sign * margin, ALPHA)
+        if power < policy.ENOUGH_POWER and not wrong:
+            return Verdict("inconclusive", f"{text}; {margin:.0f} would be seen with {power:.0%} power", details)
+        return Verdict("not reproduced", text, details)

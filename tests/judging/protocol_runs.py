@@ -1,0 +1,52 @@
+"""What each protocol gives back, without a model: a Lab whose scores are made up, run by the protocols themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from selfboot.protocols import Run, boundary, mining, run_protocol, sampling, synergy, training
+from selfboot.registry import Settings
+
+N = 500
+
+
+@dataclass
+class MadeUp:
+    """A Lab that scores every arm a little better than the one before, and mines one pair a record."""
+
+    scores: int = 0
+    artifact: Any = field(default_factory=lambda: SimpleNamespace(id="x", kind="score"))
+
+    def evaluate(self, *args: Any, **options: Any) -> Any:
+        self.scores += 1
+        flags = [i < 30 + 5 * self.scores for i in range(N)]
+        return SimpleNamespace(artifact=self.artifact, flags=flags, oracle=flags, passes=[int(f) for f in flags])
+
+    evaluate_answers = evaluate
+
+    def train(self, *args: Any, **options: Any) -> Any:
+        return SimpleNamespace(artifact=self.artifact)
+
+    def mine(self, *args: Any, **options: Any) -> Any:
+        item = SimpleNamespace(meta={"task_id": "t"})
+        records = [{"asked": 60, "valid": [1]}] * 3
+        return SimpleNamespace(artifact=self.artifact, items=[item], records=records, stages=())
+
+
+def made_up_run(patch: pytest.MonkeyPatch, settings: Settings, seed: int = 7) -> Run:
+    """One seed of a claim's protocol on made-up scores."""
+    tasks = [SimpleNamespace(task_id=name) for name in ("t", *(f"other {i}" for i in range(79)))]
+    miner = SimpleNamespace(items=lambda records: [1] * len(records), seeds=SimpleNamespace(tasks=tasks))
+    score = MadeUp().evaluate
+    for module in (mining, boundary):
+        patch.setattr(module, "make_miner", lambda *args: miner)
+    for module in (mining, training, synergy):
+        patch.setattr(module, "pairs_at_hand", lambda *args: [1] * 100)
+    for module in (mining, boundary, training, synergy, sampling):
+        patch.setattr(module, "evaluate", lambda lab, *args, **options: lab.evaluate())
+    patch.setattr(sampling, "voted", lambda *args: score().flags)
+    return run_protocol(MadeUp(), settings, seed)  # type: ignore[arg-type]
