@@ -3,6 +3,8 @@
 selfboot fetch --list                        what there is, and what of it this machine has
 selfboot fetch                               everything that is missing
 selfboot fetch --only math500 pairs_7b_40    these, again if need be
+selfboot fetch --only paper-texts            what the paper's scripts say to a model, out of the scripts themselves
+selfboot fetch --only paper-pairs            the three files of pairs that the paper's authors released
 """
 
 from __future__ import annotations
@@ -13,6 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from selfboot.datasets.pinned import Source, source, sources, state
 from selfboot.errors import SelfbootError
+from selfboot.paper import texts
+
+PAIRS = "paper-pairs"
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -36,14 +41,39 @@ def run(args: argparse.Namespace) -> int:
     """0: all that was asked for is here and right; 1: something is not (each is named)."""
     if args.models:
         return 1 if sum(not _get_model(name, args.list) for name in args.models) else 0
-    wanted = [source(name) for name in args.only] if args.only else list(sources().values())
+    names = args.only or [*sources(), texts.NAME]
+    wanted = [one for name in names for one in _sources(name)]
     if args.list:
         print("\n".join(f"{one.name:<22} {state(one):<9} {one.rows:>5} rows  {one.origin}" for one in wanted))
+        if texts.NAME in names:
+            print(f"{texts.NAME:<22} {texts.state():<9} {len(texts.places()):>5} texts {texts.REPOSITORY}")
         return 0
     bad = sum(not _get(one, again=bool(args.only)) for one in wanted)
+    if texts.NAME in names:
+        bad += not _get_texts(again=bool(args.only))
     if bad:
-        print(f"selfboot: {bad} of {len(wanted)} data sets could not be had", file=sys.stderr)
+        print(f"selfboot: {bad} of {len(wanted) + (texts.NAME in names)} data sets could not be had", file=sys.stderr)
     return 1 if bad else 0
+
+
+def _sources(name: str) -> list[Source]:
+    """The sources that a name stands for: itself, the released pairs, or none (the texts have a file of their own)."""
+    if name == PAIRS:
+        return [one for one in sources().values() if one.group == "released"]
+    return [] if name == texts.NAME else [source(name)]
+
+
+def _get_texts(again: bool) -> bool:
+    try:
+        if not again and texts.state() == "here":
+            print(f"{texts.NAME}: here, {texts.texts_path()}")
+            return True
+        path = texts.fetch_texts()
+    except SelfbootError as error:
+        print(f"selfboot: {error}", file=sys.stderr)
+        return False
+    print(f"{texts.NAME}: {len(texts.places())} texts -> {path} (each as pinned)")
+    return True
 
 
 def _get_model(name: str, only_look: bool) -> bool:

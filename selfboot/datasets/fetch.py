@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from selfboot.datasets.pinned import Row, Source, check_rows, rows_sha256
+from selfboot.datasets.pinned import Row, Source, check_rows, check_text, rows_sha256
 from selfboot.errors import DataError, SelfbootError, UnavailableError
 from selfboot.store import write_atomic
 
@@ -23,7 +23,8 @@ def fetch(found: Source) -> str:
     """
     found.path.parent.mkdir(parents=True, exist_ok=True)
     text = _file(found) if found.url else _text(found, _hub(found))
-    rows = check_rows(found, _rows(found, text), found.origin, len(text))
+    check_text(found, text, found.origin)
+    rows = check_rows(found, _rows(found, text), found.origin)
     write_atomic(found.path, text)
     return rows_sha256(rows)
 
@@ -59,7 +60,7 @@ def _hub(found: Source) -> list[Row]:
             try:
                 part = load_dataset(found.hub, config, split=split, revision=found.revision)
             except Exception as error:  # offline, gated, unknown, interrupted: each has its own type
-                raise _unreachable(found, error) from error
+                raise _unreachable(found.name, found.origin, _copy(found), error) from error
             rows += [{name: row[name] for name in found.use if name in row} for row in part]
     if found.order:
         rows.sort(key=lambda row: row[found.order])
@@ -67,24 +68,33 @@ def _hub(found: Source) -> list[Row]:
 
 
 def _file(found: Source) -> str:
+    return download(found.url, found.name, _copy(found))
+
+
+def _copy(found: Source) -> str:
+    return f"{found.file} to {found.path.parent}"
+
+
+def download(url: str, name: str, copy: str) -> str:
+    """The text of one file. UnavailableError where it cannot be had; ``copy``: what to copy where instead, as words."""
     try:
         import pooch
     except ImportError:
-        raise UnavailableError(f"{found.name}: needs the package pooch; pip install -e '.[data]'") from None
+        raise UnavailableError(f"{name}: needs the package pooch; pip install -e '.[data]'") from None
     with tempfile.TemporaryDirectory() as folder:
         try:
-            path = pooch.retrieve(found.url, known_hash=None, fname=found.file, path=folder, progressbar=False)
+            path = pooch.retrieve(url, known_hash=None, fname=url.rpartition("/")[2], path=folder, progressbar=False)
             return Path(path).read_text(encoding="utf-8")
         except Exception as error:
             if isinstance(error, SelfbootError):
                 raise
-            raise _unreachable(found, error) from error
+            raise _unreachable(name, url, copy, error) from error
 
 
-def _unreachable(found: Source, error: Exception) -> UnavailableError:
+def _unreachable(name: str, origin: str, copy: str, error: Exception) -> UnavailableError:
     offline = "HF_HUB_OFFLINE is set; " if os.environ.get("HF_HUB_OFFLINE") not in (None, "", "0") else ""
     first = (str(error).splitlines() or [""])[0][:200]
     return UnavailableError(
-        f"{found.name}: {found.origin} cannot be had ({offline}{type(error).__name__}: {first}); fetch it on a machine "
-        f"with a network and copy {found.file} to {found.path.parent}"
+        f"{name}: {origin} cannot be had ({offline}{type(error).__name__}: {first}); fetch it on a machine "
+        f"with a network and copy {copy}"
     )

@@ -9,6 +9,7 @@ the hub's are the same to us, and a cut, changed or re-ordered one is an error, 
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import os
 import tomllib
@@ -31,8 +32,8 @@ class Source:
 
     ``configs``: the hub data set's configurations, their rows joined in this order. ``use``: the fields kept of a row.
     ``order``: the field that rows are sorted by, empty: as they come. ``rows`` is enforced, and so are ``sha256``
-    (``rows_sha256``; empty: nobody could compute it here) and ``characters`` of the file's text. ``checked``: against
-    what the figures were checked. ``group``: where the file belongs ("released": data/released).
+    (``rows_sha256``; empty: nobody could compute it here), and ``characters`` and ``file_sha256`` of the file itself.
+    ``checked``: against what the figures were checked. ``group``: where the file belongs ("released": data/released).
     """
 
     name: str
@@ -49,6 +50,7 @@ class Source:
     order: str = ""
     sha256: str = ""
     characters: int = 0
+    file_sha256: str = ""
     group: str = ""
 
     @property
@@ -119,17 +121,26 @@ def read_source(name: str, path: Path | None = None) -> list[Row]:
         rows = json.loads(text) if path.suffix == ".json" else [json.loads(line) for line in text.split("\n") if line]
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read as JSON ({error}); delete it and fetch {name} again") from None
-    return check_rows(found, rows, str(path), len(text))
+    check_text(found, text, str(path))
+    return check_rows(found, rows, str(path))
 
 
-def check_rows(found: Source, rows: Any, where: str, characters: int = 0) -> list[Row]:
+def check_text(found: Source, text: str, where: str) -> None:
+    """DataError where the file's text is not what ``characters`` and ``file_sha256`` say, if they say anything."""
+    if found.characters and len(text) != found.characters:
+        raise DataError(f"{where}: {len(text)} characters, {found.name} has {found.characters}; fetch it again")
+    if found.file_sha256 and (actual := hashlib.sha256(text.encode()).hexdigest()) != found.file_sha256:
+        raise DataError(
+            f"{where}: sha256 {actual[:12]}…, {found.name} has {found.file_sha256[:12]}…: another text; fetch it again"
+        )
+
+
+def check_rows(found: Source, rows: Any, where: str) -> list[Row]:
     """The rows, reduced to the fields in use and in order, if they are what ``found`` says; else DataError."""
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise DataError(f"{where}: expected a list of objects; is it {found.file}?")
     if len(rows) != found.rows:
         raise DataError(f"{where}: {len(rows)} rows, {found.name} has {found.rows}; fetch it again ({found.origin})")
-    if found.characters and characters not in (0, found.characters):
-        raise DataError(f"{where}: {characters} characters, {found.name} has {found.characters}; fetch it again")
     kept = [_reduced(found, row, f"{where}, row {number}") for number, row in enumerate(rows, 1)]
     if found.order:
         kept.sort(key=lambda row: row[found.order])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -15,9 +16,10 @@ from hypothesis import strategies as st
 
 import selfboot.datasets.fetch as fetching
 import selfboot.datasets.pinned as data
-from selfboot.datasets.pinned import DATA_ENV, Source, check_rows, read_source, rows_sha256, source, sources
+from selfboot.datasets.pinned import DATA_ENV, Source, check_rows, check_text, read_source, rows_sha256, source, sources
 from selfboot.errors import DataError, UnavailableError
 from selfboot.paths import ROOT
+from tests.shared_files import real
 
 SMALL = Source("small", "small.jsonl", 2, "MIT", "here", use=("a", "b"), hub="x/y", revision="0" * 40)
 ROWS = [{"a": "1", "b": [2], "c": None}, {"a": "é", "b": [], "c": 1.5}]
@@ -39,7 +41,8 @@ def test_every_source_is_pinned_and_says_what_was_checked() -> None:
     for one in sources().values():
         commit = one.revision if one.hub else one.url.split("/")[5]
         assert re.fullmatch("[0-9a-f]{40}", commit), one.name
-        assert all((one.rows, one.checked, one.licence, one.sha256 or "no hash yet" in one.checked)), one.name
+        assert all((one.rows, one.checked, one.licence)), one.name
+        assert one.sha256 or one.file_sha256 or "no hash yet" in one.checked, one.name
     assert len({one.path for one in sources().values()}) == len(sources())
 
 
@@ -81,7 +84,19 @@ def test_a_changed_or_moved_row_is_an_error() -> None:
 
 def test_the_number_of_characters_is_enforced() -> None:
     with pytest.raises(DataError, match="7 characters, small has 9"):
-        check_rows(replace(SMALL, characters=9), ROWS, "there", 7)
+        check_text(replace(SMALL, characters=9), "1234567", "there")
+
+
+def test_the_hash_of_the_file_is_enforced() -> None:
+    right = hashlib.sha256(b"text").hexdigest()
+    check_text(replace(SMALL, file_sha256=right), "text", "there")
+    with pytest.raises(DataError, match=r"there: sha256 .*: another text; fetch it again"):
+        check_text(replace(SMALL, file_sha256=right), "Text", "there")
+
+
+def test_the_released_pairs_are_as_pinned() -> None:
+    for one in (one for one in sources().values() if one.group == "released"):
+        assert len(read_source(one.name, real(f"released/{one.file}"))) == one.rows
 
 
 @given(st.lists(st.fixed_dictionaries({"a": st.text(), "b": st.lists(st.integers())}), min_size=1, max_size=4))
