@@ -196,7 +196,7 @@ def test_the_command_line_fetches_texts_and_pairs(
 ) -> None:
     from argparse import ArgumentParser
 
-    import selfboot.cli_fetch as cli
+    import selfboot.cli.fetch as cli
 
     def run(*words: str) -> int:
         parser = ArgumentParser()

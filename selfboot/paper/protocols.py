@@ -1,0 +1,187 @@
+"""How each script of the paper runs, as data: ``data/protocols_paper.toml``, read strictly.
+
+``scripts()`` gives every script's scores, mining and training; ``forms()`` the formats that they name; ``figures()``
+which released script produces which published figure, and how sure that is.
+"""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
+
+from selfboot.errors import DataError
+from selfboot.paths import DATA, require
+from selfboot.registry import build
+
+PATH = DATA / "protocols_paper.toml"
+TOP_K = 50  # transformers' own, in force whenever it samples and a script sets none
+Engine = Literal["transformers", "vllm"]
+Provenance = Literal["certain", "inferred", "none"]
+
+
+@dataclass(frozen=True)
+class Form:
+    """A format: ids of its texts (empty: none) and the name of its reading (formats/paper/reading.py)."""
+
+    name: str
+    reading: str
+    system: str = ""
+    user: str = ""
+    stops: str = ""
+    lens: str = ""
+
+
+@dataclass(frozen=True)
+class ScoreFacts:
+    """One score of a script. ``ks``: pass@k of the first k samples; ``batch``: 0 where the engine makes its own."""
+
+    benchmark: str
+    format: str
+    tokens: int
+    phase: Literal["base", "trained", "both"] = "both"
+    n: int = 1
+    temperature: float = 0.0
+    top_p: float = 0.95
+    top_k: int = 0
+    ks: tuple[int, ...] = ()
+    batch: int = 0
+    timeout_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class MiningFacts:
+    """How a script mines. ``source``: "invented", or the benchmark that seeds come from; ``problem``, ``harder``,
+    ``easier``, ``repair``, ``prefill``: ids of texts; ``parse``: the rule that reads an invented problem."""
+
+    source: str
+    keep: str
+    order: str = ""
+    rounds: int = 1
+    size: int = 0
+    target: int = 0
+    cap: int = 1
+    problem: str = ""
+    parse: str = ""
+    problem_tokens: int = 0
+    problem_temperature: float = 0.0
+    harder: str = ""
+    easier: str = ""
+    version_temperature: float = 0.0
+    format: str = ""
+    lenses: tuple[str, ...] = ()
+    greedy_tokens: int = 0
+    prefill: str = ""
+    repair: str = ""
+    attempts: int = 0
+    attempt_tokens: int = 0
+    attempt_temperature: float = 0.0
+    top_p: float = 0.95
+    top_k: int = 0
+    batch: int = 0
+    timeout_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class TrainingFacts:
+    """How a script trains. ``every``: rounds between trainings (0: once at the end); ``start``: of a fresh adapter or
+    the one before; ``dropout_in_mining``: LoRA dropout stays on in the rounds after a training."""
+
+    recipe: str
+    start: Literal["fresh", "continued"] = "fresh"
+    every: int = 0
+    needed: int = 0
+    warmup_pairs: int = 0
+    dropout_in_mining: bool = False
+
+
+@dataclass(frozen=True)
+class Script:
+    """A released script: what it scores, mines and trains, and for which claims."""
+
+    file: str
+    claims: tuple[str, ...]
+    engine: Engine
+    seeds: str
+    scores: tuple[ScoreFacts, ...] = ()
+    mining: MiningFacts | None = None
+    training: TrainingFacts | None = None
+    truncation: int = 0
+    max_model_len: int = 0
+    weights: str = "bf16"
+    note: str = ""
+    stop_tokens: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A published figure: the script that produces it (empty: none does), how sure that is, and why."""
+
+    claim: str
+    what: str
+    values: tuple[float, ...]
+    script: str
+    provenance: Provenance
+    why: str
+
+
+@functools.cache
+def _tables() -> dict[str, Any]:
+    try:
+        return tomllib.loads(require(PATH, "protocols of the paper").read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise DataError(f"{PATH}: {error}") from None
+
+
+@functools.cache
+def forms() -> Mapping[str, Form]:
+    """Every format of the paper, by name."""
+    return {
+        name: build(Form, f"{PATH} [formats.{name}]", {"name": name, **row})
+        for name, row in _tables()["formats"].items()
+    }
+
+
+@functools.cache
+def scripts() -> Mapping[str, Script]:
+    """Every released script, by its file."""
+    return {file: _script(file, row) for file, row in _tables()["scripts"].items()}
+
+
+def script(file: str) -> Script:
+    """The script of this file."""
+    if file not in scripts():
+        raise DataError(f"unknown script {file!r}; data/protocols_paper.toml knows: {', '.join(scripts())}")
+    return scripts()[file]
+
+
+def _script(file: str, row: dict[str, Any]) -> Script:
+    where = f'{PATH} [scripts."{file}"]'
+    scores = [build(ScoreFacts, f"{where}.scores", one) for one in row.get("scores", [])]
+    if row["engine"] == "transformers":
+        scores = [replace(one, top_k=TOP_K) if one.temperature else one for one in scores]
+    parts: dict[str, Any] = {"scores": tuple(scores)}
+    for name, kind in (("mining", MiningFacts), ("training", TrainingFacts)):
+        if name in row:
+            parts[name] = build(kind, f"{where}.{name}", row[name])
+    found = build(Script, where, {"file": file, **row, **parts})
+    if found.engine not in get_args(Engine):
+        raise DataError(f"{where}: engine {found.engine!r} is none of {', '.join(get_args(Engine))}")
+    return found
+
+
+@functools.cache
+def figures() -> tuple[Figure, ...]:
+    """Every published figure with its provenance, in the order of the file."""
+    found = tuple(build(Figure, f"{PATH} [[figures]]", row) for row in _tables()["figures"])
+    for one in found:
+        if one.provenance not in get_args(Provenance) or (one.script and one.script not in scripts()):
+            raise DataError(f"{PATH} [[figures]] {one.claim}: provenance or script is unknown; correct it")
+    return found
+
+
+def provenance(claim: str) -> tuple[Figure, ...]:
+    """The figures of a claim."""
+    return tuple(one for one in figures() if one.claim == claim)
