@@ -36,6 +36,7 @@ GRADING = (
 )
 ANSWERS = _modules("grading", "answers", "answer_worker", "normal", "algebra")
 TRAINING = _modules("training", "lora")
+SCRIPTED = _modules("training", "scripted")  # added where a recipe trains as the paper's scripts do
 MINING = (
     *_modules("formats", "base", "chat", "raw", "mbpp", "lens", "gsm8k", "math"),
     *_modules("formats", "problems", "word_problems", "arithmetic", "repair", "traces"),

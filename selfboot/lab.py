@@ -27,8 +27,7 @@ from selfboot.benchmarks.base import AnswerBenchmark, Benchmark, load_answers, l
 from selfboot.engines.engines import Choice, Engines, Subject
 from selfboot.errors import DataError, UnavailableError
 from selfboot.formats import AnswerFormat, Chat, answer_format, code_format
-from selfboot.formats.repair import pair_format
-from selfboot.formats.traces import solution_example
+from selfboot.formats.examples import training_example
 from selfboot.keys import code_hash
 from selfboot.mining.base import Miner, MiningContext, Record, Stages, derive, describe, run_miner
 from selfboot.mining.catalogue import make_miner
@@ -398,8 +397,8 @@ class Lab:
         spec, settings = self.spec(model), dict(self._recipe(recipe))
         if spec.quantization:
             raise UnavailableError(f"model {model!r}: 4-bit weights are to mine from only; train the model in full")
-        form, chat, eos = pair_format(settings.pop("pair_format")), self.chat(model), _tokenizer(spec).eos_token
-        examples = [form(i, chat, eos) if isinstance(i, Pair) else solution_example(i, chat) for i in items]
+        form, chat, eos = settings.pop("pair_format"), self.chat(model), _tokenizer(spec).eos_token
+        examples = [training_example(item, form, chat, eos) for item in items]
         key = {
             **self._model_key(model, start_from, training=True),
             **self._training_key(recipe),
@@ -520,8 +519,13 @@ class Lab:
         return {
             "recipe": self._recipe(recipe),
             "versions": _versions("torch", "transformers", "peft"),
-            "code": code_hash(*keys.TRAINING),
+            "code": code_hash(*keys.TRAINING, *(keys.SCRIPTED if self._scripted(recipe) else ())),
         }
+
+    def _scripted(self, recipe: str) -> bool:
+        from selfboot.training.recipe import Recipe
+
+        return Recipe(**{key: value for key, value in self._recipe(recipe).items() if key != "pair_format"}).scripted
 
     def _model_key(self, model: str, adapter: Adapter | None, training: bool = False) -> dict[str, Any]:
         from selfboot.models.spec import fingerprint

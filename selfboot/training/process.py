@@ -78,9 +78,9 @@ class Here:
         return free_gb(device, gpus)
 
     def train(self, job: Training, on_step: OnStep) -> Trained:
-        from selfboot.training.lora import train_adapter
+        from selfboot.training.scripted import trainer
 
-        info = train_adapter(
+        info = trainer(job.recipe)(
             job.spec,
             job.examples,
             job.recipe,

@@ -25,6 +25,11 @@ class Recipe:
     entropy over all its target tokens (token-weighted), so only the product matters. ``warmup``: share of the steps.
     ``max_length``: tokens of prompt and target together, longer examples lose their end. ``loss_on="all"``: the
     prompt's tokens count as well. ``clip``: largest gradient norm, 0: none.
+
+    Three settings are as transformers' Trainer does it in the paper's scripts (training/scripted.py): ``order``
+    "shuffled" takes the examples as they come instead of those of like length together; ``tokens`` "whole" tokenises
+    prompt and target as one text, without a BOS of ours; ``pad_in_loss`` fills every example up to ``max_length`` and
+    takes the loss on the padding too.
     """
 
     rank: int = 16
@@ -42,6 +47,9 @@ class Recipe:
     loss_on: Literal["target", "all"] = "target"
     weight_decay: float = 0.0
     gradient_checkpointing: bool = False
+    order: Literal["length", "shuffled"] = "length"
+    tokens: Literal["apart", "whole"] = "apart"
+    pad_in_loss: bool = False
 
     def __post_init__(self) -> None:
         for name, good in (
@@ -55,10 +63,17 @@ class Recipe:
             ("warmup", 0 <= self.warmup < 1),
             ("max_length", self.max_length >= 2),
             ("loss_on", self.loss_on in ("target", "all")),
+            ("order", self.order in ("length", "shuffled")),
+            ("tokens", self.tokens in ("apart", "whole")),
             ("target_modules", bool(self.target_modules)),
         ):
             if not good:
                 raise DataError(f"recipe {name}={getattr(self, name)!r} is out of range; correct the recipe")
+
+    @property
+    def scripted(self) -> bool:
+        """Whether it trains as the paper's scripts do."""
+        return self.order == "shuffled" or self.tokens == "whole" or self.pad_in_loss
 
     @property
     def effective_batch(self) -> int:

@@ -67,20 +67,21 @@ def _free(device: str, gpus: int) -> dict[str, Any]:
 def _train(channel: Channel, message: dict[str, Any]) -> dict[str, Any]:
     import torch
 
-    from selfboot.training.lora import train_adapter
     from selfboot.training.memory import allocated_gb, gpus_of
+    from selfboot.training.scripted import trainer
 
     job = message["train"]
+    recipe = Recipe(**{**job["recipe"], "target_modules": tuple(job["recipe"]["target_modules"])})
     used = gpus_of(job["device"], job["gpus"])
     torch.set_num_threads(message["threads"])
     if used:
         torch.cuda.init()  # type: ignore[no-untyped-call]  # before it, there are no figures to reset
     for gpu in used:
         torch.cuda.reset_peak_memory_stats(gpu)
-    info = train_adapter(
+    info = trainer(recipe)(
         ModelSpec(**{**job["spec"], "stop_tokens": tuple(job["spec"]["stop_tokens"])}),
         [Example(**example) for example in job["examples"]],
-        Recipe(**{**job["recipe"], "target_modules": tuple(job["recipe"]["target_modules"])}),
+        recipe,
         job["seed"],
         Path(job["out"]),
         device=job["device"],
