@@ -16,6 +16,8 @@ class Sampling:
     """How completions are drawn. ``temperature == 0`` is greedy; then ``top_p`` and seeds have no effect.
 
     ``stop`` holds strings; the text is cut before the first of them, by us, on decoded text, never by the engine.
+    ``top_k``: draw from so many tokens at most (0: from all). ``end``: what ends a completion: "turn", the model's
+    end-of-turn tokens and its end of text; "text", the tokenizer's end of text alone, as in the paper's scripts.
     """
 
     max_new_tokens: int = 400
@@ -23,6 +25,8 @@ class Sampling:
     top_p: float = 0.95
     n: int = 1
     stop: tuple[str, ...] = ()
+    top_k: int = 0
+    end: Literal["turn", "text"] = "turn"
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,13 @@ def complete(
     return Completion(text=text, tokens=len(drawn), finish=finish, token_hash=token_hash(drawn))
 
 
+def ending(sampling: Sampling, stop_ids: Sequence[int], tokenizer: Any) -> tuple[int, ...]:
+    """The tokens that end a completion: the model's ``stop_ids``, or the tokenizer's end of text alone."""
+    if sampling.end == "turn":
+        return tuple(stop_ids)
+    return () if tokenizer.eos_token_id is None else (int(tokenizer.eos_token_id),)
+
+
 def check_request(prompts: Sequence[str], sampling: Sampling, seeds: Sequence[int]) -> None:
     """DataError when a request cannot mean anything."""
     if len(prompts) != len(seeds):
@@ -75,6 +82,8 @@ def check_request(prompts: Sequence[str], sampling: Sampling, seeds: Sequence[in
         ("max_new_tokens", sampling.max_new_tokens, sampling.max_new_tokens >= 1),
         ("temperature", sampling.temperature, sampling.temperature >= 0),
         ("top_p", sampling.top_p, 0 < sampling.top_p <= 1),
+        ("top_k", sampling.top_k, sampling.top_k >= 0),
+        ("end", sampling.end, sampling.end in ("turn", "text")),
     ):
         if not good:
             raise DataError(f"sampling {name}={value} is out of range; correct the recipe")

@@ -29,7 +29,7 @@ from torch import Tensor
 from selfboot.errors import UnavailableError
 from selfboot.models.load import encode_prompt
 from selfboot.records import Completion, Sampling
-from selfboot.sampling.base import check_request, complete, uniforms
+from selfboot.sampling.base import check_request, complete, ending, uniforms
 from selfboot.sampling.cache import ATTENTION, BLOCK, Recorder, SlotCache, row_bytes
 from selfboot.sampling.draw import draw
 from selfboot.sampling.stops import Watch, check_stops, cut
@@ -184,6 +184,7 @@ class _Run:
     ) -> None:
         self.sampler, self.requests, self.sampling, self.finished = sampler, requests, sampling, finished
         self.watch = Watch(sampler.tokenizer, check_stops(sampling.stop))
+        self.ends = ending(sampling, sampler.stop_ids, sampler.tokenizer)
         self.samples = sampling.n if sampling.temperature > 0 else 1
         on_cpu = sampler.device.type == "cpu"
         self.burst = 1 if on_cpu else 16  # steps between two looks at the drawn tokens: each look waits for the GPU
@@ -322,7 +323,7 @@ class _Run:
         """Next tokens from hidden states [rows, size]; they become the slots' last tokens."""
         number = self.drawn[slots].clamp_max(self.uniform.shape[1] - 1)
         uniform = self.uniform[slots].gather(1, number[:, None]).squeeze(1)
-        tokens = draw(self.sampler._head(hidden), self.sampling.temperature, self.sampling.top_p, uniform)
+        tokens = draw(self.sampler._head(hidden), self.sampling, uniform)
         self.last[slots] = tokens
         self.drawn[slots] += 1
         return tokens
@@ -335,7 +336,7 @@ class _Run:
                     row.ids.append(token)
                     row.tail, stopped = self.watch.step(row.tail, token)
                     row.over = (
-                        token in self.sampler.stop_ids
+                        token in self.ends
                         or len(row.ids) >= row.limit
                         or (stopped and cut(self.sampler.decode(row.ids), self.watch.stops)[1])
                     )
@@ -358,7 +359,7 @@ class _Run:
         del self.active[left:]
 
     def _finish(self, row: Row) -> None:
-        completion = complete(row.ids, self.sampler.stop_ids, self.watch.stops, self.sampler.decode)
+        completion = complete(row.ids, self.ends, self.watch.stops, self.sampler.decode)
         self.completions[row.request][row.sample] = completion
         self.tokens += completion.tokens
         self.finished(row.request)

@@ -42,6 +42,7 @@ from selfboot.errors import DataError, UnavailableError
 from selfboot.models.load import encode_prompt
 from selfboot.models.spec import ModelSpec, locate
 from selfboot.records import Completion, Sampling
+from selfboot.sampling.base import ending
 from selfboot.sampling.stops import check_stops, first_stop
 from selfboot.sampling.transformers import check_request, complete
 
@@ -364,7 +365,7 @@ class VllmSampler:
         requests = [self._request(ids, sampling, seed, j) for ids, seed in unique for j in range(samples)]
         report = _reporter([place[request] for request in wanted], samples, on_done)
         drawn = self._draw(requests, sampling, stops, report)
-        done = [complete(row.ids, self.stop_ids, stops, self.decode) for row in drawn]
+        done = [complete(row.ids, ending(sampling, self.stop_ids, self.tokenizer), stops, self.decode) for row in drawn]
         rows = [tuple(done[at * samples : (at + 1) * samples]) * (sampling.n // samples) for at in range(len(unique))]
         return [rows[place[request]] for request in wanted]
 
@@ -376,7 +377,7 @@ class VllmSampler:
         on_done: Callable[[int], None],
     ) -> list[Drawn]:
         """Draw with the engine's own stop strings as an early end; again without them where it ended a row wrongly."""
-        common = sampling_arguments(sampling, self.stop_ids)
+        common = sampling_arguments(sampling, ending(sampling, self.stop_ids, self.tokenizer))
         drawn = self.core.draw(requests, common | early_end(stops), self.adapter, on_done)
         wrong = [
             at for at, row in enumerate(drawn) if row.text_stop and first_stop(row.ids, self.decode, stops) is None
@@ -417,7 +418,7 @@ def sampling_arguments(sampling: Sampling, stop_ids: Sequence[int]) -> dict[str,
         "stop_token_ids": list(stop_ids),
         "ignore_eos": True,  # the tokenizer's eos is among our stop tokens
         "skip_special_tokens": True,
-    }
+    } | ({"top_k": sampling.top_k} if drawn and sampling.top_k else {})
 
 
 def early_end(stops: Sequence[str]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from selfboot.records import Sampling
 from selfboot.sampling.base import uniforms
 from selfboot.sampling.draw import ONE, draw
 
@@ -44,7 +45,9 @@ def plain(logits: Any, temperature: float, top_p: float, uniform: float) -> int:
 @settings(deadline=None)
 def test_draw_is_the_inverse_cdf_of_the_nucleus(logits: Any, temperature: float, top_p: float, uniform: float) -> None:
     rows = torch.tensor(logits)
-    drawn = draw(rows, temperature, top_p, torch.full((len(rows),), uniform, dtype=torch.float64))
+    drawn = draw(
+        rows, Sampling(temperature=temperature, top_p=top_p), torch.full((len(rows),), uniform, dtype=torch.float64)
+    )
     assert drawn.tolist() == [plain(row, temperature, top_p, uniform) for row in logits]
 
 
@@ -52,14 +55,16 @@ def test_draw_is_the_inverse_cdf_of_the_nucleus(logits: Any, temperature: float,
 @settings(deadline=None)
 def test_greedy_is_the_first_maximum(logits: Any) -> None:
     rows = torch.tensor(logits)
-    assert draw(rows, 0.0, 0.95, torch.zeros(len(rows), dtype=torch.float64)).tolist() == logits.argmax(-1).tolist()
+    assert draw(rows, Sampling(), torch.zeros(len(rows), dtype=torch.float64)).tolist() == logits.argmax(-1).tolist()
 
 
 @pytest.mark.parametrize(("temperature", "top_p"), [(1.0, 1.0), (0.8, 0.95), (1.5, 0.5)])
 def test_frequencies_over_a_grid_are_the_probabilities(temperature: float, top_p: float) -> None:
     logits = torch.randn(1, 300, generator=torch.Generator().manual_seed(1)) * 2
     grid = torch.arange(20_000, dtype=torch.float64) / 20_000
-    found = torch.bincount(draw(logits.expand(len(grid), -1), temperature, top_p, grid), minlength=300) / len(grid)
+    found = torch.bincount(
+        draw(logits.expand(len(grid), -1), Sampling(temperature=temperature, top_p=top_p), grid), minlength=300
+    ) / len(grid)
     wanted = torch.softmax(logits[0] / temperature, -1)
     ordered, tokens = wanted.sort(descending=True)
     inside = tokens[: int((ordered.cumsum(0) < top_p).sum()) + 1]
@@ -80,3 +85,13 @@ def test_uniforms_are_a_function_of_seed_sample_and_number() -> None:
 def test_uniforms_never_change_between_versions() -> None:
     """A changed stream would silently change every sampled result."""
     assert uniforms(13, 2, 3).tolist() == [0.2423385553477747, 0.5570597810483212, 0.7331532749362007]
+
+
+@pytest.mark.parametrize("count", [1, 3, 50, 300, 1000])
+def test_top_k_keeps_the_most_probable(count: int) -> None:
+    logits = torch.randn(300, generator=torch.Generator().manual_seed(1))
+    grid = (torch.arange(4000, dtype=torch.float64) + 0.5) / 4000
+    drawn = draw(logits.expand(len(grid), -1), Sampling(temperature=1.0, top_p=1.0, top_k=count), grid)
+    allowed = set(logits.topk(min(count, 300)).indices.tolist())
+    assert set(drawn.tolist()) <= allowed
+    assert count > 3 or set(drawn.tolist()) == allowed

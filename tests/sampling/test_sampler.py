@@ -223,3 +223,13 @@ def test_engine_names_what_may_change_a_result(make: Make) -> None:
 )
 def test_shared_prefix(prompts: list[tuple[int, ...]], expected: int) -> None:
     assert shared_prefix(prompts, least=2) == expected
+
+
+def test_a_reply_may_end_at_the_end_of_text_alone(make: Make) -> None:
+    """The paper's scripts go on past the end of a turn: every token ends a turn here, only one ends the text."""
+    sampler = make(stop_ids=range(4096))
+    turn, text = (
+        sampler.generate(PROMPTS[:2], Sampling(max_new_tokens=8, end=end), [0, 0]) for end in ("turn", "text")
+    )
+    assert all(row[0].tokens == 1 for row in turn)
+    assert all(row[0].tokens > 1 for row in text)
