@@ -52,7 +52,8 @@ class ScoreFacts:
 @dataclass(frozen=True)
 class MiningFacts:
     """How a script mines. ``source``: "invented", or the benchmark that seeds come from; ``problem``, ``harder``,
-    ``easier``, ``repair``, ``prefill``: ids of texts; ``parse``: the rule that reads an invented problem."""
+    ``easier``, ``repair``, ``prefill``: ids of texts; ``parse``: the rule that reads an invented problem; ``pairing``:
+    which failing attempts go with the first passing one; ``error``: which end of the error's text is kept."""
 
     source: str
     keep: str
@@ -63,6 +64,8 @@ class MiningFacts:
     cap: int = 1
     problem: str = ""
     parse: str = ""
+    pairing: Literal["first", "not-empty", "each-failing"] = "first"
+    error: Literal["first", "last"] = "last"
     problem_tokens: int = 0
     problem_temperature: float = 0.0
     harder: str = ""
