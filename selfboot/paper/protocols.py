@@ -53,7 +53,8 @@ class ScoreFacts:
 class MiningFacts:
     """How a script mines. ``source``: "invented", or the benchmark that seeds come from; ``problem``, ``harder``,
     ``easier``, ``repair``, ``prefill``: ids of texts; ``parse``: the rule that reads an invented problem; ``pairing``:
-    which failing attempts go with the first passing one; ``error``: which end of the error's text is kept."""
+    which failing attempts go with the first passing one; ``error``: which end of the error's text is kept;
+    ``request_format``: whose system turn requests have, where ``format`` is one of ours."""
 
     source: str
     keep: str
@@ -72,6 +73,7 @@ class MiningFacts:
     easier: str = ""
     version_temperature: float = 0.0
     format: str = ""
+    request_format: str = ""
     lenses: tuple[str, ...] = ()
     greedy_tokens: int = 0
     prefill: str = ""
