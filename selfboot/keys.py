@@ -46,6 +46,13 @@ MINERS = (
     *_modules("mining", "bootstrap", "multi_pair", "curriculum", "vanilla_math", "seeded", "recursive"),
     *_modules("mining", "diversity", "star", "math_seeded", "self_correction"),
 )
+# Added where a miner follows a script's facts: how it reads and judges.
+BY_FACTS = (
+    *_modules("formats.paper", "forms", "pairs", "problems", "reading"),
+    *_modules("formats", "natural"),
+    *_modules("grading", "scripts"),
+    *_modules("mining", "by_facts"),
+)
 PROTOCOLS = _modules("protocols", "training", "sampling", "synergy", "mining", "boundary")
 # What is measured and recorded in data/measured/.
 CALIBRATION = (*SAMPLING, *TRAINING, *MINING, *MINERS, *PROTOCOLS)

@@ -29,6 +29,7 @@ from selfboot.errors import DataError, UnavailableError
 from selfboot.formats import AnswerFormat, Chat, answer_format, code_format
 from selfboot.formats.examples import training_example
 from selfboot.keys import code_hash
+from selfboot.mining.alarm import alarms
 from selfboot.mining.base import Miner, MiningContext, Record, Stages, derive, describe, run_miner
 from selfboot.mining.catalogue import make_miner
 from selfboot.models.shape import rehearsal_spec
@@ -353,6 +354,7 @@ class Lab:
             "code": code_hash(
                 *self.engines.code(self.entry(model)), *keys.MINING, *keys.GRADING, *keys.ANSWERS, *_modules(miner)
             ),
+            **getattr(miner, "key", {}),
         }
 
         def build(out: Path, work: Path) -> Mapping[str, Any]:
@@ -372,6 +374,7 @@ class Lab:
                 "model": model,
                 "weights": self.weights,
                 "items": len(miner.items(records)),
+                "alarms": alarms(miner, records),
                 "steps": len(records),
                 "engine": sampler.engine,
                 "grader": self._grader.manifest if self._grader else {},
@@ -569,6 +572,9 @@ class OnDemand:
 
     def grade(self, *args: Any) -> Any:
         return self.start().grade(*args)
+
+    def grade_unittests(self, *args: Any) -> Any:
+        return self.start().grade_unittests(*args)
 
 
 def _checkpoints(device: str, saving: bool) -> str:

@@ -153,8 +153,16 @@ def audit(
     again = [run["broken"] for run in runs] if grader is not None else [None for _ in pairs]
     classes = [classify_broken(pair, outcome) for (_, pair), outcome in zip(pairs, again, strict=True)]
     order = {check: place for place, check in enumerate(CHECKS)}
-    ordered = tuple(sorted(set(findings), key=lambda f: (order[f.check], f.lines)))
+    ordered = tuple(sorted(_once(findings), key=lambda f: (order[f.check], f.lines)))
     return Audit(len(items), ordered, tally(classes), benchmark, grader is not None)
+
+
+def _once(findings: Iterable[Finding]) -> list[Finding]:
+    """Each finding once; a signature that holds the solution counts once, whether it was read or run."""
+    found: dict[tuple[object, ...], Finding] = {}
+    for one in findings:
+        found.setdefault((one.check, one.lines, "" if one.check == "solution in signature" else one.message), one)
+    return list(found.values())
 
 
 # ---------------------------------------------------------------- what can be read off the text

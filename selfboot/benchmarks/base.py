@@ -75,6 +75,8 @@ _LOADERS = {
     "mbpp": "selfboot.benchmarks.mbpp",
     "mbpp-train": "selfboot.benchmarks.mbpp",
     "mbpp-train-functions": "selfboot.benchmarks.mbpp",
+    "mbpp-full-train": "selfboot.benchmarks.paper_seeds",
+    "math-train-shuffled": "selfboot.benchmarks.paper_seeds",
     "minimath": "selfboot.benchmarks.minimath",
     "minimath-hard": "selfboot.benchmarks.minimath",
     "minimath-dev": "selfboot.benchmarks.minimath",

@@ -6,6 +6,7 @@ import argparse
 import ast
 import json
 import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -77,6 +78,8 @@ def run(args: argparse.Namespace) -> int:
     provenance = _provenance(args.out, mined.artifact.manifest)
     print(f"{len(mined.items)} items -> {args.out} (artifact {mined.artifact.id}, {mined.artifact.seconds:.0f} s)")
     print(f"how they came about -> {provenance}")
+    for alarm in mined.artifact.manifest["provenance"].get("alarms", []):
+        print(f"selfboot: {alarm}", file=sys.stderr)
     return 0
 
 

@@ -19,13 +19,13 @@ from typing import Protocol
 from selfboot.grading.programs import helpers
 from selfboot.records import CodeJob, CodeTask, Outcome
 
-ERROR_LINES, ERROR_CHARS = 3, 300
+ERROR_LINES, ERROR_CHARS, FIRST_CHARS = 3, 300, 200
 _SPACE, _NEWLINE = "␣", "␤"  # an outcome's detail is one line without runs of spaces
 _ENDS = re.compile(r"exit|quit", re.IGNORECASE)
 _SCRIPT = """\
 import contextlib, io, linecache, sys, traceback, types, unittest
 
-TEXT, PLACE, STRICT, SAYS_OK = {text!r}, "/tmp/script.py", {strict!r}, {says_ok!r}
+TEXT, PLACE, STRICT, SAYS_OK, FIRST = {text!r}, "/tmp/script.py", {strict!r}, {says_ok!r}, {first!r}
 
 
 class E(AssertionError):
@@ -36,8 +36,9 @@ def told(lines):
     return E("\\n".join(lines)[:{chars}].replace(" ", "{space}").replace("\\n", "{newline}"))
 
 
-def last(printed):
-    return "".join(printed).strip().splitlines()[-{lines}:]
+def kept(printed):
+    text = "".join(printed)
+    return [text[:{first_chars}]] if FIRST else text.strip().splitlines()[-{lines}:]
 
 
 def run():
@@ -46,14 +47,14 @@ def run():
     try:
         code = compile(TEXT, PLACE, "exec", dont_inherit=True)
     except BaseException as error:  # of a file that does not compile, Python prints no traceback
-        return last(traceback.format_exception_only(error))
+        return kept(traceback.format_exception_only(error))
     try:
         exec(code, vars(module))
     except SystemExit as end:
         if STRICT or end.code not in (None, 0):
             return ["SystemExit: " + str(end.code)]
     except BaseException as error:
-        return last(traceback.format_exception(error))
+        return kept(traceback.format_exception(type(error), error, error.__traceback__.tb_next))
     return []
 
 
@@ -97,12 +98,15 @@ def script_tests(task: CodeTask) -> str:
     return tests.removeprefix(brought) if task.kind == "humaneval" else tests
 
 
-def grade_scripts(sandbox: Sandbox, jobs: Sequence[CodeJob], says_ok: bool = False) -> list[ScriptOutcome]:
+def grade_scripts(
+    sandbox: Sandbox, jobs: Sequence[CodeJob], says_ok: bool = False, first: bool = False
+) -> list[ScriptOutcome]:
     """The paper's verdict on each job, whose program and tests are one script, two newlines between.
 
-    ``says_ok``: BigCodeBench's rule on top: the output holds "OK", and neither "FAILED" nor "Error".
+    ``says_ok``: BigCodeBench's rule on top: the output holds "OK", and neither "FAILED" nor "Error". ``first``: the
+    error is the beginning of what was printed (cross_arch), not its last lines.
     """
-    outcomes = [_told(one) for one in sandbox.grade_unittests([_job(job, False, says_ok) for job in jobs])]
+    outcomes = [_told(one) for one in sandbox.grade_unittests([_job(job, False, says_ok, first) for job in jobs])]
     doubted = [at for at, one in enumerate(outcomes) if one.passed and _ENDS.search(jobs[at].program)]
     again = sandbox.grade_unittests([_job(jobs[at], True, says_ok) for at in doubted]) if doubted else []
     ended = {at for at, one in zip(doubted, again, strict=True) if not one.passed}
@@ -115,17 +119,20 @@ class ScriptGrader:
 
     sandbox: Sandbox
     timeout_s: float = 8.0
+    first: bool = False
 
     def grade(self, jobs: Sequence[CodeJob]) -> list[Outcome]:
         timed = [replace(job, timeout_s=job.timeout_s or self.timeout_s) for job in jobs]
-        return [one.outcome for one in grade_scripts(self.sandbox, timed)]
+        return [one.outcome for one in grade_scripts(self.sandbox, timed, first=self.first)]
 
 
-def _job(job: CodeJob, strict: bool, says_ok: bool) -> CodeJob:
+def _job(job: CodeJob, strict: bool, says_ok: bool, first: bool = False) -> CodeJob:
     text = _SCRIPT.format(
         text=f"{job.program}\n\n{job.tests}",
         strict=strict,
         says_ok=says_ok,
+        first=first,
+        first_chars=FIRST_CHARS,
         chars=ERROR_CHARS,
         lines=ERROR_LINES,
         space=_SPACE,

@@ -1,25 +1,23 @@
 """How each script of the paper runs, as data: ``data/protocols_paper.toml``, read strictly.
 
-``scripts()`` gives every script's scores, mining and training; ``forms()`` the formats that they name; ``figures()``
-which released script produces which published figure, and how sure that is.
+``scripts()`` gives every script's scores, mining and training, ``forms()`` the formats that they name. Which script
+gives which published figure stands in data/paper.toml.
 """
 
 from __future__ import annotations
 
 import functools
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from selfboot.errors import DataError
-from selfboot.paths import DATA, require
-from selfboot.tables import build
+from selfboot.paths import DATA
+from selfboot.tables import build, read, shown
 
 PATH = DATA / "protocols_paper.toml"
 TOP_K = 50  # transformers' own, in force whenever it samples and a script sets none
 Engine = Literal["transformers", "vllm"]
-Provenance = Literal["certain", "inferred", "none"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,9 @@ class ScoreFacts:
 @dataclass(frozen=True)
 class MiningFacts:
     """How a script mines. ``source``: "invented", or the benchmark that seeds come from; ``problem``, ``harder``,
-    ``easier``, ``repair``, ``prefill``: ids of texts; ``parse``: the rule that reads an invented problem."""
+    ``easier``, ``repair``, ``prefill``: ids of texts; ``parse``: the rule that reads an invented problem; ``pairing``:
+    which failing attempts go with the first passing one; ``error``: which end of the error's text is kept;
+    ``request_format``: whose system turn requests have, where ``format`` is one of ours."""
 
     source: str
     keep: str
@@ -65,12 +65,15 @@ class MiningFacts:
     cap: int = 1
     problem: str = ""
     parse: str = ""
+    pairing: Literal["first", "not-empty", "each-failing"] = "first"
+    error: Literal["first", "last"] = "last"
     problem_tokens: int = 0
     problem_temperature: float = 0.0
     harder: str = ""
     easier: str = ""
     version_temperature: float = 0.0
     format: str = ""
+    request_format: str = ""
     lenses: tuple[str, ...] = ()
     greedy_tokens: int = 0
     prefill: str = ""
@@ -115,31 +118,16 @@ class Script:
     stop_tokens: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Figure:
-    """A published figure: the script that produces it (empty: none does), how sure that is, and why."""
-
-    claim: str
-    what: str
-    values: tuple[float, ...]
-    script: str
-    provenance: Provenance
-    why: str
-
-
 @functools.cache
-def _tables() -> dict[str, Any]:
-    try:
-        return tomllib.loads(require(PATH, "protocols of the paper").read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise DataError(f"{PATH}: {error}") from None
+def _tables() -> dict[str, dict[str, Any]]:
+    return read(PATH, "protocols of the paper")
 
 
 @functools.cache
 def forms() -> Mapping[str, Form]:
     """Every format of the paper, by name."""
     return {
-        name: build(Form, f"{PATH} [formats.{name}]", {"name": name, **row})
+        name: build(Form, f"{shown(PATH)} [formats.{name}]", {"name": name, **row})
         for name, row in _tables()["formats"].items()
     }
 
@@ -158,30 +146,12 @@ def script(file: str) -> Script:
 
 
 def _script(file: str, row: dict[str, Any]) -> Script:
-    where = f'{PATH} [scripts."{file}"]'
+    where = f'{shown(PATH)} [scripts."{file}"]'
     scores = [build(ScoreFacts, f"{where}.scores", one) for one in row.get("scores", [])]
-    if row["engine"] == "transformers":
+    if row.get("engine") == "transformers":
         scores = [replace(one, top_k=TOP_K) if one.temperature else one for one in scores]
     parts: dict[str, Any] = {"scores": tuple(scores)}
     for name, kind in (("mining", MiningFacts), ("training", TrainingFacts)):
         if name in row:
             parts[name] = build(kind, f"{where}.{name}", row[name])
-    found = build(Script, where, {"file": file, **row, **parts})
-    if found.engine not in get_args(Engine):
-        raise DataError(f"{where}: engine {found.engine!r} is none of {', '.join(get_args(Engine))}")
-    return found
-
-
-@functools.cache
-def figures() -> tuple[Figure, ...]:
-    """Every published figure with its provenance, in the order of the file."""
-    found = tuple(build(Figure, f"{PATH} [[figures]]", row) for row in _tables()["figures"])
-    for one in found:
-        if one.provenance not in get_args(Provenance) or (one.script and one.script not in scripts()):
-            raise DataError(f"{PATH} [[figures]] {one.claim}: provenance or script is unknown; correct it")
-    return found
-
-
-def provenance(claim: str) -> tuple[Figure, ...]:
-    """The figures of a claim."""
-    return tuple(one for one in figures() if one.claim == claim)
+    return build(Script, where, {"file": file, **row, **parts})

@@ -11,17 +11,17 @@ import functools
 import hashlib
 import json
 import os
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from selfboot.datasets.pinned import data_folder
 from selfboot.errors import DataError, UnavailableError
 from selfboot.paper.literals import template_at
-from selfboot.paths import DATA, require
+from selfboot.paths import DATA
 from selfboot.store import write_atomic
+from selfboot.tables import build, read
 
 NAME, FILE, TEXTS_ENV = "paper-texts", "paper_texts.json", "SELFBOOT_PAPER_TEXTS"
 REPOSITORY = "ranausmanai/tinyforge-zero"
@@ -54,13 +54,14 @@ class Place:
 @functools.cache
 def places() -> dict[str, Place]:
     """Every text's place, by id."""
-    table = tomllib.loads(require(DATA / "paper_texts.toml", "places of the paper's texts").read_text(encoding="utf-8"))
-    return {name: _place(name, row, table["commits"]) for name, row in table["texts"].items()}
-
-
-def _place(name: str, row: dict[str, Any], commits: Mapping[str, str]) -> Place:
-    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
-    return Place(name, commit=commits[row["file"]], **values)
+    table = read(DATA / "paper_texts.toml", "places of the paper's texts")
+    commits = table["commits"]
+    return {
+        name: build(
+            Place, f'data/paper_texts.toml [texts."{name}"]', {"id": name, "commit": commits[row["file"]], **row}
+        )
+        for name, row in table["texts"].items()
+    }
 
 
 def place(name: str) -> Place:

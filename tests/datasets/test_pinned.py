@@ -37,7 +37,7 @@ def write(folder: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def test_every_source_is_pinned_and_says_what_was_checked() -> None:
-    assert len(sources()) == 11
+    assert len(sources()) == 12
     for one in sources().values():
         commit = one.revision if one.hub else one.url.split("/")[5]
         assert re.fullmatch("[0-9a-f]{40}", commit), one.name

@@ -65,6 +65,13 @@ def test_the_error_is_what_the_interpreter_prints_last(grader: CodeGrader, progr
     assert found.detail == error
 
 
+def test_the_errors_beginning_can_be_kept_instead(grader: CodeGrader) -> None:
+    grade = ScriptGrader(grader, first=True).grade
+    (wrong, syntax) = grade([CodeJob("def f(x):\n    return x", "f", TESTS), CodeJob("block.", "f", TESTS)])
+    assert wrong.detail.startswith('Traceback (most recent call last):\n  File "/tmp/script.py", line 4, in <module>\n')
+    assert syntax.detail.startswith('  File "/tmp/script.py", line 1\n    block.\n')
+
+
 def test_bigcodebench_wants_ok_and_no_word_error(grader: CodeGrader) -> None:
     runner = "\n\nif __name__ == '__main__':\n    import unittest; unittest.main(argv=['x'], exit=False, verbosity=0)\n"
     tests = (
