@@ -47,6 +47,7 @@ MINERS = (
     *_modules("mining", "diversity", "star", "math_seeded", "self_correction"),
 )
 # Added where a miner follows a script's facts: how it reads and judges.
+SCRIPT_VERDICT = _modules("grading", "scripts")  # added where a score is by the paper's verdict
 BY_FACTS = (
     *_modules("formats.paper", "forms", "pairs", "problems", "reading"),
     *_modules("formats", "natural"),

@@ -26,12 +26,16 @@ from selfboot import keys
 from selfboot.benchmarks.base import AnswerBenchmark, Benchmark, load_answers, load_any, load_benchmark
 from selfboot.engines.engines import Choice, Engines, Subject
 from selfboot.errors import DataError, UnavailableError
-from selfboot.formats import AnswerFormat, Chat, answer_format, code_format
+from selfboot.formats import AnswerFormat, Chat, CodeFormat, answer_format, code_format
 from selfboot.formats.examples import training_example
+from selfboot.formats.paper import PaperAnswerFormat, PaperCodeFormat
+from selfboot.formats.paper.reread import RereadAnswers, RereadCode
+from selfboot.grading.scripts import grade_scripts, script_tests
 from selfboot.keys import code_hash
 from selfboot.mining.alarm import alarms
 from selfboot.mining.base import Miner, MiningContext, Record, Stages, derive, describe, run_miner
 from selfboot.mining.catalogue import make_miner
+from selfboot.mining.scripts import script_miner
 from selfboot.models.shape import rehearsal_spec
 from selfboot.models.spec import ModelSpec, locate
 from selfboot.pairs import load_pairs, write_pairs
@@ -258,6 +262,10 @@ class Lab:
         made: Miner = make_miner(method, seeds, settings, self.benchmark)
         return made
 
+    def script_miner(self, file: str) -> Miner:
+        """The miner of one of the paper's scripts (selfboot/mining/scripts.py)."""
+        return script_miner(file, load=self.benchmark)
+
     # The verbs
 
     def sample(
@@ -300,17 +308,19 @@ class Lab:
         benchmark: str,
         *,
         adapter: Adapter | None = None,
-        format: str = "",
+        format: str | CodeFormat = "",
         stop: tuple[str, ...] | None = None,
         sampling: Sampling | None = None,
         seed: int = 0,
+        timeout_s: float = 0.0,
     ) -> Score:
         """The model's score on a code benchmark, in its usual format if none is named: every completion, graded.
 
-        ``sampling`` None: greedy, as long as the benchmark's completions may get.
+        ``sampling`` None: greedy, as long as the benchmark's completions may get. A format of the paper's is graded by
+        the paper's verdict (grading/scripts.py). ``timeout_s``: seconds a program may take (0: the grader's own).
         """
         bench = load_benchmark(benchmark)
-        form = code_format(format or bench.format, stop)
+        form = code_format(format or bench.format, stop) if isinstance(format, str) else format
         prompts = [form.prompt(task, self.chat(model)) for task in bench.tasks]
         drawn = replace(sampling or Sampling(bench.tokens), stop=form.stop)
         seeds = [derive(seed, task.task_id) for task in bench.tasks]
@@ -319,7 +329,7 @@ class Lab:
             [form.program(task, c.text) for c in row]
             for task, row in zip(bench.tasks, samples.completions, strict=True)
         ]
-        return self._grade(bench, samples, programs)
+        return self._grade(bench, samples, programs, timeout_s, isinstance(form, PaperCodeFormat | RereadCode))
 
     def evaluate_answers(
         self,
@@ -462,18 +472,39 @@ class Lab:
                 return found
         return self.store.get(kind, {**key, "isolation": self.isolation}, build)
 
-    def _grade(self, bench: Benchmark, samples: Samples, programs: Sequence[Sequence[str]]) -> Score:
-        key = {"benchmark": bench.sha256, "programs": digest(programs), "code": code_hash(*keys.GRADING)}
+    def _grade(
+        self,
+        bench: Benchmark,
+        samples: Samples,
+        programs: Sequence[Sequence[str]],
+        timeout_s: float = 0.0,
+        script: bool = False,
+    ) -> Score:
+        """``script``: by the paper's verdict, a process that ends with code 0."""
+        key: dict[str, Any] = {
+            "benchmark": bench.sha256,
+            "programs": digest(programs),
+            "code": code_hash(*keys.GRADING),
+        }
+        if script or timeout_s:
+            key |= {"script": script and code_hash(*keys.SCRIPT_VERDICT), "timeout_s": timeout_s}
 
         def build(out: Path, work: Path) -> Mapping[str, Any]:
-            limit = UNITTEST_SECONDS if bench.unittest else None
+            limit = timeout_s or (UNITTEST_SECONDS if bench.unittest else None)
+            tests = script_tests if script else bench.tests
             jobs = [
-                CodeJob(program, task.entry_point, bench.tests(task), timeout_s=limit)
+                CodeJob(program, task.entry_point, tests(task), timeout_s=limit)
                 for task, row in zip(bench.tasks, programs, strict=True)
                 for program in row
             ]
-            grade = self.grader.grade_unittests if bench.unittest else self.grader.grade
-            outcomes = iter(grade(jobs, counter(self.progress, f"grading {bench.name}", len(jobs))))
+            by_exit: list[int] = []
+            if script:
+                found = grade_scripts(self.grader, jobs, says_ok=bench.unittest)
+                outcomes = iter([one.outcome for one in found])
+                by_exit = [at for at, one in enumerate(found) if one.by_exit]
+            else:
+                grade = self.grader.grade_unittests if bench.unittest else self.grader.grade
+                outcomes = iter(grade(jobs, counter(self.progress, f"grading {bench.name}", len(jobs))))
             _write_rows(out / "outcomes.jsonl", [[asdict(next(outcomes)) for _ in row] for row in programs])
             _write_rows(out / "programs.jsonl", programs)  # for the report: what exactly was graded
             return {
@@ -481,6 +512,7 @@ class Lab:
                 "weights": self.weights,
                 "samples": samples.artifact.id,
                 "grader": self.grader.manifest,
+                "by_exit": by_exit,  # programs that count only because they end themselves before the tests
                 "machine": machine(),
             }
 
@@ -511,7 +543,10 @@ class Lab:
         artifact = self.store.get("answer-score", key, build)
         rows = _read_rows(artifact.path / "outcomes.jsonl")
         found = [[AnswerOutcome(**o) for o in row] for row in rows]
-        outcomes = tuple(tuple(replace(o, passed=o.strict if form.strict else o.lenient) for o in row) for row in found)
+        outcomes = tuple(
+            tuple(replace(o, passed=_right(form, o, text, task.answer)) for o, text in zip(row, said, strict=True))
+            for task, row, said in zip(bench.tasks, found, texts, strict=True)
+        )
         return AnswerScore(artifact, samples, tuple(task.task_id for task in bench.tasks), outcomes)
 
     def _trained(self, model: str, stages: Stages, recipe: str, seed: int, adapter: Adapter | None) -> Sampler:
@@ -562,6 +597,13 @@ class Lab:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _right(form: AnswerFormat, outcome: AnswerOutcome, text: str, gold: str) -> bool:
+    """Does an answer count? By the paper's rule where the format has one, else by our grader's reading."""
+    if isinstance(form, PaperAnswerFormat | RereadAnswers):
+        return form.right(text, gold)
+    return outcome.strict if form.strict else outcome.lenient
 
 
 class OnDemand:

@@ -23,6 +23,7 @@ from selfboot.tables import build, read, shown
 Scale = Literal["mini", "paper"]
 Tier = Literal["fastpath", "fullpath", "negative"]
 Direction = Literal["up", "down", "none"]
+ArmName = Literal["paper", "ours"]
 SCALES: tuple[Scale, ...] = get_args(Scale)
 
 
@@ -43,7 +44,9 @@ class Settings:
     counts: tuple[int, ...] = ()  # for a protocol that trains on several numbers of pairs
     arms: tuple[str, ...] = ()  # for a protocol that compares several pair files, or models
     wrong_stop: tuple[str, ...] = ()  # stop strings that are wrong on purpose
-    recipe: str = ""  # how to train (data/recipes.toml)
+    recipe: str = ""  # how our arm trains (data/recipes.toml)
+    arm: ArmName = "ours"  # the arm that is judged; the other one is shown beside it (selfboot/protocols/arms.py)
+    scripts: tuple[str, ...] = ()  # what the paper arm follows (data/protocols_paper.toml); of two that fit, the later
     seeds: tuple[int, ...] = ()
     by_seed: bool = False  # every seed is a case of its own
     contrast: tuple[str, ...] = ()  # the arms, before and after, whose difference is the claim's direction

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from selfboot.benchmarks.base import load_any
+from selfboot.benchmarks.base import AnswerBenchmark, Benchmark, load_any
 from selfboot.errors import DataError
 from selfboot.mining.base import Miner
 from selfboot.paper.protocols import MiningFacts, script
@@ -30,8 +31,11 @@ MINERS = {
 }
 
 
-def script_miner(file: str, seeds: Any = None, **changes: Any) -> Miner:
-    """The miner that does what a script does. ``changes`` replace facts of the script; ``seeds`` its benchmark.
+def script_miner(
+    file: str, seeds: Any = None, load: Callable[[str], Benchmark | AnswerBenchmark] = load_any, **changes: Any
+) -> Miner:
+    """The miner that does what a script does. ``changes`` replace facts of the script; ``seeds`` its benchmark, which
+    ``load`` finds otherwise.
 
     ``traces=…`` gives the mixed self-correction the naive run's. Raises DataError for a script that mines nothing here
     (the control's pairs are made without a model: mining/corruption.py), UnavailableError without its seeds.
@@ -43,6 +47,6 @@ def script_miner(file: str, seeds: Any = None, **changes: Any) -> Miner:
     facts: MiningFacts = replace(found.mining, **changes)
     module, _, name = MINERS[file].partition(".")
     kind = getattr(importlib.import_module(f"selfboot.mining.{module}"), name)
-    given = {} if facts.source == "invented" else {"seeds": load_any(facts.source) if seeds is None else seeds}
+    given = {} if facts.source == "invented" else {"seeds": load(facts.source) if seeds is None else seeds}
     miner: Miner = kind(facts, found.training, facts.target or None, f"script {file}", **given, **traces)
     return miner

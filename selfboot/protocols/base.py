@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from selfboot.benchmarks.base import AnswerBenchmark
 from selfboot.lab import Adapter, AnswerScore, Score
+from selfboot.protocols.arms import Phase, asking, recipe_of
 from selfboot.protocols.lab_like import LabLike
 from selfboot.records import Item, Sampling
 from selfboot.registry import Settings
@@ -123,26 +124,30 @@ class Notes:
 
 def evaluate(
     lab: LabLike,
-    model: str,
-    benchmark: str,
+    settings: Settings,
+    phase: Phase,
+    benchmark: str = "",
     *,
     adapter: Adapter | None = None,
-    format: str = "",
     sampling: Sampling | None = None,
     seed: int = 0,
 ) -> Score | AnswerScore:
-    """A score on a benchmark of either kind, in its usual format and greedy with its usual length if none is named."""
-    bench = lab.benchmark(benchmark)
-    drawn = sampling or Sampling(bench.tokens)
+    """A score of the claim's model as the claim's arm asks and judges (arms.py), on the claim's benchmark if none is
+    named; greedy without ``sampling``."""
+    name = benchmark or settings.benchmark
+    bench = lab.benchmark(name)
+    how = asking(settings, bench, phase, sampling)
+    drawn: dict[str, Any] = {"adapter": adapter, "format": how.format, "sampling": how.sampling, "seed": seed}
     if isinstance(bench, AnswerBenchmark):
-        return lab.evaluate_answers(model, benchmark, adapter=adapter, format=format, sampling=drawn, seed=seed)
-    return lab.evaluate(model, benchmark, adapter=adapter, format=format, sampling=drawn, seed=seed)
+        return lab.evaluate_answers(settings.model, name, **drawn)
+    return lab.evaluate(settings.model, name, **drawn, timeout_s=how.timeout_s)
 
 
 def trained_or_base(
     lab: LabLike, settings: Settings, items: Sequence[Item], seed: int, start_from: Adapter | None = None
 ) -> Adapter | None:
-    """An adapter trained on ``items``; without items there is nothing to train on: the model as it was."""
+    """An adapter trained on ``items`` by the arm's recipe; without items there is nothing to train on: the model as it
+    was."""
     if not items:
         return start_from
-    return lab.train(settings.model, items, settings.recipe, seed, start_from=start_from)
+    return lab.train(settings.model, items, recipe_of(settings), seed, start_from=start_from)

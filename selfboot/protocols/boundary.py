@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from selfboot.protocols.arms import miner_of
 from selfboot.protocols.base import Arm, Notes, Run, evaluate, trained_or_base
 from selfboot.protocols.lab_like import LabLike
 from selfboot.registry import Settings
@@ -14,11 +15,11 @@ def boundary_of_models(lab: LabLike, settings: Settings, seed: int, *, target: i
     notes = Notes(seed)
     for model in settings.arms:
         own = replace(settings, model=model)
-        found = lab.mine(model, lab.miner("bootstrap", "", {"target": target, "steps": steps}), seed)
+        found = lab.mine(model, miner_of(lab, settings, "bootstrap", "", {"target": target, "steps": steps}), seed)
         adapter = trained_or_base(lab, own, found.items, seed)
-        base = evaluate(lab, model, settings.benchmark, format=settings.format)
+        base = evaluate(lab, own, "base")
         notes.score(f"{model} base", Arm("base", model=model), base)
-        score = evaluate(lab, model, settings.benchmark, adapter=adapter, format=settings.format)
+        score = evaluate(lab, own, "trained", adapter=adapter)
         notes.score(f"{model} trained", Arm("trained", model=model), score)
         notes.figure(f"{model} items", Arm("items", model=model), len(found.items))
         notes.made(Arm("pairs", model=model), found)

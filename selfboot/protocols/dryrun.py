@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from selfboot.benchmarks.base import AnswerBenchmark, Benchmark
 from selfboot.mining.catalogue import make_miner
+from selfboot.mining.scripts import script_miner
 from selfboot.protocols.catalogue import run_protocol
 from selfboot.protocols.lab_like import Data
 from selfboot.records import Item, Pair, Sampling
@@ -136,6 +137,9 @@ class DryRun:
 
     def miner(self, method: str, seeds: str = "", settings: Mapping[str, Any] | None = None) -> DryMiner:
         return DryMiner(make_miner(method, seeds, settings, self.benchmark))
+
+    def script_miner(self, file: str) -> DryMiner:
+        return DryMiner(script_miner(file, load=self.benchmark))
 
     def evaluate(self, model: str, benchmark: str, *, sampling: Sampling | None = None, **options: Any) -> Any:
         return self._ask("evaluate", (model, benchmark), {"sampling": self._drawn(benchmark, sampling), **options})

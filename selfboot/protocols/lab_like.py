@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from selfboot.benchmarks.base import AnswerBenchmark, Benchmark
+from selfboot.formats.base import CodeFormat
 from selfboot.records import Item, Pair, Sampling
 
 if TYPE_CHECKING:
@@ -26,16 +27,19 @@ class LabLike(Data, Protocol):
 
     def miner(self, method: str, seeds: str = "", settings: Mapping[str, Any] | None = None) -> Any: ...
 
+    def script_miner(self, file: str) -> Any: ...
+
     def evaluate(
         self,
         model: str,
         benchmark: str,
         *,
         adapter: Adapter | None = None,
-        format: str = "",
+        format: str | CodeFormat = "",
         stop: tuple[str, ...] | None = None,
         sampling: Sampling | None = None,
         seed: int = 0,
+        timeout_s: float = 0.0,
     ) -> Score: ...
 
     def evaluate_answers(

@@ -7,6 +7,7 @@ from typing import Any
 
 from selfboot.lab import Adapter, Mined
 from selfboot.mining.catalogue import METHODS
+from selfboot.protocols.arms import miner_of, recipe_of, trains_between
 from selfboot.protocols.base import Arm, Notes, Run, evaluate, trained_or_base
 from selfboot.protocols.lab_like import LabLike
 from selfboot.registry import Settings
@@ -24,16 +25,15 @@ def mine_train_score(
     also: Sequence[str] = (),
 ) -> Run:
     """``items`` found, ``base`` and ``trained`` scores; ``warmup``: so many pairs at hand are trained on as well."""
-    notes, model = Notes(seed), settings.model
+    notes = Notes(seed)
     found = _mine(lab, settings, seed, method, tasks, miner or {})
     notes.figure("items", Arm("items"), len(found.items))
     adapter = _adapter(lab, settings, found, seed, warmup)
     for benchmark in (settings.benchmark, *also):
         tail = "" if benchmark == settings.benchmark else f", {benchmark}"
-        form = settings.format if benchmark == settings.benchmark else ""
         other = benchmark if tail else ""
-        notes.score(f"base{tail}", Arm("base", other), evaluate(lab, model, benchmark, format=form))
-        score = evaluate(lab, model, benchmark, adapter=adapter, format=form)
+        notes.score(f"base{tail}", Arm("base", other), evaluate(lab, settings, "base", benchmark))
+        score = evaluate(lab, settings, "trained", benchmark, adapter=adapter)
         notes.score(f"trained{tail}", Arm("trained", other), score)
     notes.made(Arm("pairs"), found)
     if adapter:
@@ -42,14 +42,14 @@ def mine_train_score(
 
 
 def _mine(lab: LabLike, settings: Settings, seed: int, method: str, tasks: str, miner: Mapping[str, Any]) -> Mined:
-    recipe = settings.recipe if METHODS[method].trains else ""
-    return lab.mine(settings.model, lab.miner(method, tasks, miner), seed, recipe=recipe)
+    recipe = recipe_of(settings) if METHODS[method].trains or trains_between(settings) else ""
+    return lab.mine(settings.model, miner_of(lab, settings, method, tasks, miner), seed, recipe=recipe)
 
 
 def _adapter(lab: LabLike, settings: Settings, found: Mined, seed: int, warmup: int) -> Adapter | None:
     """Trained in the stages that mining went through, else on all that was found."""
     if found.stages and not warmup:
-        return lab.train_stages(settings.model, found.stages, settings.recipe, seed)
+        return lab.train_stages(settings.model, found.stages, recipe_of(settings), seed)
     first = lab.pairs(settings.model, settings.pairs)[:warmup] if warmup else []
     return trained_or_base(lab, settings, [*first, *found.items], seed)
 
@@ -58,15 +58,15 @@ def mine_in_rounds(
     lab: LabLike, settings: Settings, seed: int, *, tasks: str = "", miner: Mapping[str, Any] | None = None
 ) -> Run:
     """Recursive mining: ``base``, then ``round 1`` … scores, each of a fresh adapter on all pairs up to then."""
-    notes, model = Notes(seed), settings.model
-    made = lab.miner("recursive", tasks, miner or {})
-    found = lab.mine(model, made, seed, recipe=settings.recipe)
+    notes = Notes(seed)
+    made = miner_of(lab, settings, "recursive", tasks, miner or {})
+    found = lab.mine(settings.model, made, seed, recipe=recipe_of(settings))
     notes.made(Arm("pairs"), found)
-    notes.score("base", Arm("base"), evaluate(lab, model, settings.benchmark, format=settings.format))
+    notes.score("base", Arm("base"), evaluate(lab, settings, "base"))
     for index in range(1, len(found.records) + 1):
         items = made.items(found.records[:index])
         adapter = trained_or_base(lab, settings, items, seed)
-        score = evaluate(lab, model, settings.benchmark, adapter=adapter, format=settings.format)
+        score = evaluate(lab, settings, "trained", adapter=adapter)
         notes.score(f"round {index}", Arm("trained", round=index), score)
         notes.figure(f"items {index}", Arm("items", round=index), len(items))
     return notes.run()
@@ -105,7 +105,7 @@ def count_minable(
     """``base`` score, ``asked`` problems, ``valid`` ones and ``items``: can anything be mined at all?"""
     notes = Notes(seed)
     found = _mine(lab, settings, seed, method, "", miner or {})
-    notes.score("base", Arm("base"), evaluate(lab, settings.model, settings.benchmark, format=settings.format))
+    notes.score("base", Arm("base"), evaluate(lab, settings, "base"))
     notes.figure("asked", Arm("asked"), sum(record["asked"] for record in found.records))
     notes.figure("valid", Arm("valid"), sum(len(record["valid"]) for record in found.records))
     notes.figure("items", Arm("items"), len(found.items))

@@ -7,9 +7,13 @@ from dataclasses import replace
 
 from selfboot.analysis.pass_at_k import pass_at_k
 from selfboot.analysis.vote import majority
-from selfboot.formats import answer_format
+from selfboot.formats import AnswerFormat, answer_format
+from selfboot.formats.paper import PaperAnswerFormat
+from selfboot.formats.paper.reading import boxed_of, vote_key
+from selfboot.formats.paper.reread import RereadAnswers
 from selfboot.grading.majority import vote_keys
-from selfboot.lab import AnswerScore, Score
+from selfboot.lab import Tally
+from selfboot.protocols.arms import asking
 from selfboot.protocols.base import Arm, Notes, Run, evaluate
 from selfboot.protocols.lab_like import LabLike
 from selfboot.records import Sampling
@@ -44,8 +48,9 @@ def best_of_n(
     notes = Notes(seed)
     for benchmark in (settings.benchmark, *also):
         tail = "" if benchmark == settings.benchmark else f", {benchmark}"
-        greedy = evaluate(lab, settings.model, benchmark, sampling=Sampling(tokens))
-        drawn = _draw(lab, settings, benchmark, Sampling(tokens, temperature=temperature, n=n), seed)
+        greedy = evaluate(lab, settings, "base", benchmark, sampling=Sampling(tokens))
+        many = Sampling(tokens, temperature=temperature, n=n)
+        drawn = evaluate(lab, settings, "base", benchmark, sampling=many, seed=seed)
         other = benchmark if tail else ""
         notes.score(f"greedy{tail}", Arm("base", other), greedy)
         best = Arm("base", other, greedy=False, draws=n, judged="any")
@@ -56,10 +61,6 @@ def best_of_n(
     return notes.run()
 
 
-def _draw(lab: LabLike, settings: Settings, benchmark: str, sampling: Sampling, seed: int) -> Score | AnswerScore:
-    return evaluate(lab, settings.model, benchmark, sampling=sampling, seed=seed)
-
-
 def majority_vote(
     lab: LabLike, settings: Settings, seed: int, *, n: int = 16, temperature: float = 0.7, also: Sequence[str] = ()
 ) -> Run:
@@ -68,23 +69,30 @@ def majority_vote(
     for benchmark in (settings.benchmark, *also):
         tail = "" if benchmark == settings.benchmark else f", {benchmark}"
         other = benchmark if tail else ""
-        notes.score(f"greedy{tail}", Arm("base", other), evaluate(lab, settings.model, benchmark))
-        drawn = lab.evaluate_answers(
-            settings.model, benchmark, sampling=Sampling(temperature=temperature, n=n), seed=seed
-        )
+        notes.score(f"greedy{tail}", Arm("base", other), evaluate(lab, settings, "base", benchmark))
+        many = Sampling(temperature=temperature, n=n)
+        drawn = evaluate(lab, settings, "base", benchmark, sampling=many, seed=seed)
         first = Arm("base", other, greedy=False)
         notes.score(f"first{tail}", first, drawn)
-        flags = voted(drawn, lab.benchmark(benchmark).format)
+        form = asking(settings, lab.benchmark(benchmark), "base", many).format
+        flags = voted(drawn, form)
         notes.score(f"vote{tail}", replace(first, draws=n, judged="vote"), drawn, flags)
         notes.score(f"oracle{tail}", replace(first, draws=n, judged="any"), drawn, drawn.oracle)
     return notes.run()
 
 
-def voted(drawn: AnswerScore, format: str) -> list[bool]:
+def voted(drawn: Tally, format: str) -> list[bool]:
     """Per problem: is the answer that most of its completions give the right one? (no oracle looks at it)"""
     form = answer_format(format)
     flags = []
     for row, outcomes in zip(drawn.samples.completions, drawn.outcomes, strict=True):
-        winner = majority(vote_keys([c.text for c in row], form.style, strict=form.strict)).index
+        winner = majority(_votes([c.text for c in row], form)).index
         flags.append(winner is not None and outcomes[winner].passed)
     return flags
+
+
+def _votes(texts: Sequence[str], form: AnswerFormat) -> list[str | None]:
+    """By the paper's key where the format is read by a rule of the paper, else by our normal form."""
+    if isinstance(form, PaperAnswerFormat | RereadAnswers):
+        return [vote_key(boxed_of(text)) for text in texts]
+    return vote_keys(texts, form.style, strict=form.strict)

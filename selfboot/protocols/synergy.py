@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from selfboot.protocols.base import Arm, Notes, Role, Run, evaluate, trained_or_base
+from selfboot.protocols.arms import Phase
+from selfboot.protocols.base import Arm, Notes, Run, evaluate, trained_or_base
 from selfboot.protocols.lab_like import LabLike
 from selfboot.records import Sampling
 from selfboot.registry import Settings
 
-SIDES: tuple[tuple[str, Role], ...] = (("raw", "base"), ("recipe", "trained"))
+SIDES: tuple[tuple[str, Phase], ...] = (("raw", "base"), ("recipe", "trained"))
 
 
 def recipe_with_sampling(lab: LabLike, settings: Settings, seed: int, *, n: int = 8, temperature: float = 0.6) -> Run:
@@ -19,8 +20,8 @@ def recipe_with_sampling(lab: LabLike, settings: Settings, seed: int, *, n: int 
     many = Sampling(temperature=temperature, n=n)
     for name, role in SIDES:
         arm = adapter if role == "trained" else None
-        greedy = evaluate(lab, model, settings.benchmark, adapter=arm, format=settings.format)
-        drawn = evaluate(lab, model, settings.benchmark, adapter=arm, format=settings.format, sampling=many, seed=seed)
+        greedy = evaluate(lab, settings, role, adapter=arm)
+        drawn = evaluate(lab, settings, role, adapter=arm, sampling=many, seed=seed)
         notes.score(f"{name} greedy", Arm(role), greedy)
         notes.score(f"{name} {best}", Arm(role, greedy=False, draws=n, judged="any"), drawn, drawn.oracle)
     difference = notes.figures[f"recipe {best}"] - notes.figures[f"raw {best}"]

@@ -16,10 +16,9 @@ def train_and_score(lab: LabLike, settings: Settings, seed: int, *, also: Sequen
     adapter = trained_or_base(lab, settings, items, seed)
     for benchmark in (settings.benchmark, *also):
         tail = "" if benchmark == settings.benchmark else f", {benchmark}"
-        form = settings.format if benchmark == settings.benchmark else ""
         other = benchmark if tail else ""
-        notes.score(f"base{tail}", Arm("base", other), evaluate(lab, model, benchmark, format=form))
-        score = evaluate(lab, model, benchmark, adapter=adapter, format=form)
+        notes.score(f"base{tail}", Arm("base", other), evaluate(lab, settings, "base", benchmark))
+        score = evaluate(lab, settings, "trained", benchmark, adapter=adapter)
         notes.score(f"trained{tail}", Arm("trained", other), score)
     if adapter:
         notes.made(Arm("adapter"), adapter)
@@ -29,12 +28,12 @@ def train_and_score(lab: LabLike, settings: Settings, seed: int, *, also: Sequen
 def train_on_each(lab: LabLike, settings: Settings, seed: int) -> Run:
     """``base``, and one arm for each of ``arms`` (pair files) and ``counts`` (first so many pairs): ``house 21``."""
     notes, model = Notes(seed), settings.model
-    notes.score("base", Arm("base"), evaluate(lab, model, settings.benchmark, format=settings.format))
+    notes.score("base", Arm("base"), evaluate(lab, settings, "base"))
     for name in settings.arms or (settings.pairs,):
         pairs = lab.pairs(model, name)
         for count in settings.counts or (settings.count,):
             adapter = trained_or_base(lab, settings, pairs[:count], seed)
             figure = f"{name} {count}" if settings.arms else f"{count} pairs"
-            score = evaluate(lab, model, settings.benchmark, adapter=adapter, format=settings.format)
+            score = evaluate(lab, settings, "trained", adapter=adapter)
             notes.score(figure, Arm("trained", pairs=name if settings.arms else "", count=count), score)
     return notes.run()
