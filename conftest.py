@@ -41,7 +41,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "weights": {
         "choices": ["trained", "random"],
         "default": "trained",
-        "help": "random: every claim on a randomly initialised twin; positive claims must come out not reproduced",
+        "help": "random: every claim on a randomly initialised twin; claims must come out drifted, or not reproduced",
     },
     "stand-in": {
         "default": "",

@@ -19,7 +19,17 @@ from selfboot.judging.results import Result, load
 from selfboot.judging.rules import span
 from selfboot.paths import ROOT
 from selfboot.registry import Claim, Settings, registry
-from selfboot.report.cells import MARKS, band, direction, markdown_table, measured, natural, plain_table, seconds
+from selfboot.report.cells import (
+    MARKS,
+    band,
+    direction,
+    headline,
+    markdown_table,
+    measured,
+    natural,
+    plain_table,
+    seconds,
+)
 from selfboot.store import write_atomic
 
 COMMAND = "selfboot claims --update-readme"
@@ -97,7 +107,9 @@ def _direction(claim: Claim, settings: Settings) -> str:
     if not settings.contrast or lacking(claim.id, settings):
         return ""
     ours = Calibrated(claim, settings).shows(len(load_any(settings.benchmark).tasks))
-    return "agrees" if ours == claim.expects else f"differs: paper {claim.expects}, ours {ours}"
+    if ours == claim.expects:
+        return "same direction"
+    return "no effect" if ours == "none" else f"opposite: paper {claim.expects}, ours {ours}"
 
 
 TABLES = {"claims": claims_table, "organisms": organisms_table}
@@ -154,10 +166,8 @@ def run_lines(results: Sequence[Result], date: str) -> Iterator[str]:
     """The table that ends a run, in the order of the registry, with a line that says what it is of."""
     order = list(registry())
     ordered = sorted(results, key=lambda result: (order.index(result.claim), natural(result.name)))
-    found = [result.verdict for result in results]
-    counts = ", ".join(f"{found.count(verdict)} {verdict}" for verdict in MARKS if verdict in found)
     spent = seconds(sum(result.seconds for result in results))
-    yield f"`{RUN_COMMAND}` on {date}: {counts}; {spent} in the tests, by `selfboot report --update-readme`."
+    yield f"`{RUN_COMMAND}` on {date}: {spent} in the tests, by `selfboot report --update-readme`. {headline(results)}"
     yield ""
     yield from markdown_table(RUN_HEAD, [_run_row(result) for result in ordered])
 

@@ -45,7 +45,7 @@ def test_the_last_fast_path_goes_between_its_markers(small_lab: Any, tmp_path: P
     cases = [line.split(" | ")[1].replace("\\", "") for line in text.splitlines() if "[mini" in line.replace("\\", "")]
     assert cases == ["stop-strings[mini]", "determinism[mini-7]", "recipe-7b[mini-7]", "recipe-7b[mini-13]",
                      "recipe-7b[mini-42]", "pair-count-sweep[mini]", "control[mini]"]  # fmt: skip
-    assert "4 reproduced, 1 direction only, 1 not reproduced, 1 inconclusive" in text
+    assert "2 of 5 claims as calibrated, 1 drifted, 2 unsettled" in text
     assert "organism-1" not in text
     update_run(tmp_path / "results", page)
     assert page.read_text(encoding="utf-8") == text
