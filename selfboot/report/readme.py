@@ -1,5 +1,6 @@
-"""The README's tables. Those of the registry and the calibrations: a test fails when they are stale. The table of the
-last fast path: of a run store, which no checkout has, so it says its date.
+"""The generated tables of the READMEs. Those of claims/README.md come from the registry and the calibrations: a test
+fails when they are stale. The table of the last fast path in README.md comes from a run store, which no checkout has;
+it says its date.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from selfboot.judging.calibrated import Calibrated
 from selfboot.judging.calibration import Calibration, calibration, lacking, path_of
 from selfboot.judging.results import Result, load
 from selfboot.judging.rules import span
-from selfboot.paths import ROOT
+from selfboot.paths import CLAIMS, ROOT
 from selfboot.registry import Claim, Settings, registry
 from selfboot.report.cells import (
     MARKS,
@@ -33,7 +34,7 @@ from selfboot.report.cells import (
 from selfboot.store import write_atomic
 
 COMMAND = "selfboot claims --update-readme"
-README = ROOT / "README.md"
+README, CLAIMS_README = ROOT / "README.md", CLAIMS / "README.md"
 ORGANISMS = ("organism-0", "organism-1", "organism-2")
 HEAD = ("claim", "§", "tier", "paper", "organism", "direction", "what it says")
 
@@ -125,13 +126,13 @@ def updated(text: str) -> str:
 def _between(text: str, start: str, end: str, content: str) -> str:
     """``text`` with ``content`` between the two markers."""
     if start not in text or end not in text:
-        raise DataError(f"{README}: the markers {start!r} and {end!r} are missing; put them where the table goes")
+        raise DataError(f"the markers {start!r} and {end!r} are missing; put them where the table goes")
     before, rest = text.split(start, 1)
     return f"{before}{start}\n{content}\n{end}{rest.split(end, 1)[1]}"
 
 
-def update(path: Path = README) -> None:
-    """Write the tables into the README."""
+def update(path: Path = CLAIMS_README) -> None:
+    """Write the tables into claims/README.md."""
     write_atomic(path, updated(path.read_text(encoding="utf-8")))
 
 
