@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from selfboot.cli import plan as cli_plan
 from selfboot.engines.gpu import Gpu, gpu
 from selfboot.errors import DataError
-from selfboot.models.memory import need, serving_gb, training_gb
+from selfboot.models.memory import least_gb, need, serving_gb, training_gb
 from selfboot.models.shape import rehearsal_spec
 from selfboot.planning import cost as planning
 from selfboot.planning.cost import missing_memory, selector
@@ -71,7 +71,7 @@ def test_the_cache_of_a_7b_token_is_56_kib() -> None:
 
 
 def test_the_registry_says_what_planning_reckons() -> None:
-    assert planning.registered_gb() == {name: (b, b) for name, (_, b) in planning.registered_gb().items()}
+    assert {name: model_entry(name).gpu_gb for name in SHAPED} == {name: least_gb(model_entry(name)) for name in SHAPED}
     paper = {claim.scales["paper"].model for claim in registry().values() if "paper" in claim.scales}
     assert paper <= set(SHAPED)
 
