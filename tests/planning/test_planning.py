@@ -95,7 +95,7 @@ def test_checkpointing_where_it_is_needed_only() -> None:
 
 
 def test_the_papers_hardware_is_enough_for_the_papers_claims() -> None:
-    """RTX 6000 Ada, 48 GB: up to 7B. H100, 80 GB: 14B (claims.md, "Statements about method")."""
+    """RTX 6000 Ada, 48 GB: up to 7B. H100, 80 GB: 14B (the paper's notes on hardware)."""
     assert need(model_entry("qwen2.5-7b"), 16, 48).gb <= 48
     assert need(model_entry("qwen2.5-14b"), 32, 80).gb <= 80
     assert need(model_entry("qwen2.5-72b"), 16, 141).gb <= 141, "served by two H200s, and trained over both"
