@@ -1,4 +1,4 @@
-"""Calibrated bands at mini scale: what OUR organism does over many seeds, and the interval for a fresh one (bands.md).
+"""Calibrated bands at mini scale: what OUR model does over many seeds, and the interval for a new one.
 
 data/measured/bands/<model>.json holds the raw figure of every seed, by claim and figure; each claim's settings as a
 hash, so that a band never outlives a change of what it measures; and for every call that added seeds its versions,
