@@ -164,7 +164,7 @@ def four(arms: Mapping[str, Arm]) -> list[str]:
 def lacking(claim: str, settings: Settings) -> str | None:
     """Why a claim has no band at mini scale yet, with the remedy; None when it has one.
 
-    DataError where its pairs are missing or damaged: that is no reason to measure anything anew.
+    DataError where its pairs are missing or damaged: that is no reason to measure anything again.
     """
     if not settings.protocol:
         return None

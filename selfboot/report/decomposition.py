@@ -146,7 +146,7 @@ def _rows(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def updated(text: str) -> str:
-    """``text`` with what stands between the markers made anew."""
+    """``text`` with what stands between the markers made again."""
     if START not in text or END not in text:
         raise DataError(f"{README}: the markers {START!r} and {END!r} are missing; put them where the tables go")
     before, rest = text.split(START, 1)

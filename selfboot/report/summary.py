@@ -103,7 +103,7 @@ def outdated(gathered: Gathered) -> list[str]:
     known = [model for model in sorted(models) if path_of(model).exists() and calibration(model).outdated]
     bands = [
         f"An earlier version of the code measured some of the seeds behind the bands of {', '.join(known)}. To measure"
-        f" them anew: selfboot calibrate {' '.join(known)} --anew outdated"
+        f" them anew: selfboot calibrate {' '.join(known)} --remeasure outdated"
     ]
     return (bands if known else []) + [
         f"{case.result.name} was judged by other settings or bands than there are now"
