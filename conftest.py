@@ -32,7 +32,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "default": "auto",
         "help": "mini: the organism on a CPU; paper: its models on GPUs; auto: mini, and paper where it can run",
     },
-    "fresh": {"action": "store_true", "help": "build everything anew instead of reading the run store"},
+    "fresh": {"action": "store_true", "help": "build everything again instead of reading the run store"},
     "store": {
         "type": Path,
         "default": None,
@@ -41,7 +41,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "weights": {
         "choices": ["trained", "random"],
         "default": "trained",
-        "help": "random: every claim on a randomly initialised twin; positive claims must come out not reproduced",
+        "help": "random: every claim on a randomly initialised twin; claims must come out drifted, or not reproduced",
     },
     "stand-in": {
         "default": "",

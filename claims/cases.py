@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from selfboot import pairs as pair_files
+from selfboot import published
 from selfboot.errors import DataError, SelfbootError
 from selfboot.judging.checks import checks
 from selfboot.judging.decide import Decision, decide
@@ -21,6 +22,7 @@ from selfboot.records import Pair
 from selfboot.registry import Claim, Scale, Settings, claim_named
 from selfboot.report import cells
 
+OPEN = ("inconclusive", "unsettled", "protocol mismatch")  # could not be told: skipped, never a pass
 FRESH = 1_000_000  # what the seeds of a retry are apart from the first ones
 
 
@@ -70,14 +72,15 @@ class Case:
         return self.report(decision)
 
     def report(self, decision: Decision) -> list[Run]:
-        """Keep the decision as a result; fail the test when it is "not reproduced"; returns the runs."""
+        """Keep the decision as a result; fail the test where it is "not reproduced" or "drifted"; returns the runs."""
         result = self._result(decision)
         self.results.append(result)
         figures = f"paper {result.paper} | measured {cells.measured(result)} | band {cells.band(result)}"
-        message = f"{result.name}: {figures} | {result.verdict}: {'; '.join(cells.reasons(result))}"
-        if result.verdict == "inconclusive":
+        said = f"{result.verdict}, {cells.direction(result)}: {'; '.join(cells.reasons(result))}"
+        message = f"{result.name}: {figures} | {said}"
+        if result.verdict in OPEN:
             pytest.skip(message)
-        if result.verdict == "not reproduced":
+        if result.failed:
             pytest.fail(message, pytrace=False)
         return list(decision.runs)
 
@@ -97,6 +100,7 @@ class Case:
             model=self.model,
             paper=self.claim.published,
             expects=self.claim.expects,
+            effect=published.effect(self.claim.id),
             parts=decision.parts,
             weights=self.weights,
             evidence=tuple(Evidence(arm, artifact.kind, artifact.id) for arm, artifact in made.items()),

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from selfboot import keys
 from selfboot.benchmarks.base import AnswerBenchmark, Benchmark, load_answers, load_any, load_benchmark
-from selfboot.engines.engines import Choice, Engines, Subject
+from selfboot.engines.engines import Choice, Engines, ModelRef
 from selfboot.errors import DataError, UnavailableError
 from selfboot.formats import AnswerFormat, Chat, CodeFormat, answer_format, code_format
 from selfboot.formats.examples import training_example
@@ -220,10 +220,10 @@ class Lab:
         made = rehearsal_spec(entry.name, entry.shape, own.tokenizer, own.stop_tokens, folder)
         return replace(made, quantization=entry.quantization)
 
-    def _subject(self, model: str, adapter: Adapter | None) -> Subject:
+    def _model_ref(self, model: str, adapter: Adapter | None) -> ModelRef:
         spec = self.spec(model)
         given = (adapter.path, adapter.sha256) if adapter else None
-        return Subject(self.entry(model), spec, lambda: _tokenizer(spec), given)
+        return ModelRef(self.entry(model), spec, lambda: _tokenizer(spec), given)
 
     def chat(self, model: str) -> Chat:
         """The model's own chat template."""
@@ -571,11 +571,11 @@ class Lab:
         return {
             "model": fingerprint(self.spec(model)),
             "adapter": adapter.sha256 if adapter else None,
-            "engine": self.engines.key(self._subject(model, adapter), training),
+            "engine": self.engines.key(self._model_ref(model, adapter), training),
         }
 
     def _sampler(self, model: str, adapter: Adapter | None) -> Sampler:
-        return self.engines.sampler(self._subject(model, adapter))
+        return self.engines.sampler(self._model_ref(model, adapter))
 
     def _recipe(self, name: str) -> dict[str, Any]:
         if name not in recipes():

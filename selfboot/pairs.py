@@ -1,4 +1,4 @@
-"""Training items on disk: JSON Lines of the paper's two schemas (claims.md, "The released data"), read strictly.
+"""Training items on disk: JSON Lines of the paper's two schemas (data/pairs/README.md), read strictly.
 
 A line with ``signature`` is a code pair, one with ``problem`` a solved problem. Files are written atomically.
 """

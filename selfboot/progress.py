@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import IO, Protocol
 
 # What the libraries say to each other of what will change (pytest.ini has the same): nothing that a user can mend.
-HUSHED = (
+SILENCED = (
     (".past_key_values. is deprecated", FutureWarning),
     (".is_gradient_checkpointing. is deprecated", FutureWarning),
     (".torch.jit.script", DeprecationWarning),
 )
 
 
-def hush() -> None:
+def silence_warnings() -> None:
     """Keep such words off the terminal of a command line, in this process."""
-    for message, category in HUSHED:
+    for message, category in SILENCED:
         warnings.filterwarnings("ignore", message, category)
 
 

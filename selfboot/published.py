@@ -64,6 +64,17 @@ def chart(name: Chart) -> list[Published]:
     return [entry for entry in figures().values() if name in entry.charts]
 
 
+def effect(name: str) -> float | None:
+    """A published difference as a share of its tasks: after minus before, or the difference itself; None without."""
+    entry = figures().get(name)
+    if entry is None or not entry.n:
+        return None
+    if "tasks" in entry.figures:
+        return entry.mean("tasks") / entry.n
+    pair = [entry.mean(arm) for arm in ("base", "trained") if arm in entry.figures]
+    return (pair[1] - pair[0]) / entry.n if len(pair) == 2 else None
+
+
 def values(where: str, references: Sequence[str]) -> Values:
     """The figures that ``references`` name, joined. DataError, which begins with ``where``, for an unknown one."""
     if isinstance(references, str):

@@ -95,7 +95,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Pair:
-    """A mined (broken, fixed) pair in the paper's JSON Lines schema (claims.md, "The released data")."""
+    """A mined (broken, fixed) pair in the paper's JSON Lines schema (data/pairs/README.md)."""
 
     signature: str
     tests: tuple[str, ...]

@@ -42,7 +42,15 @@ from selfboot.analysis.sweep import sweep as summarise_sweep
 from selfboot.analysis.synergy import Contrast, FourArms, contrast_power, synergy_contrast
 from selfboot.errors import DataError
 
-VerdictStatus = Literal["reproduced", "direction only", "not reproduced", "inconclusive", "not run"]
+VerdictStatus = Literal[
+    "reproduced", "direction only", "not reproduced", "protocol mismatch", "inconclusive", "not run",
+    "as calibrated", "drifted", "unsettled",
+]  # fmt: skip
+AT_MINI: Mapping[VerdictStatus, VerdictStatus] = {  # of a model that the paper did not use, by its own calibration
+    "reproduced": "as calibrated", "not reproduced": "drifted", "direction only": "unsettled",
+    "inconclusive": "unsettled",
+}  # fmt: skip
+FAILED: tuple[VerdictStatus, ...] = ("not reproduced", "drifted")
 Kind = Literal[
     "baseline", "seeded_training", "oracle", "difference", "equivalence", "no_lift", "sweep", "synergy", "plateau",
     "yield", "floor", "boundary", "determinism",
@@ -66,8 +74,8 @@ class Verdict:
 
     @property
     def failed(self) -> bool:
-        """Whether a test must fail: only ``not reproduced`` does."""
-        return self.status == "not reproduced"
+        """Whether a test must fail."""
+        return self.status in FAILED
 
 
 # ---------------------------------------------------------------- one number, one band
@@ -222,8 +230,9 @@ def after_retry(first: Verdict, second: Verdict) -> Verdict:
     if not first.retry:
         return first
     details = {**second.details, "first_measured": first.details.get("measured")}
-    if second.status in ("direction only", "not reproduced"):
-        return Verdict("not reproduced", f"outside twice: first {first.reason}; fresh seeds {second.reason}", details)
+    if second.retry or second.failed:
+        status: VerdictStatus = "drifted" if second.status in AT_MINI.values() else "not reproduced"
+        return Verdict(status, f"outside twice: first {first.reason}; fresh seeds {second.reason}", details)
     return Verdict(second.status, f"retry with fresh seeds: {second.reason} (first: {first.reason})", details)
 
 
@@ -440,7 +449,10 @@ def _rate_bounds(policy: str, mined: int, attempts: int, limit: float, alpha: fl
 
 # ---------------------------------------------------------------- several parts of one claim
 
-_WORST_FIRST: tuple[VerdictStatus, ...] = ("not reproduced", "not run", "inconclusive", "direction only", "reproduced")
+_WORST_FIRST: tuple[VerdictStatus, ...] = (
+    *FAILED, "not run", "protocol mismatch", "inconclusive", "unsettled", "direction only", "reproduced",
+    "as calibrated",
+)  # fmt: skip
 
 
 def worst(statuses: Iterable[VerdictStatus]) -> VerdictStatus:

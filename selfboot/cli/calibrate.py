@@ -17,7 +17,7 @@ examples:
   selfboot calibrate organism-0 --compare                         do seeds of two devices agree? measures nothing
   selfboot calibrate organism-0 --against theirs.json             does another machine find the same, seed by seed?
   selfboot calibrate organism-0 organism-tidy --device cuda --jobs 12 --rows 1024
-  selfboot calibrate organism-0 --seeds 30 --anew outdated        after a change of code: its seeds too
+  selfboot calibrate organism-0 --seeds 30 --remeasure outdated        after a change of code: its seeds too
 """
 
 
@@ -38,7 +38,10 @@ def add_parser(commands: Any) -> None:
     calibrate.add_argument("--rows", type=int, default=0, help="the sampler's batch size (default: its own)")
     calibrate.add_argument("--only", nargs="*", metavar="CLAIM", help="only these; the others are kept as they are")
     calibrate.add_argument(
-        "--anew", choices=("outdated", "all"), default="", help="measure also the seeds of other code, or all, again"
+        "--remeasure",
+        choices=("outdated", "all"),
+        default="",
+        help="measure also the seeds of other code, or all",
     )
     calibrate.add_argument("--compare", action="store_true", help="show whether the seeds of several devices agree")
     calibrate.add_argument(
@@ -56,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
         print("\n".join(line for table in tables for line in table))
         return 0
     command, how = recorded(args.words), How(args.store, args.device, args.jobs, args.rows)
-    for path in calibrate(args.models, args.seeds, how, args.only or [], RichProgress(), command, args.anew):
+    for path in calibrate(args.models, args.seeds, how, args.only or [], RichProgress(), command, args.remeasure):
         print(f"calibration -> {path}")
     return 0
 

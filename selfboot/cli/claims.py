@@ -21,7 +21,7 @@ examples:
 
 def add_parser(commands: Any) -> None:
     claims = commands.add_parser("claims", help="list the claims of the registry", epilog=CLAIMS, formatter_class=RAW)
-    claims.add_argument("--update-readme", action="store_true", help="write the table of claims into README.md")
+    claims.add_argument("--update-readme", action="store_true", help="write the generated tables into claims/README.md")
     claims.add_argument("--power", action="store_true", help="false alarm and power of every calibrated claim")
     claims.add_argument("--draws", type=int, default=200, help="--power: simulated runs (default: %(default)s)")
     claims.add_argument("--out", type=Path, default=None, metavar="FILE", help="--power: write it there (Markdown)")

@@ -15,7 +15,7 @@ examples:
   selfboot decompose organism-1 --seeds 7 --out one.json
   selfboot decompose qwen2.5-7b --device cuda
   selfboot decompose organism-0 --show                       the recorded figures; measures nothing
-  selfboot decompose --update-readme                         the README's tables from the recorded figures
+  selfboot decompose --update-readme                         the tables of data/measured/decomposition/README.md
 
 Writes data/measured/decomposition/MODEL.json, and the README's tables for organism-0. An interrupted call goes on
 where it was.
@@ -37,7 +37,7 @@ def add_parser(commands: Any) -> None:
     decompose.add_argument("--seeds", type=int, nargs="+", metavar="SEED", default=[7, 13, 42], help="default: 7 13 42")
     decompose.add_argument("--out", type=Path, default=None, help="default: data/measured/decomposition/MODEL.json")
     decompose.add_argument("--show", action="store_true", help="print what is recorded; measure nothing")
-    decompose.add_argument("--update-readme", action="store_true", help="rewrite the README's tables; measure nothing")
+    decompose.add_argument("--update-readme", action="store_true", help="rewrite its README's tables; measure nothing")
     decompose.set_defaults(run=run)
 
 

@@ -18,7 +18,7 @@ examples:
   selfboot diagnose model.gguf --budget 10m                  as many tasks as fit into ten minutes
   selfboot diagnose Qwen/Qwen2.5-7B --device cuda --html d.html
   selfboot diagnose --errors                                 predicted beside measured lifts, leave-one-out
-  selfboot diagnose --family floor --jobs 1                  measure a member of the organism family anew
+  selfboot diagnose --family floor --jobs 1                  measure a member of the family of mini models again
 
 exit code: 0 diagnosed (whatever the verdict), 2 the model cannot be used
 """
@@ -51,7 +51,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
         nargs="*",
         default=None,
         metavar="MEMBER",
-        help="measure the organism family (or these) anew",
+        help="measure the family of mini models (or these) again",
     )
     parser.add_argument("--errors", action="store_true", help="show what predictions are worth: each lift left out")
     parser.add_argument("--jobs", type=int, default=2, help="--family: members side by side (default: %(default)s)")

@@ -47,7 +47,7 @@ from selfboot.cli import (
     spread,
 )
 from selfboot.errors import SelfbootError
-from selfboot.progress import hush
+from selfboot.progress import silence_warnings
 
 COMMANDS = (
     *(claims, run, report, mine, audit, lab, grade, calibrate),
@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     _complete(top)
     args = top.parse_args(words)
     args.words = words
-    hush()
+    silence_warnings()
     try:
         return int(args.run(args))
     except SelfbootError as error:

@@ -6,7 +6,7 @@ and what waits for it is passed over. When something has been made, the claims t
 again: mining decides what is trained. Two claims that want one artifact want one unit, since a unit's name is the
 artifact's address.
 
-Not covered: what a test does beyond its protocol (the second store of the determinism claim, a second strike with fresh
+Not covered: what a test does beyond its protocol (the second store of the determinism claim, a retry with fresh
 seeds); pytest does that itself.
 """
 

@@ -36,7 +36,7 @@ TOKENS = 4096  # of prompt and completion together, at most, in vLLM: 1,500 and 
 
 
 @dataclass(frozen=True)
-class Subject:
+class ModelRef:
     """A model as an engine needs it. ``adapter``: folder and sha256 of its weights; ``tokenizer`` is made on demand."""
 
     entry: ModelEntry
@@ -80,7 +80,7 @@ class Engines:
         """How many GPUs its layers are spread over in training: as many as serve it."""
         return 1 if self.device_of(entry).startswith("cpu") else entry.tensor_parallel
 
-    def key(self, subject: Subject, training: bool = False) -> dict[str, Any]:
+    def key(self, subject: ModelRef, training: bool = False) -> dict[str, Any]:
         """Everything about the engine that may change a result, for store keys; training is always transformers'."""
         if not training and self.engine(subject.entry) == "vllm":
             return dict(self._engine(subject).description)
@@ -96,7 +96,7 @@ class Engines:
         """The modules whose logic decides what is drawn, for store keys."""
         return keys.ENGINES[self.engine(entry)] + (keys.NF4 if entry.quantization else ())
 
-    def sampler(self, subject: Subject) -> Sampler:
+    def sampler(self, subject: ModelRef) -> Sampler:
         """A sampler of the model, or of an adapter of it."""
         from selfboot.models.load import stop_token_ids
 
@@ -115,7 +115,7 @@ class Engines:
         longest = min(1500, engine.settings.max_model_len * 3 // 4)
         return VllmSampler(engine, subject.tokenizer(), stops, longest, subject.adapter[0] if subject.adapter else None)
 
-    def _in_process(self, subject: Subject, stops: tuple[int, ...]) -> Sampler:
+    def _in_process(self, subject: ModelRef, stops: tuple[int, ...]) -> Sampler:
         from selfboot.models.load import load_model
         from selfboot.sampling.transformers import TransformersSampler
 
@@ -127,7 +127,7 @@ class Engines:
             self._samplers[subject.name] = TransformersSampler(model, subject.tokenizer(), stops, self.rows)
         return self._samplers[subject.name]
 
-    def _engine(self, subject: Subject) -> VllmEngine:
+    def _engine(self, subject: ModelRef) -> VllmEngine:
         from selfboot.sampling.vllm import VllmEngine, VllmSettings
 
         if subject.spec not in self._vllm:
@@ -181,7 +181,7 @@ class Engines:
             self._drop()
 
 
-def context(subject: Subject) -> int:
+def context(subject: ModelRef) -> int:
     """Positions that the model has, prompt and completion together."""
     if subject.entry.shape:
         return subject.entry.shape.context

@@ -1,4 +1,4 @@
-"""How a task becomes a prompt and a completion becomes a program: one file a format (protocols.md, "Formats").
+"""How a task becomes a prompt and a completion becomes a program: one file a format (README.md).
 
 The paper's own formats (``paper-…``) are data: data/protocols_paper.toml and the fetched texts.
 """

@@ -52,7 +52,7 @@ class AnswerFormat(Protocol):
 
     @property
     def strict(self) -> bool:
-        """Does only an answer count that stands where the format wants it? (protocols.md, "Formats")"""
+        """Does only an answer count that stands where the format wants it? (README.md)"""
         ...
 
     @property

@@ -8,7 +8,7 @@ from selfboot.errors import DataError
 from selfboot.formats.base import Chat, Message, chat_example, commented, wording
 from selfboot.records import Example, Pair
 
-ERROR_CHARS = 120  # of the error, in the raw form (protocols.md, "Pair formats for training")
+ERROR_CHARS = 120  # of the error, in the raw form (README.md)
 
 
 def repair_messages(signature: str, tests: Sequence[str], broken: str, error: str) -> list[Message]:

@@ -15,7 +15,7 @@ from selfboot.formats.arithmetic import evaluate
 from selfboot.formats.base import Chat, wording
 from selfboot.records import AnswerTask
 
-TOLERANCE = Fraction(1, 100)  # protocols.md, "Formats", gsm8k
+TOLERANCE = Fraction(1, 100)  # see README.md
 MIN_CHARS, MAX_CHARS = 10, 1000
 _DOCUMENT = re.compile(
     r"^PROBLEM:(?P<text>(?:(?!^(?:PROBLEM|EXPRESSION|ANSWER):).)+)"

@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from selfboot.grading.plus import cases_text
-from selfboot.records import CodeJob
 
 
 def humaneval_tests(record: Mapping[str, str]) -> str:
@@ -61,8 +60,3 @@ def plus_tests(entry_point: str, inputs: Sequence[Sequence[Any]], expected: Sequ
         "from selfboot.grading.plus import check_cases\n"
         f"check_cases({entry_point}, {text!r}, atol={atol!r}, oracle={oracle!r})\n"
     )
-
-
-def bigcodebench_job(record: Mapping[str, str], program: str, timeout_s: float = 20.0) -> CodeJob:
-    """For ``CodeGrader.grade_unittests``: ``record["test"]`` holds unittest cases that use the program's names."""
-    return CodeJob(program, record["entry_point"], record["test"], timeout_s=timeout_s)

@@ -28,7 +28,7 @@ from selfboot.errors import DataError, SelfbootError
 from selfboot.judging.calibration import Calibration, Measure, calibration, fingerprint, path_of, write
 from selfboot.keys import code_hash
 from selfboot.lab import Lab, machine
-from selfboot.progress import Progress, hush
+from selfboot.progress import Progress, silence_warnings
 from selfboot.protocols.base import Run
 from selfboot.protocols.catalogue import run_protocol
 from selfboot.registry import Settings, registry
@@ -39,7 +39,7 @@ FLIP_ROWS = (8, 32)  # batch sizes compared with the default one
 SAVE_S = 20.0
 SIBLINGS = ("organism-1", "organism-2")  # measured by the claims of the first
 STAND_IN = "organism-0"
-Anew = Literal["", "outdated", "all"]
+Remeasure = Literal["", "outdated", "all"]
 
 
 @dataclass(frozen=True)
@@ -82,15 +82,15 @@ def calibrate(
     only: Sequence[str],
     progress: Progress,
     command: str,
-    anew: Anew = "",
+    remeasure: Remeasure = "",
 ) -> list[Path]:
     """Measure and write data/measured/bands/<model>.json for each model, up to ``seeds`` a claim; returns their paths.
 
-    ``only``: these claims; ``anew``: of the seeds that the file has, also those that other code measured, or all; each
-    keeps its old figure until it has a new one. Files are written every ``SAVE_S`` seconds with what there is. A unit
-    that cannot run costs the others nothing; all are named in the SelfbootError at the end.
+    ``only``: these claims; ``remeasure``: of the seeds that the file has, also those that other code measured, or all;
+    each keeps its old figure until it has a new one. Files are written every ``SAVE_S`` seconds with what there is. A
+    unit that cannot run costs the others nothing; all are named in the SelfbootError at the end.
     """
-    tables = {model: _Table(model, only, how.device, command, anew) for model in models}
+    tables = {model: _Table(model, only, how.device, command, remeasure) for model in models}
     wanted = [FIRST_SEED + i for i in range(seeds)]
     units = [
         (claim, model, seed)
@@ -123,7 +123,7 @@ def calibrate(
 class _Table:
     """One model's figures in the making: what its file has for the same settings, and what is measured now."""
 
-    def __init__(self, model: str, only: Sequence[str], device: str, command: str, anew: Anew) -> None:
+    def __init__(self, model: str, only: Sequence[str], device: str, command: str, remeasure: Remeasure) -> None:
         wanted = calibrated_claims(model)
         self.model = model
         self.claims = [name for name in wanted if name in only or not only]
@@ -141,11 +141,11 @@ class _Table:
         self.earlier = before.provenance
         self.now = _provenance(device, command)
         self.measured: dict[str, set[int]] = {}
-        due = [call for call in self.earlier if anew == "all" or (anew and call["code"] != self.now["code"])]
+        due = [call for call in self.earlier if remeasure == "all" or (remeasure and call["code"] != self.now["code"])]
         self.due = {(claim, seed) for call in due for claim, seeds in call["seeds"].items() for seed in seeds}
 
     def has(self, claim: str, seed: int) -> bool:
-        """Is this seed known and not due anew, or does the claim have figures without a seed only?"""
+        """Is this seed known and not due again, or does the claim have figures without a seed only?"""
         figures = self.figures.get(claim, {}).values()
         known = bool(figures) and all(seed in one.seeds for one in figures if not one.fixed)
         return known and (claim, seed) not in self.due
@@ -198,7 +198,7 @@ def _all(units: Sequence[Unit], how: How) -> Iterator[tuple[Unit, Run | str]]:
 
 def _begin(turns: Any) -> None:
     """One thread, one of the GPUs, and the command line's silence for this process."""
-    hush()
+    silence_warnings()
     if device := turns.get():
         os.environ[gpu.VISIBLE] = device  # before anything starts CUDA
     import torch

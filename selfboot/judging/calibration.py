@@ -1,4 +1,4 @@
-"""Calibrated bands at mini scale: what OUR organism does over many seeds, and the interval for a fresh one (bands.md).
+"""Calibrated bands at mini scale: what OUR model does over many seeds, and the interval for a new one.
 
 data/measured/bands/<model>.json holds the raw figure of every seed, by claim and figure; each claim's settings as a
 hash, so that a band never outlives a change of what it measures; and for every call that added seeds its versions,
@@ -164,7 +164,7 @@ def four(arms: Mapping[str, Arm]) -> list[str]:
 def lacking(claim: str, settings: Settings) -> str | None:
     """Why a claim has no band at mini scale yet, with the remedy; None when it has one.
 
-    DataError where its pairs are missing or damaged: that is no reason to measure anything anew.
+    DataError where its pairs are missing or damaged: that is no reason to measure anything again.
     """
     if not settings.protocol:
         return None

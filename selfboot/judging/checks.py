@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 
+from selfboot.analysis.verdict import AT_MINI, VerdictStatus
 from selfboot.judging.calibrated import Calibrated
 from selfboot.judging.published import Published
+from selfboot.judging.results import Part
 from selfboot.judging.rules import Judge, Rules
+from selfboot.protocols.base import Run
 from selfboot.registry import Claim, Scale, Settings
 
 RULES: dict[Scale, type[Rules]] = {"mini": Calibrated, "paper": Published}
@@ -15,10 +19,16 @@ RULES: dict[Scale, type[Rules]] = {"mini": Calibrated, "paper": Published}
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that is judged of a claim's runs."""
+    """One thing that is judged of a claim's runs; ``words``: what the policy's statuses are called at this scale."""
 
     name: str
-    judge: Judge
+    rule: Judge
+    words: Mapping[VerdictStatus, VerdictStatus] = field(default_factory=dict)
+
+    def judge(self, runs: Sequence[Run]) -> Part:
+        """The outcome on the runs, one a seed."""
+        part = self.rule(runs)
+        return replace(part, status=self.words.get(part.status, part.status))
 
 
 def checks(claim: Claim, scale: Scale, settings: Settings | None = None) -> list[Check]:
@@ -29,4 +39,5 @@ def checks(claim: Claim, scale: Scale, settings: Settings | None = None) -> list
     rules = RULES[scale](claim, settings or claim.scales[scale])
     judges = rules.special() | {name: partial(rules.figure, name) for name in rules.banded()}
     judges |= {"contrast": rules.contrast} if rules.settings.contrast else {}
-    return [Check(name, judge) for name, judge in judges.items()]
+    words = AT_MINI if scale == "mini" else {}
+    return [Check(name, judge, words) for name, judge in judges.items()]

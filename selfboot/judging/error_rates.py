@@ -4,9 +4,9 @@
 
 Null: the organism still does what its calibration saw. Alternative: training (or sampling) changes nothing, the claim's
 after-arm scores what its before-arm does; for a claim of no difference, the after-arm is an eighth of the tasks higher.
-A claim of no difference with less than 80 % power against that is never reproduced, only inconclusive (calibrated.py).
+A claim of no difference with less than 80 % power against that is never as calibrated, only unsettled (calibrated.py).
 A claim is judged over the mean of its seeds, or where every seed is a case of its own (``by_seed``) over one.
-``false_alarm`` and ``power`` are the chances of "not reproduced" under each; ``false_pass`` of "reproduced" under the
+``false_alarm`` and ``power`` are the chances of "drifted" under each; ``false_pass`` of "as calibrated" under the
 alternative.
 
 Simulation: runs drawn from the calibration's predictive distribution (location, scale and correlation of the figures
@@ -44,7 +44,7 @@ from selfboot.registry import Claim, Direction, Settings, registry
 
 @dataclass(frozen=True)
 class Formula:
-    """Chances of "not reproduced": under the null between two bounds, under the alternative at least ``power``."""
+    """Chances of "drifted": under the null between two bounds, under the alternative at least ``power``."""
 
     false_alarm: tuple[float, float]
     power: float
@@ -209,7 +209,7 @@ class ClaimPower:
         """How often the judge says what, over ``draws`` runs under each hypothesis."""
         rng = np.random.default_rng(seed)
         null, other = ([self._verdict(rng, shift) for _ in range(draws)] for shift in (0.0, self.shift))
-        failed, seen, passed = null.count("not reproduced"), other.count("not reproduced"), other.count("reproduced")
+        failed, seen, passed = null.count("drifted"), other.count("drifted"), other.count("as calibrated")
         return Simulated(failed / draws, seen / draws, passed / draws, draws)
 
     def _verdict(self, rng: Rng, shift: float) -> VerdictStatus:

@@ -8,13 +8,14 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from selfboot.analysis.verdict import Detail, Verdict, VerdictStatus, after_retry, worst
+from selfboot.analysis.verdict import FAILED, Detail, Verdict, VerdictStatus, after_retry, worst
 from selfboot.errors import DataError
 from selfboot.protocols.base import Arm
 from selfboot.registry import Direction
 from selfboot.store import write_atomic
 
 Kind = Literal["figure", "contrast", "interaction", "synergy", "sweep", "plateau", "rate", "identical"]
+Agreement = Literal["same direction", "opposite", "no effect", "silent"]
 Criterion = Literal[
     "band", "no lift", "sign and size", "significant", "above zero", "below zero", "rise", "plateau", "all",
     "rate above", "rate below",
@@ -60,7 +61,7 @@ class Part:
 
     @property
     def failed(self) -> bool:
-        return self.status == "not reproduced"
+        return self.status in FAILED
 
     @property
     def verdict(self) -> Verdict:
@@ -105,6 +106,7 @@ class Result:
     model: str
     paper: str
     expects: Direction  # the paper's direction
+    effect: float | None  # the paper's published difference as a share of the tasks, where there is one
     parts: tuple[Part, ...]
     weights: str = "trained"  # else ("random", "stand-in-…") a rehearsal, never a reproduction
     seconds: float = 0.0
@@ -121,6 +123,28 @@ class Result:
     @property
     def main(self) -> Part:
         return self.parts[-1]
+
+    @property
+    def failed(self) -> bool:
+        return self.verdict in FAILED
+
+    @property
+    def agreement(self) -> Agreement:
+        """Is it what the paper says? A finding at mini scale, whatever the verdict is."""
+        ours = self.main.direction
+        if ours is None:
+            return "silent"
+        if ours == self.expects:
+            return "same direction"
+        return "no effect" if ours == "none" else "opposite"
+
+    @property
+    def size(self) -> float | None:
+        """Our difference by the paper's, each as a share of its tasks; None where there is no published one."""
+        difference = self.main.details.get("difference")
+        if not self.effect or not self.main.of or not isinstance(difference, int | float):
+            return None
+        return float(difference) / self.main.of / self.effect
 
     def timed(self, seconds: float) -> Result:
         return replace(self, seconds=round(seconds, 1))

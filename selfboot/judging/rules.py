@@ -92,7 +92,10 @@ class Rules(ABC):
         above = self.claim.expects == "up"
         verdict = (policy.above_floor if above else policy.floor)(found, asked, limit=LEAST)
         criterion: Criterion = "rate above" if above else "rate below"
-        return part("rate", "rate", verdict, Asked(criterion, limit=LEAST), [found], of=asked)
+        direction: Direction | None = None
+        if verdict.status != "inconclusive":
+            direction = "up" if above == (verdict.status == "reproduced") else "none"
+        return part("rate", "rate", verdict, Asked(criterion, limit=LEAST), [found], of=asked, direction=direction)
 
     def plateau(self, runs: Sequence[Run]) -> Part:
         """Round 1 brings most of the lift (§3.10)."""

@@ -1,7 +1,7 @@
 """The organism family, tried: what a diagnosis says of every member beside the lift that the recipe then brings.
 
     selfboot diagnose --family --jobs 8           # writes data/measured/diagnosis/family.json; minutes on 16 cores
-    selfboot diagnose --family organism-0 floor   # these members anew; the others stay as they are
+    selfboot diagnose --family organism-0 floor   # these members again; the others stay as they are
     selfboot diagnose --errors                    # predicted beside measured lifts, each member left out of its own
 
 These are the points that a diagnosis predicts from. Lift: mean over two training seeds on forty (or however many

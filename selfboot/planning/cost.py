@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 from selfboot.engines.gpu import REFERENCE_GPU, Gpu, gpu
 from selfboot.errors import DataError
-from selfboot.models.memory import Need, least_gb, need
-from selfboot.registry import Claim, ModelEntry, Settings, model_entry, models, recipes, registry
+from selfboot.models.memory import Need, need
+from selfboot.registry import Claim, ModelEntry, Settings, model_entry, recipes, registry
 
 
 @dataclass(frozen=True)
@@ -128,8 +128,3 @@ def with_prices(kinds: Sequence[Gpu], prices: Mapping[str, float]) -> list[Gpu]:
     if unknown := sorted(set(prices) - {kind.name for kind in kinds}):
         raise DataError(f"--price {unknown[0]}: that GPU is not among those planned for; add --gpu {unknown[0]}")
     return [replace(kind, usd_per_hour=prices.get(kind.name, kind.usd_per_hour)) for kind in kinds]
-
-
-def registered_gb() -> dict[str, tuple[float, float]]:
-    """For every model with a shape: GB by the registry, and by ``least_gb``; the tests keep them equal."""
-    return {name: (entry.gpu_gb, least_gb(entry)) for name, entry in models().items() if entry.shape}

@@ -9,11 +9,16 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from selfboot.analysis.bands import Band
+from selfboot.analysis.verdict import VerdictStatus, worst
 from selfboot.judging.results import Asked, Part, Result
 from selfboot.judging.rules import span
 from selfboot.protocols.base import Arm, Role
+from selfboot.registry import registry
 
-MARKS = {"reproduced": "●", "direction only": "◐", "not reproduced": "○", "inconclusive": "?", "not run": "–"}
+MARKS: Mapping[VerdictStatus, str] = {
+    "reproduced": "●", "direction only": "◐", "not reproduced": "○", "protocol mismatch": "≠", "inconclusive": "?",
+    "as calibrated": "●", "drifted": "○", "unsettled": "?", "not run": "–",
+}  # fmt: skip
 ROLES: Mapping[Role, str] = {"seeds": "seeds that gave a pair", "asked": "problems asked", "valid": "valid problems"}
 
 
@@ -103,17 +108,54 @@ def signed(value: float) -> str:
 
 
 def direction(result: Result) -> str:
-    """Does the sign agree with the paper's? "differs: paper none, ours up" where it does not."""
-    ours = result.main.direction
-    if ours is None:
+    """Is it what the paper says, and how large: "same direction, 0.9 × its size", "opposite: paper none, ours up"."""
+    word, size = result.agreement, result.size
+    if word == "opposite":
+        return f"opposite: paper {result.expects}, ours {result.main.direction}"
+    return f"{word}, {size:.1f} × its size" if word == "same direction" and size is not None else word
+
+
+def headline(results: Sequence[Result]) -> str:
+    """All results in one breath: the paper's models, then our small one, by claims and not by cases."""
+    return " ".join(line for line in (_papers(results), _ours(results)) if line)
+
+
+def _papers(results: Sequence[Result]) -> str:
+    found = _by_claim(results, "paper")
+    total = sum("paper" in claim.scales for claim in registry().values())
+    said = _counted([worst(r.verdict for r in cases) for cases in found.values()])
+    return f"Paper's models: {len(found)} of {total} claims run{f', {said}' if said else ''}."
+
+
+def _ours(results: Sequence[Result]) -> str:
+    found = _by_claim(results, "mini")
+    if not found:
         return ""
-    return "agrees" if ours == result.expects else f"differs: paper {result.expects}, ours {ours}"
+    words = [worst(r.verdict for r in cases) for cases in found.values()]
+    told = {claim: cases[0].agreement for claim, cases in found.items()}
+    apart = ", ".join(_named(told, word) for word in ("opposite", "no effect", "silent") if word in told.values())
+    like = f"{list(told.values()).count('same direction')} like the paper"
+    calm = f"{words.count('as calibrated')} of {len(found)} claims as calibrated"
+    rest = _counted([word for word in words if word != "as calibrated"])
+    states, directions = (", ".join(part for part in parts if part) for parts in ((calm, rest), (like, apart)))
+    return f"Mini model: {states}; of their directions {directions}."
 
 
-def agrees(result: Result) -> bool | None:
-    """Does the main figure go where the paper's does? None where it has no direction."""
-    ours = result.main.direction
-    return None if ours is None else ours == result.expects
+def _by_claim(results: Sequence[Result], scale: str) -> dict[str, list[Result]]:
+    found: dict[str, list[Result]] = {}
+    for result in results:
+        if result.scale == scale and result.weights == "trained":
+            found.setdefault(result.claim, []).append(result)
+    return found
+
+
+def _counted(words: Sequence[str]) -> str:
+    return ", ".join(f"{words.count(word)} {word}" for word in MARKS if word in words)
+
+
+def _named(told: Mapping[str, str], word: str) -> str:
+    claims = [claim for claim, own in told.items() if own == word]
+    return f"{len(claims)} {word} ({', '.join(claims)})"
 
 
 def properties(result: Result) -> dict[str, str]:

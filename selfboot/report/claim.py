@@ -13,9 +13,11 @@ import numpy as np
 from selfboot.benchmarks.base import load_any
 from selfboot.judging.calibrated import Calibrated
 from selfboot.judging.calibration import lacking
+from selfboot.judging.checks import checks
 from selfboot.judging.error_rates import ClaimPower
 from selfboot.judging.rules import span
 from selfboot.paths import ROOT
+from selfboot.protocols.base import Arm
 from selfboot.protocols.catalogue import PROTOCOLS
 from selfboot.published import figures
 from selfboot.registry import SCALES, Claim, Scale, Settings, claim_named, files, recipes
@@ -61,6 +63,7 @@ def _scale(claim: Claim, scale: Scale) -> Iterator[str]:
             **set_here,
             "recipe": f"{settings.recipe}: {_value(recipes()[settings.recipe])}" if settings.recipe else "",
             "published": _value(settings.published),
+            "checks": ", ".join(check.name for check in checks(claim, scale)) if settings.protocol else "",
             "takes": f"about {settings.minutes:g} minutes",
             "deviations": settings.deviations,
             "finding": settings.finding,
@@ -81,7 +84,7 @@ def _bands(claim: Claim, settings: Settings) -> Iterator[str]:
     seeds = "one seed" if fresh == 1 else f"the mean of {fresh} seeds"
     yield f"  bands of {seeds}, which hold together with 99 % (the calibration's mean → band)"
     for figure in rules.banded():
-        yield from _rows({f"  {figure}": _band(rules, figure, fresh, n)})
+        yield from _rows({f"  {figure}": _band(rules, figure, fresh)})
     if settings.contrast:
         yield from _rows({"  direction": f"{' → '.join(settings.contrast)}: {rules.shows(n)}; paper: {claim.expects}"})
         one = ClaimPower(claim, settings)
@@ -89,15 +92,22 @@ def _bands(claim: Claim, settings: Settings) -> Iterator[str]:
         yield from _rows({"error rates": f"false alarm {alarm}; power {power} against {one.alternative}"})
 
 
-def _band(rules: Calibrated, figure: str, fresh: int, tasks: int) -> str:
+def _band(rules: Calibrated, figure: str, fresh: int) -> str:
     known, claim = rules.known, rules.claim.id
     measure = known.measure(claim, figure)
-    band = (
-        known.fixed_band(claim, figure, tasks)
-        if measure.fixed
-        else known.band(claim, figure, fresh, tasks, rules.level)
-    )
+    count = _tasks(measure.arm, rules.settings)
+    if measure.fixed:
+        band = known.fixed_band(claim, figure, count or 0)
+    else:
+        band = known.band(claim, figure, fresh, count, rules.level)
     return f"{np.mean(measure.values):.1f} → {span(band)}"
+
+
+def _tasks(arm: Arm, settings: Settings) -> int | None:
+    """The tasks of an arm that is a score; None of a count, an estimate or a difference."""
+    if arm.role not in ("base", "trained") or arm.judged == "estimate":
+        return None
+    return len(load_any(arm.benchmark or settings.benchmark).tasks)
 
 
 def _protocols(claim: Claim) -> Iterator[str]:

@@ -11,14 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from selfboot.analysis.verdict import VerdictStatus
 from selfboot.judging.results import Evidence, Result
 from selfboot.newmodel.kept import Kept, kept
 from selfboot.protocols.base import Arm
 from selfboot.registry import Claim, Settings, registry
-from selfboot.report.cells import group, label, natural, reasons
+from selfboot.report.cells import MARKS, group, label, natural, reasons
 from selfboot.report.evidence import SCORES, Scored, Shelf
-
-VERDICTS = ("reproduced", "direction only", "not reproduced", "inconclusive", "not run")
 
 
 @dataclass(frozen=True)
@@ -173,10 +172,10 @@ class Gathered:
     shelf: Shelf
 
     @property
-    def counts(self) -> dict[str, int]:
+    def counts(self) -> dict[VerdictStatus, int]:
         """Cases a verdict; rehearsals are not among them."""
         found = [case.result.verdict for case in self.cases]
-        return {verdict: found.count(verdict) for verdict in VERDICTS if verdict in found}
+        return {verdict: found.count(verdict) for verdict in MARKS if verdict in found}
 
 
 def gather(results: Sequence[Result], shelf: Shelf, skipped: Mapping[str, str] | None = None) -> Gathered:

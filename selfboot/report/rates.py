@@ -15,8 +15,8 @@ HEAD = ("claim", "figures", "alternative", "false alarm", "power", "simulated: f
 DOCUMENT = """\
 # False alarms and power
 
-Chances of *not reproduced* when the claim holds (false alarm) and when the alternative holds instead (power); of
-*reproduced* when the alternative holds (false pass).
+Chances that a test fails when the claim holds (false alarm) and when the alternative holds instead (power), and that it
+passes when the alternative holds (false pass). At mini scale "the claim holds" means that our model does what it did.
 
 ## Every kind of claim, at the sizes of the paper's claims
 
@@ -31,7 +31,7 @@ By formula, and in parentheses by {drawn} simulated runs of the policy: `{comman
 From data/measured/bands/ as it was on {date}; the simulation by {draws} runs of the judge under each hypothesis:
 `selfboot claims --power --draws {draws} --out data/measured/error_rates/README.md`. A claim of no difference whose
 power is below
-80 % is *inconclusive* at best. What is assumed: `selfboot/judging/error_rates.py`.
+80 % is *unsettled* at best. What is assumed: `selfboot/judging/error_rates.py`.
 """
 
 

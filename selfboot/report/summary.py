@@ -7,53 +7,45 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from selfboot.analysis.verdict import VerdictStatus
 from selfboot.decomposition.decompose import Recorded, recorded
-from selfboot.report.cells import agrees
+from selfboot.report.cells import headline
 from selfboot.report.gather import CaseView, Gathered, NotRun
 
-READING = {
-    "reproduced": "The figure lies inside its band; where an effect is claimed, an exact paired test over the tasks"
-    " shows it too.",
-    "direction only": "Significant with the claimed sign, but the size lies outside the band. A trained score gets a"
-    " second chance with fresh seeds; outside again is not reproduced.",
+READING: dict[VerdictStatus, str] = {
+    "as calibrated": "Our own small model does again what it did over the calibration's seeds: every figure lies inside"
+    " its band, and the difference goes where it went. It says nothing about the paper; the direction does.",
+    "drifted": "Our own small model no longer does what it did: outside its band twice, of the other sign, or absent"
+    " although the test had the power to see it. The test fails.",
+    "unsettled": "This run could not have told either way whether our small model has drifted. Never a pass.",
+    "reproduced": "Of the paper's own models only. The figure lies inside its band; where an effect is claimed, an"
+    " exact paired test over the tasks shows it too.",
+    "direction only": "Significant with the claimed sign, but the size lies outside the band. A trained score is"
+    " measured again with fresh seeds; outside again is not reproduced.",
     "not reproduced": "Outside the band, of the wrong sign, or absent although the test had the power to see it: the"
     " test fails.",
+    "protocol mismatch": "The untrained model already scores otherwise than the paper's: prompt, reading or grader"
+    " differ. The paired lift is judged all the same.",
     "inconclusive": "This run could not have told either way: too few seeds or tasks for the effect. Never a pass.",
     "not run": "Something is missing here (a GPU, weights, data), or nobody asked. It says nothing about the claim.",
 }
-AT_MINI = (
-    "At mini scale “reproduced” means that our own small model does again what its calibration says; whether that is"
-    " also what the paper says is the column “direction”, apart from the verdict."
+DIRECTIONS = (
+    "Direction says whether the difference goes where the paper's does: same direction (with its size beside it),"
+    " opposite, no effect, or silent where nothing has a direction. At mini scale it is a finding and fails no test."
 )
 
 
 def lede(gathered: Gathered) -> list[str]:
     """The state of things in a few sentences."""
-    total = len(gathered.cases)
-    if not total:
+    results = [case.result for case in gathered.cases]
+    if not results:
         return ["No claim has been judged yet in this store."]
-    counts = gathered.counts
-    first = f"{counts.get('reproduced', 0)} of {total} cases reproduced"
-    rest = [f"{count} {verdict}" for verdict, count in counts.items() if verdict != "reproduced"]
-    said = [f"{first}{''.join(f', {part}' for part in rest)}."]
-    said += _directions(gathered)
-    scales = {case.result.scale for case in gathered.cases}
-    if "mini" in scales:
-        said.append(AT_MINI)
+    said = [headline(results)]
     if gathered.rehearsals:
         said.append(f"Apart, and in no count: {_plural(len(gathered.rehearsals), 'rehearsal')}, on other weights.")
     if gathered.not_run:
         said.append(f"Not run: {_missing(gathered.not_run)}.")
-    return said
-
-
-def _directions(gathered: Gathered) -> list[str]:
-    """How many cases agree with the paper in direction, and which claims do not: never left to the table alone."""
-    told = [case.result for case in gathered.cases if agrees(case.result) is not None]
-    differing = list(dict.fromkeys(result.claim for result in told if not agrees(result)))
-    agreeing = sum(bool(agrees(result)) for result in told)
-    apart = f"; {', '.join(differing)} {'differs' if len(differing) == 1 else 'differ'} from it" if differing else ""
-    return [f"In direction, {agreeing} of {len(told)} agree with the paper{apart}."] if told else []
+    return [*said, DIRECTIONS]
 
 
 def _missing(not_run: Sequence[NotRun]) -> str:
@@ -111,7 +103,7 @@ def outdated(gathered: Gathered) -> list[str]:
     known = [model for model in sorted(models) if path_of(model).exists() and calibration(model).outdated]
     bands = [
         f"An earlier version of the code measured some of the seeds behind the bands of {', '.join(known)}. To measure"
-        f" them anew: selfboot calibrate {' '.join(known)} --anew outdated"
+        f" them anew: selfboot calibrate {' '.join(known)} --remeasure outdated"
     ]
     return (bands if known else []) + [
         f"{case.result.name} was judged by other settings or bands than there are now"

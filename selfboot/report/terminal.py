@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from selfboot.analysis.verdict import VerdictStatus
 from selfboot.judging.results import Result
-from selfboot.report.cells import band, direction, measured
+from selfboot.report.cells import band, direction, headline, measured
 
-COLOURS = {"reproduced": "green", "direction only": "yellow", "not reproduced": "red", "inconclusive": "magenta"}
+COLOURS: Mapping[VerdictStatus, str] = {
+    "reproduced": "green", "direction only": "yellow", "not reproduced": "red", "protocol mismatch": "magenta",
+    "inconclusive": "magenta", "as calibrated": "green", "drifted": "red", "unsettled": "magenta",
+}  # fmt: skip
 COLUMNS = ("claim", "§", "scale", "paper", "measured", "band", "verdict", "direction", "seconds")
 
 
 def render(results: Sequence[Result], width: int | None = None) -> str:
-    """The results as a text table, as wide as the terminal (at least 100 columns)."""
+    """The results as a text table, as wide as the terminal (at least 100 columns), and in one sentence."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in COLUMNS:
         right, whole = name == "seconds", name in ("claim", "band", "seconds")
@@ -40,4 +44,4 @@ def render(results: Sequence[Result], width: int | None = None) -> str:
     text = io.StringIO()
     columns = width or max(100, shutil.get_terminal_size((140, 40)).columns)
     Console(file=text, width=columns, force_terminal=False).print(table)
-    return text.getvalue()
+    return f"{text.getvalue()}{headline(results)}\n"

@@ -10,7 +10,7 @@ from typing import Any
 
 from selfboot import __version__
 from selfboot.judging.results import Result
-from selfboot.report.cells import MARKS, cell, markdown_table, properties, seconds
+from selfboot.report.cells import MARKS, cell, headline, markdown_table, properties, seconds
 from selfboot.report.decomposition import tables
 from selfboot.report.figures import FigureView
 from selfboot.report.gather import CaseView, Gathered
@@ -51,8 +51,8 @@ COLUMNS = ("name", "section", "scale", "model", "paper", "measured", "band", "ve
 
 
 def _table(cases: Sequence[CaseView]) -> Iterator[str]:
-    told = [properties(case.result) | {"name": case.result.name} for case in cases]
-    rows = [[MARKS.get(row["verdict"], ""), *(row[name] for name in COLUMNS)] for row in told]
+    told = [(case.result, properties(case.result) | {"name": case.result.name}) for case in cases]
+    rows = [[MARKS.get(result.verdict, ""), *(row[name] for name in COLUMNS)] for result, row in told]
     yield from markdown_table(("", *COLUMNS), rows)
 
 
@@ -66,6 +66,7 @@ def json_twin(gathered: Gathered, figures: Sequence[FigureView]) -> str:
     table: dict[str, Any] = {
         "selfboot": __version__,
         "written": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "headline": headline([case.result for case in gathered.cases]),
         "counts": gathered.counts,
         "results": [_result(case.result) for case in gathered.cases],
         "rehearsals": [_result(case.result) for case in gathered.rehearsals],
@@ -84,7 +85,7 @@ def json_twin(gathered: Gathered, figures: Sequence[FigureView]) -> str:
 
 def _result(result: Result) -> dict[str, Any]:
     """A result's structure, and what the tables say of it."""
-    return {**asdict(result), "said": properties(result)}
+    return {**asdict(result), "agreement": result.agreement, "size": result.size, "said": properties(result)}
 
 
 def _lift(gathered: Gathered, place: int) -> dict[str, Any]:

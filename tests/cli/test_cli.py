@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -28,6 +29,8 @@ def test_a_claim_is_shown_with_all_that_it_does(capsys: pytest.CaptureFixture[st
         assert part in text
     assert "def train_on_each(" in text
     assert max(map(len, text.splitlines())) <= 120
+    assert main(["claims", "show", "synergy-14b"]) == 0
+    assert re.search(r"contrast +-4\.4 → -\d+…\+\d", capsys.readouterr().out), "a difference may be below zero"
 
 
 def test_every_claim_can_be_shown() -> None:

@@ -114,7 +114,7 @@ def test_afterwards_the_protocol_only_reads(filled: tuple[Path, Here, Filled, li
     lab = OpenLab(Reader(root))
     for job in chosen:
         run = run_protocol(lab, job.settings, job.seed)
-        assert len(run.arms["trained"]) == 4
+        assert len(run.outcomes["trained"]) == 4
 
 
 def test_a_full_store_plans_nothing(filled: tuple[Path, Here, Filled, list[Job]]) -> None:

@@ -91,7 +91,7 @@ def test_bands_come_from_this_code(model: str) -> None:
     if outdated := calibration(model).outdated:
         pytest.skip(
             f"bands of {model} come from code {', '.join(sorted(outdated))}, now it is {code_hash(*keys.CALIBRATION)}; "
-            f"`selfboot calibrate {model} --anew outdated` measures them again"
+            f"`selfboot calibrate {model} --remeasure outdated` measures them again"
         )
 
 

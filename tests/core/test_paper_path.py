@@ -13,7 +13,7 @@ import selfboot.lab as lab_module
 from claims.cases import Case
 from selfboot import pairs
 from selfboot.datasets.pinned import DATA_ENV
-from selfboot.engines.engines import Engines, Subject
+from selfboot.engines.engines import Engines, ModelRef
 from selfboot.engines.gpu import gpu
 from selfboot.errors import DataError
 from selfboot.lab import Lab
@@ -139,7 +139,7 @@ def order(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         seen.append("train")
         return trainer(self, entry)
 
-    def noted_sampler(self: Engines, subject: Subject) -> Sampler:
+    def noted_sampler(self: Engines, subject: ModelRef) -> Sampler:
         seen.append("draw")
         return sampler(self, subject)
 

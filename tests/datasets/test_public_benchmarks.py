@@ -180,7 +180,7 @@ def test_humaneval_plus_reads_data_and_runs_nothing(put: Put, test: str) -> None
 @needs_real
 @pytest.mark.usefixtures("real")
 def test_completions_are_as_long_as_the_paper_s() -> None:
-    """protocols.md: 400 new tokens, 800 for MATH, 700 for BigCodeBench-Hard, 2,000 for AIME."""
+    """selfboot/formats/README.md: 400 new tokens, 800 for MATH, 700 for BigCodeBench-Hard, 2,000 for AIME."""
     tokens = {"humaneval": 400, "minieval": 400, "minimath": 400, "gsm8k": 400, "math500": 800, "mbpp:200": 400}
     assert {name: load_any(name).tokens for name in tokens} == tokens
     assert load_any("math500:200").tokens == 800

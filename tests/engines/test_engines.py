@@ -9,7 +9,7 @@ import pytest
 
 import selfboot.engines.engines as engines_module
 import selfboot.sampling.vllm as vllm_module
-from selfboot.engines.engines import Choice, Engines, Subject
+from selfboot.engines.engines import Choice, Engines, ModelRef
 from selfboot.errors import UnavailableError
 from selfboot.lab import Lab
 from selfboot.models.spec import ModelSpec
@@ -25,9 +25,9 @@ def known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vllm_module, "probe", lambda python="": FAKE)
 
 
-def subject(model: str) -> Subject:
+def subject(model: str) -> ModelRef:
     entry = model_entry(model)
-    return Subject(entry, ModelSpec(entry.name, entry.source, tokenizer=entry.tokenizer), lambda: None)
+    return ModelRef(entry, ModelSpec(entry.name, entry.source, tokenizer=entry.tokenizer), lambda: None)
 
 
 @pytest.mark.usefixtures("known")

@@ -24,7 +24,7 @@ from selfboot.cli import grade as cli_grade
 from selfboot.errors import DataError, UnavailableError
 from selfboot.grading import plus
 from selfboot.grading.code import CodeGrader
-from selfboot.grading.programs import bigcodebench_job, humaneval_tests, mbpp_entry_point, mbpp_tests
+from selfboot.grading.programs import humaneval_tests, mbpp_entry_point, mbpp_tests
 from selfboot.grading.samples import grade_samples
 from selfboot.records import CodeJob
 
@@ -246,7 +246,7 @@ def test_bigcodebench_s_unittests_run_on_real_objects(tmp_path: Path) -> None:
         "def f(: pass": "error",
     }
     with CodeGrader(workers=1) as grader:
-        jobs = [bigcodebench_job(record, program, timeout_s=2.0) for program in programs]
+        jobs = [CodeJob(program, record["entry_point"], record["test"], timeout_s=2.0) for program in programs]
         outcomes = grader.grade_unittests(jobs)
         limited = grader.manifest["isolation"] == "rlimits"  # which keeps nothing from being written
         wanted = ["passed" if limited and status == "blocked" else status for status in programs.values()]

@@ -55,8 +55,8 @@ def measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[i
 seeds_that_fail: set[int] = set()
 
 
-def run(tmp_path: Path, seeds: int, anew: calibrating.Anew = "") -> dict[str, Any]:
-    (path,) = calibrate([MODEL], seeds, How(tmp_path / "store"), [], Silent(), "selfboot calibrate", anew)
+def run(tmp_path: Path, seeds: int, remeasure: calibrating.Remeasure = "") -> dict[str, Any]:
+    (path,) = calibrate([MODEL], seeds, How(tmp_path / "store"), [], Silent(), "selfboot calibrate", remeasure)
     return dict(json.loads(path.read_text(encoding="utf-8")))
 
 

@@ -104,31 +104,31 @@ def statuses(parts: Sequence[Part]) -> dict[str, str]:
 class TestMini:
     def test_lift_in_band(self) -> None:
         parts = decided(run(base=40, trained=101)).parts
-        assert statuses(parts) == {"base": "reproduced", "trained": "reproduced", "contrast": "reproduced"}
+        assert statuses(parts) == {"base": "as calibrated", "trained": "as calibrated", "contrast": "as calibrated"}
         assert (parts[-1].direction, parts[-1].before, parts[-1].measured) == ("up", (40,), (101,))
 
     def test_no_lift_is_not_reproduced(self) -> None:
         parts = decided(run(base=0, trained=0)).parts
-        assert statuses(parts)["contrast"] == statuses(parts)["base"] == "not reproduced"
+        assert statuses(parts)["contrast"] == statuses(parts)["base"] == "drifted"
         assert parts[-1].direction == "none"
 
     def test_outside_the_band_it_is_tried_again_and_then_not_reproduced(self) -> None:
         first, inside, outside = (run(base=40, trained=count) for count in (140, 101, 142))
         assert judge().figure("trained", [first]).status == "direction only"
         assert judge().figure("trained", [first]).retry
-        assert decided(first, inside).status == "reproduced"
-        assert decided(first, outside).status == "not reproduced"
+        assert decided(first, inside).status == "as calibrated"
+        assert decided(first, outside).status == "drifted"
         (retried,) = (part for part in decided(first, outside).parts if part.name == "trained")
         assert retried.first is not None
         assert (retried.first.measured, retried.measured, retried.retry) == ((140,), (142,), False)
 
     def test_what_is_lost_is_not_retried(self) -> None:
         """One part settles it: no second run is drawn."""
-        assert decided(run(base=90, trained=140)).status == "not reproduced"
+        assert decided(run(base=90, trained=140)).status == "drifted"
 
     def test_a_control_that_lifts_is_judged_by_the_organism_and_differs_from_the_paper(self) -> None:
         parts = decided(run(base=40, trained=101), expects="none", kind="equivalence").parts
-        assert set(statuses(parts).values()) == {"reproduced"}
+        assert set(statuses(parts).values()) == {"as calibrated"}
         assert parts[-1].direction == "up"
 
     @pytest.mark.parametrize(("measured", "status"), [(40, "reproduced"), (42, "reproduced"), (46, "not reproduced")])
@@ -174,17 +174,17 @@ class TestPaper:
 
 
 PART = Part(
-    "contrast", "contrast", "reproduced", "inside", Asked("band", 48, 72, difference=True), (101.0,), (40.0,), N,
+    "contrast", "contrast", "as calibrated", "inside", Asked("band", 48, 72, difference=True), (101.0,), (40.0,), N,
     ARMS["trained"], "up", {"p": 0.01, "difference": 61.0},
 )  # fmt: skip
 RESULT = Result(
-    "recipe-7b", "mini-7", "§3.2", "Pairs lift", "fastpath", "mini", "organism-0", "25 → 104", "up", (PART,),
+    "recipe-7b", "mini-7", "§3.2", "Pairs lift", "fastpath", "mini", "organism-0", "25 → 104", "up", 0.48, (PART,),
     seconds=12.34, evidence=(Evidence(ARMS["base"], "score", "ab"),),
 )  # fmt: skip
 
 
 def test_table(snapshot: SnapshotAssertion) -> None:
-    lost = replace(PART, status="not reproduced", measured=(41.0,), direction="none", details={"difference": 1.0})
+    lost = replace(PART, status="drifted", measured=(41.0,), direction="none", details={"difference": 1.0})
     assert render([replace(RESULT, case="mini-13", parts=(lost,)), RESULT], width=120) == snapshot
 
 

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from selfboot.benchmarks.base import load_benchmark
-from selfboot.engines.engines import Engines, Subject
+from selfboot.engines.engines import Engines, ModelRef
 from selfboot.errors import UnavailableError
 from selfboot.lab import Lab
 from selfboot.models import ModelSpec, nf4
@@ -144,10 +144,10 @@ def test_a_random_twin_is_seeded_in_four_bits_and_leaves_random_state_alone(smal
 def test_a_store_key_is_not_that_of_the_whole_model(spec: ModelSpec, small: ModelSpec) -> None:
     assert fingerprint(spec) != fingerprint(small)
     entry = ModelEntry("tiny", spec.source)
-    whole = Engines().key(Subject(entry, spec, lambda: None))
+    whole = Engines().key(ModelRef(entry, spec, lambda: None))
     assert not set(whole) & {"quantization", "bitsandbytes"}
     if nf4.missing() is None:
-        key = Engines().key(Subject(replace(entry, quantization="nf4"), small, lambda: None))
+        key = Engines().key(ModelRef(replace(entry, quantization="nf4"), small, lambda: None))
         assert key["quantization"] == "nf4"
         assert key["bitsandbytes"]
 

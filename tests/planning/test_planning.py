@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from selfboot.cli import plan as cli_plan
 from selfboot.engines.gpu import Gpu, gpu
 from selfboot.errors import DataError
-from selfboot.models.memory import need, serving_gb, training_gb
+from selfboot.models.memory import least_gb, need, serving_gb, training_gb
 from selfboot.models.shape import rehearsal_spec
 from selfboot.planning import cost as planning
 from selfboot.planning.cost import missing_memory, selector
@@ -71,7 +71,7 @@ def test_the_cache_of_a_7b_token_is_56_kib() -> None:
 
 
 def test_the_registry_says_what_planning_reckons() -> None:
-    assert planning.registered_gb() == {name: (b, b) for name, (_, b) in planning.registered_gb().items()}
+    assert {name: model_entry(name).gpu_gb for name in SHAPED} == {name: least_gb(model_entry(name)) for name in SHAPED}
     paper = {claim.scales["paper"].model for claim in registry().values() if "paper" in claim.scales}
     assert paper <= set(SHAPED)
 
@@ -95,7 +95,7 @@ def test_checkpointing_where_it_is_needed_only() -> None:
 
 
 def test_the_papers_hardware_is_enough_for_the_papers_claims() -> None:
-    """RTX 6000 Ada, 48 GB: up to 7B. H100, 80 GB: 14B (claims.md, "Statements about method")."""
+    """RTX 6000 Ada, 48 GB: up to 7B. H100, 80 GB: 14B (the paper's notes on hardware)."""
     assert need(model_entry("qwen2.5-7b"), 16, 48).gb <= 48
     assert need(model_entry("qwen2.5-14b"), 32, 80).gb <= 80
     assert need(model_entry("qwen2.5-72b"), 16, 141).gb <= 141, "served by two H200s, and trained over both"

@@ -15,6 +15,7 @@ from report_parts import BASE, contrast, figure, trained
 from selfboot.benchmarks.base import load_benchmark
 from selfboot.judging.results import Asked, Evidence, Part, Result
 from selfboot.protocols.base import Arm
+from selfboot.published import effect
 from selfboot.records import CodeTask
 from selfboot.registry import registry
 from selfboot.store import RunStore
@@ -101,6 +102,7 @@ class FakeLab:
         values: dict[str, Any] = {
             "claim": claim, "case": case, "section": known.section, "title": known.title, "tier": known.tier,
             "scale": case.partition("-")[0], "model": "organism-0", "paper": known.published, "expects": known.expects,
+            "effect": effect(claim),
             "parts": (contrast(known.expects),), "seconds": 12.3,
             "evidence": tuple(Evidence(arm, kind, id) for arm, (kind, id) in evidence.items()),
         }  # fmt: skip
@@ -142,7 +144,7 @@ def fill(lab: FakeLab) -> FakeLab:
             points[trained(seed, count=count)] = ("score", lab.score(f"{count}-{seed}", share, [wrong, run_on]))
         arm = Arm("trained", count=count)
         bands.append(figure(f"{count} pairs", 164 * share, 164 * share - 12, 164 * share + 12, arm))
-    lab.result("pair-count-sweep", "mini", points, parts=(*bands, contrast("up", "direction only", 66, 108)))
+    lab.result("pair-count-sweep", "mini", points, parts=(*bands, contrast("up", "unsettled", 66, 108)))
     arms: dict[Arm, tuple[str, str]] = {BASE: ("score", base)}
     for pairs, share in (("house", 0.33), ("own", 0.55)):
         arms |= {
@@ -151,19 +153,19 @@ def fill(lab: FakeLab) -> FakeLab:
         }
     lab.result("control", "mini", arms, parts=(
         figure("house 21", 55.0, 40.0, 70.0, Arm("trained", pairs="house", count=21)),
-        contrast("up", "inconclusive", before, 58),
+        contrast("up", "unsettled", before, 58),
     ))  # fmt: skip
     stops = {BASE: ("score", base), Arm("base", reading="wrong stop strings"): ("score", after)}
     lab.result("stop-strings", "mini", stops, parts=(
-        contrast("none", "not reproduced", reason="outside, and then some <b>markup</b>"),
+        contrast("none", "drifted", reason="outside, and then some <b>markup</b>"),
     ))  # fmt: skip
     draws = lab.score("draws", 0.5, [wrong, hostile], draws=8)
     sampled = Arm("base", greedy=False, draws=8, judged="any", seed=7)
     drawn = {sampled: ("score", draws), Arm("adapter"): ("adapter", lab.adapter("a7"))}
     lab.result("determinism", "mini-7", drawn, parts=(
-        Part("identical", "identical", "reproduced", "all", Asked("all"), (342.0,), of=342, direction="none"),
+        Part("identical", "identical", "as calibrated", "all", Asked("all"), (342.0,), of=342, direction="none"),
     ))  # fmt: skip
-    lost = contrast("none", "not reproduced", 0, 0)
+    lost = contrast("none", "drifted", 0, 0)
     lab.result("recipe-7b", "mini-7", {BASE: ("score", base)}, weights="random", parts=(lost,))
     return lab
 

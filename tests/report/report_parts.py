@@ -19,12 +19,12 @@ def trained(seed: int = 7, **more: Any) -> Arm:
 def figure(name: str, measured: float, lower: float, upper: float, arm: Arm | None = None) -> Part:
     """A score in its band."""
     ends: dict[str, Any] = {"measured": measured, "lower": lower, "upper": upper}
-    return Part(name, "figure", "reproduced", f"{measured:g} inside", Asked("band", lower, upper), (measured,),
+    return Part(name, "figure", "as calibrated", f"{measured:g} inside", Asked("band", lower, upper), (measured,),
                 arm=arm, details=ends)  # fmt: skip
 
 
 def contrast(
-    direction: Direction = "up", status: VerdictStatus = "reproduced", before: float = 25, after: float = 96,
+    direction: Direction = "up", status: VerdictStatus = "as calibrated", before: float = 25, after: float = 96,
     reason: str = "as expected", ends: tuple[float, float] = (60.0, 90.0), difference: bool = True,
 ) -> Part:  # fmt: skip
     """The difference of a claim's contrast."""

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 from report_parts import contrast
 
-from selfboot.judging.results import Asked, Part
-from selfboot.protocols.base import Arm
-from selfboot.registry import Direction
-from selfboot.report.cells import band, direction, label, markdown_table, measured, natural
+from selfboot.judging.checks import checks
+from selfboot.judging.decide import decide
+from selfboot.judging.results import Asked, Part, to_json
+from selfboot.protocols.base import Arm, Run
+from selfboot.registry import Direction, registry
+from selfboot.report.cells import band, direction, label, markdown_table, measured, natural, properties
 from selfboot.report.terminal import render
 
 
@@ -32,25 +34,46 @@ def test_a_retry_shows_both_figures(empty_lab: Any) -> None:
 
 
 @pytest.mark.parametrize(("part", "said"), [
-    (Part("rate", "rate", "reproduced", "", Asked("rate below", limit=0.05), (1,), of=64), ("1 of 64", "< 5%")),
-    (Part("identical", "identical", "reproduced", "", Asked("all"), (342,), of=342), ("342 of 342 identical", "all")),
-    (Part("plateau", "plateau", "reproduced", "", Asked("plateau"), (98, 97), (25,)),
+    (Part("rate", "rate", "as calibrated", "", Asked("rate below", limit=0.05), (1,), of=64), ("1 of 64", "< 5%")),
+    (Part("identical", "identical", "as calibrated", "", Asked("all"), (342,), of=342),
+     ("342 of 342 identical", "all")),
+    (Part("plateau", "plateau", "as calibrated", "", Asked("plateau"), (98, 97), (25,)),
      ("25 → 98 → 97", "round 1 brings most")),
-    (Part("sweep", "sweep", "reproduced", "", Asked("rise", limit=27), (51, 91.3)), ("51 → 91", "rise ≥ 27")),
-    (Part("base", "figure", "reproduced", "", Asked("band", 18.9, 31.2), (25.0,)), ("25", "19–31")),
-    (Part("s", "synergy", "reproduced", "", Asked("above zero"), (21, 20, 19)), ("21, 20, 19", "> 0")),
+    (Part("sweep", "sweep", "as calibrated", "", Asked("rise", limit=27), (51, 91.3)), ("51 → 91", "rise ≥ 27")),
+    (Part("base", "figure", "as calibrated", "", Asked("band", 18.9, 31.2), (25.0,)), ("25", "19–31")),
+    (Part("s", "synergy", "as calibrated", "", Asked("above zero"), (21, 20, 19)), ("21, 20, 19", "> 0")),
 ])  # fmt: skip
 def test_every_kind_of_part_says_its_figures_and_its_band(empty_lab: Any, part: Part, said: tuple[str, str]) -> None:
     result = empty_lab.result("recipe-7b", "mini-7", {}, parts=(part,))
     assert (measured(result), band(result)) == said
 
 
-@pytest.mark.parametrize(("ours", "shown"), [
-    ("none", "agrees"), (None, ""), ("up", "differs: paper none, ours up"),
+@pytest.mark.parametrize(("claim", "ours", "shown"), [
+    ("control", "none", "same direction"), ("control", None, "silent"),
+    ("control", "up", "opposite: paper none, ours up"), ("recipe-7b", "down", "opposite: paper up, ours down"),
+    ("recipe-7b", "none", "no effect"),
 ])  # fmt: skip
-def test_a_direction_that_differs_says_how(empty_lab: Any, ours: Direction | None, shown: str) -> None:
-    result = empty_lab.result("control", "mini", {}, parts=(replace(contrast(), direction=ours),))
+def test_a_direction_is_one_of_four_words(empty_lab: Any, claim: str, ours: Direction | None, shown: str) -> None:
+    result = empty_lab.result(claim, "mini", {}, parts=(replace(contrast(), direction=ours),))
     assert direction(result) == shown
+
+
+def test_a_size_is_a_share_of_the_tasks(empty_lab: Any) -> None:
+    """The paper's recipe gains 78.7 of 164; ours as many of as many, and a tenth of it."""
+    for gained, shown in ((78.7, "same direction, 1.0 × its size"), (7.9, "same direction, 0.1 × its size")):
+        part = replace(contrast(), of=164, details={"difference": gained})
+        assert direction(empty_lab.result("recipe-7b", "mini-7", {}, parts=(part,))) == shown
+
+
+def test_reproduced_is_never_said_of_our_own_model(empty_lab: Any) -> None:
+    claim = registry()["recipe-7b"]
+    outcomes = {"base": [i < 25 for i in range(164)], "trained": [i < 96 for i in range(164)]}
+    arms = {"base": Arm("base"), "trained": Arm("trained", seed=7)}
+    run = Run({name: float(sum(flags)) for name, flags in outcomes.items()}, arms, outcomes)
+    ours, papers = (decide(checks(claim, scale), lambda _: [run]) for scale in ("mini", "paper"))
+    result = empty_lab.result("recipe-7b", "mini-7", {}, parts=ours.parts)
+    assert "reproduced" not in " ".join(properties(result).values()) + to_json(result)
+    assert {part.status for part in papers.parts} == {"reproduced"}
 
 
 @pytest.mark.parametrize(("arm", "said"), [

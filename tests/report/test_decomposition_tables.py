@@ -15,8 +15,7 @@ from selfboot.decomposition import decompose
 from selfboot.decomposition.decompose import RAW_TOLERANT, Arm, Recorded, arms_of, fingerprint, path_of, read, recorded
 from selfboot.errors import DataError
 from selfboot.lab import Lab
-from selfboot.report.decomposition import README_MODEL, tables, updated
-from selfboot.report.readme import README
+from selfboot.report.decomposition import README, README_MODEL, tables, updated
 from selfboot.store import RunStore
 
 
@@ -27,7 +26,7 @@ def found() -> Recorded:
 
 def test_the_readme_shows_what_is_recorded() -> None:
     text = README.read_text(encoding="utf-8")
-    assert updated(text) == text, "README.md is stale: `selfboot decompose --update-readme`"
+    assert updated(text) == text, "stale: `selfboot decompose --update-readme`"
     with pytest.raises(DataError, match="markers"):
         updated("no markers")
 

@@ -39,7 +39,7 @@ def test_every_figure_stands_alone(lab: Any, tmp_path: Path) -> None:
         whole(picture)
     text = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
     assert all(f"]({path.name})" in text for path in pictures)
-    assert "4 of 7 cases reproduced" in text
+    assert "2 of 5 claims as calibrated" in text
     table = text.partition("## The results that were drawn")[2]
     assert table.count("recipe-7b") == 3, "no rehearsal is drawn"
 

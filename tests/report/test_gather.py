@@ -37,7 +37,7 @@ def test_cases_come_in_the_order_of_the_registry_and_seeds_in_theirs(gathered: G
 def test_rehearsals_are_counted_nowhere(gathered: Gathered) -> None:
     assert [case.result.weights for case in gathered.rehearsals] == ["random"]
     assert sum(gathered.counts.values()) == len(gathered.cases) == 7
-    assert gathered.counts["not reproduced"] == 1
+    assert gathered.counts["drifted"] == 1
     assert all(0 not in [len(seeds) for seeds in lift.groups.values()] for lift in gathered.lifts)
     recipe = next(lift for lift in gathered.lifts if lift.claim == "recipe-7b")
     assert len(recipe.groups["trained"]) == 3
@@ -182,10 +182,10 @@ def test_at_paper_scale_a_seeded_training_is_judged_by_its_score(empty_lab: Any)
 
 
 def test_reasons_are_one_a_part_whatever_stands_in_them(empty_lab: Any) -> None:
-    odd = contrast(status="inconclusive", reason="-3.0 tasks; base: reproduced, a difference would be seen")
+    odd = contrast(status="unsettled", reason="-3.0 tasks; base: drifted, a difference would be seen")
     result = empty_lab.result("synergy-14b", "mini", {}, parts=(figure("base", 25, 19, 31), odd))
     (case,) = gather([result], Shelf(empty_lab.store.root)).cases
-    assert case.reasons == ["base: reproduced, 25 inside", f"contrast: inconclusive, {odd.reason}"]
+    assert case.reasons == ["base: as calibrated, 25 inside", f"contrast: unsettled, {odd.reason}"]
 
 
 def test_several_draws_say_what_any_and_what_the_first_solves(gathered: Gathered) -> None:

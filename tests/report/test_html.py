@@ -20,6 +20,7 @@ from selfboot.errors import DataError, StoreError
 from selfboot.judging import calibration
 from selfboot.judging.results import save
 from selfboot.protocols.base import Arm
+from selfboot.registry import registry
 from selfboot.report import html
 from selfboot.report.cells import number, seconds
 from selfboot.report.html import LIMIT, policy, write_report
@@ -136,7 +137,12 @@ def test_every_case_has_a_card_and_samples_in_reach(page: Path, lab: Any) -> Non
 
 def test_rehearsals_are_marked_and_kept_out_of_the_count(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    assert "4 of 7 cases reproduced, 1 direction only, 1 not reproduced, 1 inconclusive." in text
+    papers = sum("paper" in claim.scales for claim in registry().values())
+    said = (
+        f"Paper's models: 0 of {papers} claims run. Mini model: 2 of 5 claims as calibrated, 1 drifted, 2 unsettled;"
+        " of their directions 3 like the paper, 1 opposite (control), 1 no effect (stop-strings)."
+    )
+    assert said in text.replace("&#39;", "'")
     assert "rehearsal (random weights): no reproduction" in text
     assert text.index("The same tests on random weights") > text.index("Paper and measured")
 
@@ -147,14 +153,14 @@ def test_markup_in_a_reason_is_text(page: Path) -> None:
 
 def test_the_twins_say_the_same(page: Path, lab: Any) -> None:
     table = json.loads((page.parent / "report.json").read_text(encoding="utf-8"))
-    assert table["counts"] == {"reproduced": 4, "direction only": 1, "not reproduced": 1, "inconclusive": 1}
+    assert table["counts"] == {"as calibrated": 4, "drifted": 1, "unsettled": 2}
     assert (len(table["results"]), len(table["rehearsals"])) == (7, 1)
     assert table["figures"][0]["id"] == "fig-headline"
     control = next(lift for lift in table["lifts"] if lift["claim"] == "control")
     assert set(control["groups"]["own 21"]["solved"]) == {"7", "13"}
     assert sum(control["base"]["failures"].values()) == 164
     text = (page.parent / "report.md").read_text(encoding="utf-8")
-    assert "4 of 7 cases reproduced" in text
+    assert "2 of 5 claims as calibrated" in text
     for result in lab.results:
         assert result.name.replace("[", r"\[").replace("]", r"\]") in text
 

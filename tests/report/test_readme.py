@@ -1,7 +1,8 @@
-"""The README says what the registry, the calibrations and the last run say."""
+"""The READMEs say what the registry, the calibrations and the last run say; they are short, and their links lead on."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,36 @@ import pytest
 
 from selfboot.errors import DataError
 from selfboot.judging.results import save
+from selfboot.paths import ROOT
 from selfboot.report import readme
-from selfboot.report.readme import README, RUN, update_run, updated
+from selfboot.report.readme import CLAIMS_README, README, RUN, update_run, updated
 
 
-def test_the_readme_is_up_to_date() -> None:
+def test_the_tables_of_claims_are_up_to_date() -> None:
+    text = CLAIMS_README.read_text(encoding="utf-8")
+    assert updated(text) == text, "claims/README.md is stale: `selfboot claims --update-readme`"
+
+
+def test_the_readme_is_short_and_has_the_last_run() -> None:
     text = README.read_text(encoding="utf-8")
-    assert updated(text) == text, "README.md is stale: `selfboot claims --update-readme`"
+    assert len(text.splitlines()) <= 160
     assert all(text.count(marker) == 1 for marker in RUN)
+
+
+def test_every_room_says_what_lives_there() -> None:
+    packages = [path.parent for path in (ROOT / "selfboot").glob("*/__init__.py")]
+    for room in (*packages, *(ROOT / name for name in ("claims", "data", "data/measured", "fixtures", "selfboot"))):
+        assert (room / "README.md").exists(), f"{room.relative_to(ROOT)}/README.md is missing"
+
+
+ROOMS = ("claims", "data", "fixtures", "selfboot")
+PAGES = [*ROOT.glob("*.md"), *(page for room in ROOMS for page in (ROOT / room).rglob("README.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / link).exists(), link
 
 
 @pytest.fixture
@@ -45,7 +68,7 @@ def test_the_last_fast_path_goes_between_its_markers(small_lab: Any, tmp_path: P
     cases = [line.split(" | ")[1].replace("\\", "") for line in text.splitlines() if "[mini" in line.replace("\\", "")]
     assert cases == ["stop-strings[mini]", "determinism[mini-7]", "recipe-7b[mini-7]", "recipe-7b[mini-13]",
                      "recipe-7b[mini-42]", "pair-count-sweep[mini]", "control[mini]"]  # fmt: skip
-    assert "4 reproduced, 1 direction only, 1 not reproduced, 1 inconclusive" in text
+    assert "2 of 5 claims as calibrated, 1 drifted, 2 unsettled" in text
     assert "organism-1" not in text
     update_run(tmp_path / "results", page)
     assert page.read_text(encoding="utf-8") == text

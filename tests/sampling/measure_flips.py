@@ -1,4 +1,4 @@
-"""How often does anything but the prompt decide a completion? Counts completions whose tokens differ (D of bands.md).
+"""How often does anything but the prompt decide a completion? Counts completions with other tokens (analysis/bands.py).
 
     python tests/sampling/measure_flips.py [--device cuda] [--dtype bfloat16] [--rows 8 32 64 164] [--threads 1 2]
                                            [--save hashes.json] [--against hashes.json]

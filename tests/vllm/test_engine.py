@@ -37,7 +37,7 @@ pytestmark = [
     pytest.mark.skipif(not (FIXTURES / "organism" / "seed0").is_dir(), reason="the organism is not in the checkout"),
 ]
 MODEL, TASKS, FEW = "organism-0", "minieval:24", "minieval:12"
-FLIPS = 2  # of 24 greedy completions; bands.md expects up to 6 of 164 between batch sizes on a GPU
+FLIPS = 2  # of 24 greedy completions; data/measured/gpu/README.md expects up to 6 of 164 between batch sizes on a GPU
 HOT = Sampling(max_new_tokens=160, temperature=0.8, n=4)
 
 
