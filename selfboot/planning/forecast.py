@@ -35,7 +35,14 @@ from selfboot.records import AnswerTask, CodeTask, Pair, Sampling
 from selfboot.registry import ModelEntry, model_entry, recipes
 from selfboot.store import digest
 
-ANSWERS = {"gsm8k": "gsm8k", "gsm8k-train": "gsm8k", "math500": "math", "math-train": "math", "aime": "math"}
+ANSWERS = {
+    "gsm8k": "gsm8k",
+    "gsm8k-train": "gsm8k",
+    "math500": "math",
+    "math-train": "math",
+    "math-train-shuffled": "math",
+    "aime": "math",
+}
 
 
 # What was measured

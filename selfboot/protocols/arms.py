@@ -7,7 +7,7 @@ ours does in both arms; then the ``paper`` arm differs in how it reads and grade
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -16,7 +16,7 @@ from selfboot.errors import DataError
 from selfboot.formats.paper.reread import as_paper
 from selfboot.paper.protocols import ScoreFacts, Script, script
 from selfboot.protocols.lab_like import LabLike
-from selfboot.records import Sampling
+from selfboot.records import Item, Sampling
 from selfboot.registry import ArmName, Settings
 
 Phase = Literal["base", "trained"]
@@ -58,7 +58,7 @@ def asking(settings: Settings, bench: Benchmark | AnswerBenchmark, phase: Phase,
     whole, own = split_name(bench.asked or bench.name)[0], split_name(settings.benchmark)[0]
     ours = settings.format if whole == own else ""
     if settings.arm == "ours":
-        return Asking(ours, drawn or Sampling(bench.tokens))
+        return Asking(ours or bench.format, drawn or Sampling(bench.tokens))
     if not settings.scripts:
         return Asking(as_paper(ours or bench.format), drawn or Sampling(bench.tokens))
     facts = _facts(settings, whole, phase, sampled=bool(drawn and drawn.temperature))
@@ -90,6 +90,14 @@ def miner_of(lab: LabLike, settings: Settings, method: str, tasks: str, options:
     if not mining:
         return lab.miner(method, tasks, options)
     return lab.script_miner(mining[-1])
+
+
+def training_items(lab: LabLike, settings: Settings, seed: int) -> Sequence[Item]:
+    """The pairs that the claim names, as many as its ``count``; where it names none, what is mined from MBPP."""
+    if settings.pairs:
+        return lab.pairs(settings.model, settings.pairs)[: settings.count or None]
+    miner = miner_of(lab, settings, "seeded", "mbpp-train", {})
+    return lab.mine(settings.model, miner, seed).items[: settings.count or None]
 
 
 def trains_between(settings: Settings) -> bool:

@@ -47,7 +47,10 @@ def _mine(lab: LabLike, settings: Settings, seed: int, method: str, tasks: str, 
 
 
 def _adapter(lab: LabLike, settings: Settings, found: Mined, seed: int, warmup: int) -> Adapter | None:
-    """Trained in the stages that mining went through, else on all that was found."""
+    """Trained in the stages that mining went through; else, or where the claim's ``count`` says on how many, afresh on
+    what was found."""
+    if settings.count:
+        return trained_or_base(lab, settings, found.items[: settings.count], seed)
     if found.stages and not warmup:
         return lab.train_stages(settings.model, found.stages, recipe_of(settings), seed)
     first = lab.pairs(settings.model, settings.pairs)[:warmup] if warmup else []

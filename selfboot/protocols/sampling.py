@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from selfboot.analysis.pass_at_k import pass_at_k
 from selfboot.analysis.vote import majority
@@ -23,9 +24,11 @@ from selfboot.registry import Settings
 def score_with_stop_strings(lab: LabLike, settings: Settings, seed: int) -> Run:
     """``right`` and ``wrong``: one draw's text, cut at the format's stop strings and at the claim's wrong ones."""
     notes = Notes(seed)
-    right = lab.evaluate(settings.model, settings.benchmark, format=settings.format)
+    how = asking(settings, lab.benchmark(settings.benchmark), "base", None)
+    right = lab.evaluate(settings.model, settings.benchmark, format=how.format, sampling=how.sampling)
     notes.score("right", Arm("base"), right)
-    wrong = lab.evaluate(settings.model, settings.benchmark, format=settings.format, stop=settings.wrong_stop)
+    drawn: dict[str, Any] = {"format": how.format, "sampling": how.sampling, "stop": settings.wrong_stop}
+    wrong = lab.evaluate(settings.model, settings.benchmark, **drawn)
     notes.score("wrong", Arm("base", reading="wrong stop strings"), wrong)
     return notes.run()
 

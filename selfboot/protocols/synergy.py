@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from selfboot.protocols.arms import Phase
+from selfboot.protocols.arms import Phase, training_items
 from selfboot.protocols.base import Arm, Notes, Run, evaluate, trained_or_base
 from selfboot.protocols.lab_like import LabLike
 from selfboot.records import Sampling
@@ -14,9 +14,8 @@ SIDES: tuple[tuple[str, Phase], ...] = (("raw", "base"), ("recipe", "trained"))
 def recipe_with_sampling(lab: LabLike, settings: Settings, seed: int, *, n: int = 8, temperature: float = 0.6) -> Run:
     """``raw greedy``, ``raw best-of-n``, ``recipe greedy``, ``recipe best-of-n``; ``contrast`` as the paper takes it:
     recipe best-of-n minus raw best-of-n, in tasks."""
-    notes, model, best = Notes(seed), settings.model, f"best-of-{n}"
-    items = lab.pairs(model, settings.pairs)[: settings.count or None]
-    adapter = trained_or_base(lab, settings, items, seed)
+    notes, best = Notes(seed), f"best-of-{n}"
+    adapter = trained_or_base(lab, settings, training_items(lab, settings, seed), seed)
     many = Sampling(temperature=temperature, n=n)
     for name, role in SIDES:
         arm = adapter if role == "trained" else None

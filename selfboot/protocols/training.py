@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from selfboot.protocols.arms import training_items
 from selfboot.protocols.base import Arm, Notes, Run, evaluate, trained_or_base
 from selfboot.protocols.lab_like import LabLike
 from selfboot.registry import Settings
@@ -11,9 +12,8 @@ from selfboot.registry import Settings
 
 def train_and_score(lab: LabLike, settings: Settings, seed: int, *, also: Sequence[str] = ()) -> Run:
     """``base`` and ``trained`` on the claim's benchmark, ``base, NAME`` and ``trained, NAME`` on each of ``also``."""
-    notes, model = Notes(seed), settings.model
-    items = lab.pairs(model, settings.pairs)[: settings.count or None]
-    adapter = trained_or_base(lab, settings, items, seed)
+    notes = Notes(seed)
+    adapter = trained_or_base(lab, settings, training_items(lab, settings, seed), seed)
     for benchmark in (settings.benchmark, *also):
         tail = "" if benchmark == settings.benchmark else f", {benchmark}"
         other = benchmark if tail else ""
