@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,8 +13,9 @@ from selfboot import published
 from selfboot.errors import DataError, SelfbootError
 from selfboot.judging.checks import checks
 from selfboot.judging.decide import Decision, decide
-from selfboot.judging.results import Evidence, Result
+from selfboot.judging.results import Beside, Evidence, Result, beside
 from selfboot.lab import Lab
+from selfboot.protocols.arms import other_arm
 from selfboot.protocols.base import Run
 from selfboot.protocols.catalogue import Protocol, options_of, run_protocol
 from selfboot.protocols.dryrun import train_ahead
@@ -69,11 +70,18 @@ class Case:
         """Run the claim's protocol, judge every check of the claim, and report; what lies outside its band is measured
         again once, with fresh seeds (selfboot/judging/decide.py)."""
         decision = decide(checks(self.claim, self.scale, self.settings), lambda fresh: self.runs(lab, fresh))
-        return self.report(decision)
+        return self.report(decision, self._beside(lab, decision.runs))
 
-    def report(self, decision: Decision) -> list[Run]:
+    def _beside(self, lab: Lab, judged: Sequence[Run]) -> tuple[Beside, ...]:
+        """The claim's other arm on the same weights and seeds, where its settings ask for it."""
+        if not self.settings.both_arms:
+            return ()
+        other = replace(self, settings=other_arm(self.settings), results=[])
+        return beside(judged, other.runs(lab))
+
+    def report(self, decision: Decision, others: tuple[Beside, ...] = ()) -> list[Run]:
         """Keep the decision as a result; fail the test where it is "not reproduced" or "drifted"; returns the runs."""
-        result = self._result(decision)
+        result = self._result(decision, others)
         self.results.append(result)
         figures = f"paper {result.paper} | measured {cells.measured(result)} | band {cells.band(result)}"
         said = f"{result.verdict}, {cells.direction(result)}: {'; '.join(cells.reasons(result))}"
@@ -88,7 +96,7 @@ class Case:
         """The pairs for this case, as many as its ``count``."""
         return lab.pairs(self.model, self.settings.pairs)[: self.settings.count or None]
 
-    def _result(self, decision: Decision) -> Result:
+    def _result(self, decision: Decision, others: tuple[Beside, ...]) -> Result:
         made = {one.arm: one.artifact for run in decision.runs for one in run.evidence}
         return Result(
             claim=self.claim.id,
@@ -104,6 +112,8 @@ class Case:
             parts=decision.parts,
             weights=self.weights,
             evidence=tuple(Evidence(arm, artifact.kind, artifact.id) for arm, artifact in made.items()),
+            arm=self.settings.arm,
+            beside=others,
         )
 
 

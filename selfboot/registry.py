@@ -46,6 +46,7 @@ class Settings:
     wrong_stop: tuple[str, ...] = ()  # stop strings that are wrong on purpose
     recipe: str = ""  # how our arm trains (data/recipes.toml)
     arm: ArmName = "ours"  # the arm that is judged; the other one is shown beside it (selfboot/protocols/arms.py)
+    both_arms: bool = False  # the other arm is run too, on the same weights, and shown beside the judged one
     scripts: tuple[str, ...] = ()  # what the paper arm follows (data/protocols_paper.toml); of two that fit, the later
     seeds: tuple[int, ...] = ()
     by_seed: bool = False  # every seed is a case of its own

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from selfboot.analysis.verdict import FAILED, Detail, Verdict, VerdictStatus, after_retry, worst
 from selfboot.errors import DataError
-from selfboot.protocols.base import Arm
-from selfboot.registry import Direction
+from selfboot.protocols.base import Arm, Run
+from selfboot.registry import ArmName, Direction
 from selfboot.store import write_atomic
 
 Kind = Literal["figure", "contrast", "interaction", "synergy", "sweep", "plateau", "rate", "identical"]
@@ -94,6 +94,37 @@ class Evidence:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """One score of the claim's two arms, as the paper reads and as ours does, on the same weights: one value a seed.
+
+    ``of``: how many tasks; ``won``, ``lost``: tasks that the other arm solves and the judged one does not, and the
+    other way round, a seed on average.
+    """
+
+    arm: Arm
+    judged: tuple[float, ...]
+    other: tuple[float, ...]
+    of: int
+    won: float
+    lost: float
+
+
+def beside(judged: Sequence[Run], other: Sequence[Run]) -> tuple[Beside, ...]:
+    """What the two arms' runs of the same seeds have in common, score by score."""
+    names = [name for name in judged[0].outcomes if all(name in run.outcomes for run in other)]
+    return tuple(_beside(name, judged, other) for name in names)
+
+
+def _beside(name: str, judged: Sequence[Run], other: Sequence[Run]) -> Beside:
+    ours = [list(map(bool, run.outcomes[name])) for run in judged]
+    theirs = [list(map(bool, run.outcomes[name])) for run in other]
+    pairs = [pair for a, b in zip(ours, theirs, strict=True) for pair in zip(a, b, strict=True)]
+    won, lost = (sum(pair == wanted for pair in pairs) / len(ours) for wanted in ((False, True), (True, False)))
+    arm = replace(judged[0].arms[name], seed=0)
+    return Beside(arm, tuple(map(float, map(sum, ours))), tuple(map(float, map(sum, theirs))), len(ours[0]), won, lost)
+
+
+@dataclass(frozen=True)
 class Result:
     """One judged case, by its parts; the last one is the claim's main figure. Its words are made by the report."""
 
@@ -111,6 +142,8 @@ class Result:
     weights: str = "trained"  # else ("random", "stand-in-…") a rehearsal, never a reproduction
     seconds: float = 0.0
     evidence: tuple[Evidence, ...] = ()
+    arm: ArmName = "ours"  # the arm that is judged
+    beside: tuple[Beside, ...] = ()  # the other one, on the same weights
 
     @property
     def name(self) -> str:
@@ -161,9 +194,15 @@ def from_json(text: str) -> Result:
         table = json.loads(text)
         evidence = tuple(Evidence(Arm(**one["arm"]), one["kind"], one["id"]) for one in table.pop("evidence"))
         parts = tuple(_part(one) for one in table.pop("parts"))
-        return Result(**table, parts=parts, evidence=evidence)
+        others = tuple(_read_beside(one) for one in table.pop("beside"))
+        return Result(**table, parts=parts, evidence=evidence, beside=others)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise DataError(f"not a result of this version ({error}); run the claim again") from None
+
+
+def _read_beside(table: dict[str, Any]) -> Beside:
+    lists = {name: tuple(table[name]) for name in ("judged", "other")}
+    return Beside(**{**table, **lists, "arm": Arm(**table["arm"])})
 
 
 def _part(table: dict[str, Any]) -> Part:

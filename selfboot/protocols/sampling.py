@@ -25,10 +25,10 @@ def score_with_stop_strings(lab: LabLike, settings: Settings, seed: int) -> Run:
     """``right`` and ``wrong``: one draw's text, cut at the format's stop strings and at the claim's wrong ones."""
     notes = Notes(seed)
     how = asking(settings, lab.benchmark(settings.benchmark), "base", None)
-    right = lab.evaluate(settings.model, settings.benchmark, format=how.format, sampling=how.sampling)
+    drawn: dict[str, Any] = {"format": how.format, "sampling": how.sampling, "timeout_s": how.timeout_s}
+    right = lab.evaluate(settings.model, settings.benchmark, **drawn)
     notes.score("right", Arm("base"), right)
-    drawn: dict[str, Any] = {"format": how.format, "sampling": how.sampling, "stop": settings.wrong_stop}
-    wrong = lab.evaluate(settings.model, settings.benchmark, **drawn)
+    wrong = lab.evaluate(settings.model, settings.benchmark, **drawn, stop=settings.wrong_stop)
     notes.score("wrong", Arm("base", reading="wrong stop strings"), wrong)
     return notes.run()
 

@@ -47,6 +47,23 @@ def _judged(arm: Arm) -> str:
     return words[arm.judged] if arm.sampled else ""
 
 
+ARMS = {"paper": "as the paper reads", "ours": "as ours reads"}
+
+
+def beside(result: Result) -> list[str]:
+    """The claim's other arm on the same weights, a line a score: "base: 25 as ours reads, 23 as the paper reads"."""
+    other = ARMS["ours" if result.arm == "paper" else "paper"]
+    return [
+        f"{group(one.arm)}: {_numbers(one.judged)} {ARMS[result.arm]}, {_numbers(one.other)} {other}"
+        f" (of {one.of} tasks {one.won:.4g} won, {one.lost:.4g} lost)"
+        for one in result.beside
+    ]
+
+
+def _numbers(values: Sequence[float]) -> str:
+    return ", ".join(f"{value:.4g}" for value in values)
+
+
 def measured(result: Result) -> str:
     """The claim's main figures; their difference where a band of differences stands beside them: "25 → 96 (+71)"."""
     main = result.main

@@ -23,7 +23,7 @@ from selfboot.decomposition.decompose import Recorded
 from selfboot.errors import StoreError, UnavailableError
 from selfboot.judging.results import Result
 from selfboot.report import text
-from selfboot.report.cells import MARKS, band, direction, measured, number, seconds
+from selfboot.report.cells import MARKS, band, beside, direction, measured, number, seconds
 from selfboot.report.evidence import Shelf
 from selfboot.report.figures import FigureView, figures
 from selfboot.report.gather import BandView, CaseView, Gathered, Lift, NotRun, gather
@@ -131,6 +131,7 @@ def _values(gathered: Gathered, drawn: Sequence[FigureView]) -> dict[str, Any]:
         "glyph": glyph,
         "compare": compare,
         "measured": measured,
+        "beside": beside,
         "direction": direction,
         "band": band,
     }

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from selfboot.analysis.verdict import VerdictStatus
 from selfboot.judging.results import Result
-from selfboot.report.cells import band, direction, headline, measured
+from selfboot.report.cells import band, beside, direction, headline, measured
 
 COLOURS: Mapping[VerdictStatus, str] = {
     "reproduced": "green", "direction only": "yellow", "not reproduced": "red", "protocol mismatch": "magenta",
@@ -44,4 +44,6 @@ def render(results: Sequence[Result], width: int | None = None) -> str:
     text = io.StringIO()
     columns = width or max(100, shutil.get_terminal_size((140, 40)).columns)
     Console(file=text, width=columns, force_terminal=False).print(table)
-    return f"{text.getvalue()}{headline(results)}\n"
+    others = [f"{result.name}: {line}" for result in results for line in beside(result)]
+    arms = "\n".join(["The same weights in both arms:", *others, "", ""]) if others else ""
+    return f"{text.getvalue()}{arms}{headline(results)}\n"
