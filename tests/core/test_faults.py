@@ -23,6 +23,7 @@ from selfboot.cli.main import main
 from selfboot.errors import DataError, StoreError
 from selfboot.files import copy_folder, write_together
 from selfboot.memory import tells_of_memory
+from selfboot.models import gguf
 from selfboot.models.spec import ModelSpec, hub_hash, locate
 from selfboot.pairs import provenance_path, read_items
 from selfboot.paths import CLAIMS, DATA, FIXTURES, ROOT, TASKS
@@ -150,6 +151,26 @@ def test_a_damaged_note_of_a_big_file_s_hash_is_not_believed(tmp_path: Path, mon
     files._known_sha256.cache_clear()
     with pytest.warns(UserWarning, match="is damaged"):
         assert files.known_sha256(big) == expected
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "SHA256SUMS", "tokenizer.json"])
+def test_a_damaged_conversion_of_a_gguf_file_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def write(path: Path, out: Path) -> None:
+        out.mkdir()
+        for made in ("model.safetensors", "tokenizer.json"):
+            (out / made).write_text("whole")
+
+    monkeypatch.setenv("SELFBOOT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(gguf, "_write", write)
+    (tmp_path / "model.gguf").write_bytes(b"GGUF")
+    folder = gguf.convert(tmp_path / "model.gguf")
+    assert gguf.convert(tmp_path / "model.gguf") == folder
+    (folder / name).write_text("other")
+    with pytest.warns(UserWarning, match="converted model .* is damaged"):
+        assert gguf.convert(tmp_path / "model.gguf") == folder
+    assert (folder / "model.safetensors").read_text() == "whole"
 
 
 # Given by hand
