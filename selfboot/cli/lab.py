@@ -81,7 +81,7 @@ def shared_options(seed: bool = True, choice: bool = True) -> argparse.ArgumentP
             "--weights", choices=["trained", "random"], default="trained", help="random: the untrained twin"
         )
     if seed:
-        shared.add_argument("--seed", type=int, default=7, help="default: %(default)s")
+        shared.add_argument("--seed", type=seed_number, default=7, help="default: %(default)s")
     return shared
 
 
@@ -147,6 +147,13 @@ def positive(text: str) -> int:
     """A whole number above 0, for argparse."""
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number above 0")
+    return int(text)
+
+
+def seed_number(text: str) -> int:
+    """What every library takes as a seed, for argparse: a whole number from 0 to 2³² - 1."""
+    if not (text.isascii() and text.isdigit() and int(text) < 2**32):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number from 0 to {2**32 - 1}")
     return int(text)
 
 

@@ -353,6 +353,10 @@ def test_a_terminal_of_ascii_gets_ascii(tmp_path: Path) -> None:
         (["mine", "organism-0", "--steps", "0", "--out", "x"], "--iterations: '0': expected a whole number above 0"),
         (["mine", "organism-0", "--target", "-1", "--out", "x"], "--target: '-1': expected a whole number above 0"),
         (["evaluate", "organism-0", "minieval", "--n", "0"], "--n: '0': expected a whole number above 0"),
+        (
+            ["train", "organism-0", str(PAIRS), "--seed", "-1", "--out", "x"],
+            "--seed: '-1': expected a whole number from",
+        ),
         (["calibrate", "organism-0", "--seeds", "0"], "--seeds: '0': expected a whole number above 0"),
     ],
 )
