@@ -19,8 +19,9 @@ import pytest
 from selfboot.engines import gpu
 from selfboot.errors import DataError, SelfbootError
 from selfboot.judging.results import Result, from_json
+from selfboot.memory import REMEDY, tells_of_memory
 from selfboot.paths import ROOT
-from selfboot.progress import ProgressFolder
+from selfboot.progress import ProgressFolder, tolerate
 
 FRESH_ENV = "SELFBOOT_FRESH_SINCE"  # tells xdist's workers when the session began
 RESULT_PROPERTY, CASE_PROPERTY = "selfboot.result", "selfboot.case"
@@ -121,11 +122,11 @@ def _no_deadlines() -> None:
 
 def _registry_can_be_read() -> None:
     """A mistake in one claim's file is one line, not an error of every test file that reads the registry."""
-    from selfboot.registry import registry
+    from selfboot.protocols.catalogue import check_registry
 
     try:
-        registry()
-    except DataError as error:
+        check_registry()
+    except SelfbootError as error:
         raise pytest.UsageError(str(error)) from None
 
 
@@ -180,17 +181,40 @@ def second_lab(request: pytest.FixtureRequest) -> Iterator[Any]:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    """Say a library error of a fixture (a store that cannot be opened) in one line."""
+    with _one_line(item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """Time a case; hand its rows to the report; say a library error in one line."""
     case = _case(item)
     started = time.perf_counter()
+    with _one_line(item):
+        try:
+            return (yield)
+        finally:
+            if case is not None:
+                _report(item, case.results, time.perf_counter() - started)
+
+
+@contextmanager
+def _one_line(item: pytest.Item) -> Iterator[None]:
+    """An error of the library, and in a claim's test one of the disk or of memory, without a traceback."""
     try:
-        return (yield)
+        yield
     except SelfbootError as error:
-        pytest.fail(f"{type(error).__name__}: {error}", pytrace=False)
-    finally:
-        if case is not None:
-            _report(item, case.results, time.perf_counter() - started)
+        raise _failure(error) from None
+    except (OSError, MemoryError, ImportError, RuntimeError) as error:
+        if _case(item) is None or not (isinstance(error, OSError) or tells_of_memory(error)):
+            raise
+        raise _failure(error, f"; {REMEDY}" if tells_of_memory(error) else "; check the disk") from None
+
+
+def _failure(error: BaseException, remedy: str = "") -> BaseException:
+    return pytest.fail.Exception(f"{type(error).__name__}: {error}{remedy}", pytrace=False)
 
 
 def _case(item: pytest.Item) -> Any:
@@ -266,7 +290,7 @@ def _said(ask: Callable[..., str | None], *args: Any) -> str | None:
     try:
         return ask(*args)
     except SelfbootError as error:
-        pytest.fail(f"{type(error).__name__}: {error}", pytrace=False)
+        raise _failure(error) from None
 
 
 @contextmanager
@@ -291,11 +315,12 @@ class Table:
         self.thread: threading.Thread | None = None
 
     def pytest_sessionstart(self) -> None:
+        tolerate(getattr(self.config.get_terminal_writer(), "_file", None))
         if self.config.getoption("collectonly"):
             return
         from selfboot.progress import watch_folder
 
-        out = os.fdopen(os.dup(1), "w")  # the real terminal: a test's own output is captured, this is not
+        out = os.fdopen(os.dup(1), "w", errors="selfboot")  # the real terminal: a test's own output is captured
         folder, every = store_root(self.config) / "progress", 5.0 if out.isatty() else 30.0
         self.thread = threading.Thread(target=watch_folder, args=(folder, out, self.stop, every), daemon=True)
         self.thread.start()

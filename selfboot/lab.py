@@ -26,12 +26,14 @@ from selfboot import keys
 from selfboot.benchmarks.base import AnswerBenchmark, Benchmark, load_answers, load_any, load_benchmark
 from selfboot.engines.engines import Choice, Engines, ModelRef
 from selfboot.errors import DataError, UnavailableError
+from selfboot.files import check_unchanged
 from selfboot.formats import AnswerFormat, Chat, CodeFormat, answer_format, code_format
 from selfboot.formats.examples import training_example
 from selfboot.formats.paper import PaperAnswerFormat, PaperCodeFormat
 from selfboot.formats.paper.reread import RereadAnswers, RereadCode
 from selfboot.grading.scripts import grade_scripts, script_tests
 from selfboot.keys import code_hash
+from selfboot.memory import check_limit
 from selfboot.mining.alarm import alarms
 from selfboot.mining.base import Miner, MiningContext, Record, Stages, derive, describe, run_miner
 from selfboot.mining.catalogue import make_miner
@@ -43,6 +45,7 @@ from selfboot.progress import Progress, Silent, counter
 from selfboot.records import CodeJob, Completion, Item, Outcome, Pair, Sampling
 from selfboot.registry import ModelEntry, model_entry, recipes
 from selfboot.sampling.base import Sampler
+from selfboot.sampling.pieces import PIECE_TOKENS, draw_in_pieces, pieces
 from selfboot.store import Artifact, Builder, RunStore, digest, file_sha256
 
 if TYPE_CHECKING:
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
     from selfboot.grading.code import CodeGrader
 
 GREEDY = Sampling()
+WEIGHTS = "adapter_model.safetensors"
 UNITTEST_SECONDS = 20.0  # what a task graded by unittests may take (protocols of BigCodeBench)
 
 
@@ -176,6 +180,7 @@ class Lab:
         tokens: int | None = None,
         progress: Progress | None = None,
     ) -> None:
+        check_limit()
         self.store, self.weights, self.isolation, self.graders = store, weights, isolation, graders
         self.tokens = tokens
         self.engines = Engines(engine, device, rows)
@@ -288,18 +293,20 @@ class Lab:
             "seeds": digest(seeds) if sampling.temperature > 0 else None,
             "code": code_hash(*self.engines.code(self.entry(model))),
         }
+        if len(pieces(len(prompts), sampling)) > 1:
+            key["piece"] = PIECE_TOKENS
 
         def build(out: Path, work: Path) -> Mapping[str, Any]:
             sampler = self._sampler(model, adapter)
             done = counter(self.progress, f"{what} ({model})", len(prompts))
-            completions = sampler.generate(prompts, sampling, seeds, done)
+            completions = draw_in_pieces(sampler, prompts, sampling, seeds, work, done)
             rows = [[asdict(c) for c in row] for row in completions]
             _write_rows(out / "completions.jsonl", rows)
             _write_rows(out / "prompts.jsonl", prompts)  # for the report: what exactly was asked
             return {"model": model, "weights": self.weights, "engine": sampler.engine, "machine": machine()}
 
         artifact = self.store.get("samples", key, build)
-        rows = _read_rows(artifact.path / "completions.jsonl")
+        rows = _rows(artifact.text("completions.jsonl"))
         return Samples(artifact, tuple(tuple(Completion(**c) for c in row) for row in rows))
 
     def evaluate(
@@ -392,7 +399,7 @@ class Lab:
             }
 
         artifact = self._graded("pairs", key, build)
-        records = _read_rows(artifact.path / "records.jsonl")
+        records = _rows(artifact.text("records.jsonl"))
         return Mined(artifact, tuple(miner.items(records)), miner.stages(records), tuple(records))
 
     def train(
@@ -439,11 +446,13 @@ class Lab:
             done = trainer.train(
                 job, lambda done, total: self.progress.update(f"training on {len(items)} items", done, total)
             )
+            if start_from:
+                check_unchanged(start_from.path / WEIGHTS, start_from.sha256)
             about = {"model": model, "weights": self.weights, "machine": machine(), "memory": asdict(memory)}
             return {**about, "peak_gb": done.peak_gb, "training": done.manifest}
 
         artifact = self.store.get("adapter", key, build)
-        return Adapter(artifact, artifact.manifest["files"]["adapter_model.safetensors"])
+        return Adapter(artifact, artifact.manifest["files"][WEIGHTS])
 
     def train_stages(
         self, model: str, stages: Stages, recipe: str, seed: int, start_from: Adapter | None = None
@@ -517,7 +526,7 @@ class Lab:
             }
 
         artifact = self._graded("score", key, build)
-        rows = _read_rows(artifact.path / "outcomes.jsonl")
+        rows = _rows(artifact.text("outcomes.jsonl"))
         outcomes = tuple(tuple(Outcome(**o) for o in row) for row in rows)
         return Score(artifact, samples, tuple(task.task_id for task in bench.tasks), outcomes)
 
@@ -541,7 +550,7 @@ class Lab:
         from selfboot.grading.answers import AnswerOutcome
 
         artifact = self.store.get("answer-score", key, build)
-        rows = _read_rows(artifact.path / "outcomes.jsonl")
+        rows = _rows(artifact.text("outcomes.jsonl"))
         found = [[AnswerOutcome(**o) for o in row] for row in rows]
         outcomes = tuple(
             tuple(replace(o, passed=_right(form, o, text, task.answer)) for o, text in zip(row, said, strict=True))
@@ -687,5 +696,5 @@ def _write_rows(path: Path, rows: Sequence[Any]) -> None:
     path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
 
 
-def _read_rows(path: Path) -> list[Any]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+def _rows(text: str) -> list[Any]:
+    return [json.loads(line) for line in text.split("\n") if line]

@@ -20,6 +20,7 @@ from selfboot.store import digest, file_sha256, write_atomic
 
 UNKNOWN_ROWS = 100  # substitutes for a file of which nobody knows how many it has; the largest `count` of a claim
 SUBSTITUTE = "substitute"  # the key of ``meta`` that marks a substitute pair
+ITEMS = "pairs.jsonl"  # the name that a manifest has for the items
 _PAIR = ("signature", "broken", "error", "fixed")
 _SOLUTION = ("problem", "solution")
 _TARGETS = get_args(get_type_hints(Solution)["target"])
@@ -101,18 +102,37 @@ def check_pairs(model: str, name: str) -> None:
             f"{own}: no such file; restore it from the repository, or mine it (data/pairs/README.md says how)"
         )
     read_items(path)
-    beside = path.with_suffix(".provenance.json")
-    files = json.loads(beside.read_text(encoding="utf-8")).get("files", {}) if beside.exists() else {}
-    if files.get("pairs.jsonl", file_sha256(path)) != file_sha256(path):
-        raise DataError(f"{path}: not the file whose sha256 {beside.name} gives; restore both from the repository")
 
 
 def read_items(path: Path, empty: bool = False) -> list[Item]:
-    """The pairs and solved problems of a file. DataError names file, line and field that are wrong."""
+    """The pairs and solved problems of a file. DataError names file, line and field that are wrong, or the provenance
+    beside it that is another file's."""
     items = [parse_item(f"{path}:{number}", row) for number, row in enumerate(read_jsonl(path), 1)]
     if not items and not empty:
         raise DataError(f"{path}: holds no pairs; mine some (`selfboot mine`) or restore the file")
+    _check_provenance(path)
     return items
+
+
+def provenance_path(path: Path) -> Path:
+    """Where it is said how a pair file came about."""
+    return path.with_suffix(".provenance.json")
+
+
+def _check_provenance(path: Path) -> None:
+    """DataError where the provenance beside a pair file gives another sha256 than the file has, or cannot be read."""
+    beside = provenance_path(path)
+    if not beside.exists():
+        return
+    try:
+        expected = json.loads(beside.read_text(encoding="utf-8")).get("files", {}).get(ITEMS)
+    except (OSError, ValueError, AttributeError) as error:
+        raise DataError(f"{beside}: cannot be read ({error}); restore it, or delete it if nobody needs it") from None
+    if expected not in (None, file_sha256(path)):
+        raise DataError(
+            f"{path}: not the file whose sha256 {beside.name} gives; restore both, or delete the latter if the change "
+            "is yours"
+        )
 
 
 def parse_item(where: str, row: dict[str, Any]) -> Item:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import threading
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Any, Protocol
 
 # What the libraries say to each other of what will change (pytest.ini has the same): nothing that a user can mend.
 SILENCED = (
@@ -20,9 +22,34 @@ SILENCED = (
 
 
 def silence_warnings() -> None:
-    """Keep such words off the terminal of a command line, in this process."""
+    """Keep such words off the terminal of a command line, in this process, and say every other warning in one line."""
     for message, category in SILENCED:
         warnings.filterwarnings("ignore", message, category)
+    warnings.formatwarning = lambda message, *_, **__: f"selfboot: {message}\n"
+
+
+# What we print beyond ASCII, for terminals that know no more.
+PLAIN = str.maketrans({
+    "━": "#", "╌": "-", "●": "*", "○": "o", "→": "->", "…": "...", "–": "-", "−": "-", "×": "x", "·": ".", "±": "+-",
+    "≤": "<=", "≥": ">=", "“": '"', "”": '"', "’": "'", "§": "section ", "│": "|", "─": "-",
+})  # fmt: skip
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    found = error.object[error.start : error.end].translate(PLAIN)
+    return found.encode("ascii", "replace").decode(), error.end
+
+
+codecs.register_error("selfboot", _plain)
+
+
+def tolerate(*streams: Any) -> None:
+    """Let streams write what their encoding lacks in ASCII, instead of failing."""
+    for stream in streams:
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="selfboot")
 
 
 class Progress(Protocol):
@@ -54,10 +81,11 @@ class ProgressFolder:
         if done < total and time.monotonic() - self.last < 0.3:
             return
         self.last = time.monotonic()
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.file.with_suffix(".tmp")
-        temporary.write_text(json.dumps([what, done, total]))
-        temporary.replace(self.file)
+        with suppress(OSError):  # only shown: where the disk is full, the store says so
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            temporary = self.file.with_suffix(".tmp")
+            temporary.write_text(json.dumps([what, done, total]))
+            temporary.replace(self.file)
 
 
 def watch_folder(folder: Path, out: IO[str], stop: threading.Event, every: float = 5.0) -> None:

@@ -17,7 +17,7 @@ from selfboot import published
 from selfboot.errors import DataError
 from selfboot.models.shape import Shape
 from selfboot.models.spec import Quantization
-from selfboot.paths import CLAIMS, DATA
+from selfboot.paths import CLAIMS, DATA, require
 from selfboot.tables import build, read, shown
 
 Scale = Literal["mini", "paper"]
@@ -108,7 +108,8 @@ def registry() -> dict[str, Claim]:
 def files() -> list[Path]:
     """The claims' files, in the order of the paper's sections: "3_9_…" before "3_10_…"."""
     return sorted(
-        CLAIMS.glob("*.toml"), key=lambda path: [int(word) for word in path.stem.split("_") if word.isdigit()]
+        require(CLAIMS, "the claims").glob("*.toml"),
+        key=lambda path: [int(word) for word in path.stem.split("_") if word.isdigit()],
     )
 
 
@@ -159,4 +160,9 @@ def _settings(where: str, table: Mapping[str, Any]) -> Settings:
     if isinstance(references, Mapping):
         known = {name: published.values(f"{where} published", names) for name, names in references.items()}
         table = {**table, "published": known}
-    return build(Settings, where, table, complete=True)
+    settings = build(Settings, where, table, complete=True)
+    if settings.model not in models():
+        raise DataError(f"{where}: unknown model {settings.model!r}; known: {', '.join(models())}")
+    if settings.recipe and settings.recipe not in recipes():
+        raise DataError(f"{where}: unknown recipe {settings.recipe!r}; known: {', '.join(recipes())}")
+    return settings

@@ -3,7 +3,8 @@
 An artifact's address is the hash of everything that determines it (``key``). ``RunStore.get`` returns it, building it
 first if need be: one process builds, others wait at its lock. The builder gets a working folder that outlives a kill,
 so checkpoints left there are found again. The finished folder appears under its address in one rename, with a manifest
-that holds key, provenance and the sha256 of every file; a changed file is set aside and rebuilt, loudly.
+that holds key, provenance and the sha256 of every file, and its own (manifest.py). What is not the artifact of its
+address, to the last byte, is set aside and rebuilt, loudly; so is half-done work (files.py).
 
 Layout:  ROOT/<kind>/<id>/manifest.json + files   ROOT/work/<kind>-<id>/   ROOT/locks/<kind>-<id>.lock   ROOT/damaged/
 Not covered: garbage collection (delete a folder by hand, at any time) and object stores (a local or shared path only).
@@ -13,21 +14,34 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import os
 import shutil
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, is_dataclass
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
 from selfboot.errors import StoreError
+from selfboot.files import canonical_json, digest, explain, file_sha256, replace_files, set_aside, write_atomic
+from selfboot.manifest import NAME as MANIFEST
+from selfboot.manifest import Damaged, address_of, check_files, manifest_text, parse_manifest
 
+__all__ = [
+    "Artifact",
+    "Builder",
+    "RunStore",
+    "canonical_json",
+    "digest",
+    "explain",
+    "file_sha256",
+    "write_atomic",
+]
+
+CLOCKS = 60.0  # seconds that the clocks of machines at one store may differ
 Builder = Callable[[Path, Path], Mapping[str, Any]]  # (out folder, work folder) -> provenance for the manifest
 
 
@@ -46,56 +60,15 @@ class Artifact:
         """Wall-clock seconds that building it took, whenever that was."""
         return float(self.manifest["seconds"])
 
-
-def canonical_json(value: Any) -> str:
-    """One text for one value: sorted keys, no spaces, dataclasses as dicts. Floats keep their shortest exact form."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain)
-
-
-def _plain(value: Any) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
-    if isinstance(value, Path):
-        raise TypeError(f"a path has no place in a key: {value} (hash the content instead)")
-    raise TypeError(f"cannot be part of a key: {value!r} ({type(value).__name__})")
-
-
-def digest(value: Any) -> str:
-    """sha256 (hex) of ``canonical_json(value)``."""
-    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
-
-
-def file_sha256(path: Path) -> str:
-    """sha256 (hex) of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def write_atomic(path: Path, data: str | bytes) -> None:
-    """Write a whole file or nothing: temporary sibling, flush to disk, rename."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    payload = data.encode() if isinstance(data, str) else data
-    try:
-        with temporary.open("wb") as file:
-            file.write(payload)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise explain(error, path) from error
-
-
-def explain(error: OSError, path: Path) -> StoreError:
-    """An operating-system error on the store as one sentence with its remedy."""
-    remedy = {
-        errno.ENOSPC: "the disk is full: free some space or name another store with --store; finished work is kept",
-        errno.EDQUOT: "the disk quota is used up: free some space or name another store with --store",
-        errno.EROFS: "the file system is read-only: name a writable store with --store or SELFBOOT_STORE",
-        errno.EACCES: "no permission to write there: name a writable store with --store or SELFBOOT_STORE",
-        errno.ENOTDIR: "a file stands where a folder is needed: name another store with --store",
-    }.get(error.errno or 0, "check the disk, or name another store with --store")
-    return StoreError(f"store {path}: {error.strerror or error}; {remedy}")
+    def text(self, name: str) -> str:
+        """A file's text, hashed as it is read. StoreError where it is no longer what the manifest says."""
+        try:
+            payload = (self.path / name).read_bytes()
+        except OSError as error:
+            raise explain(error, self.path / name) from error
+        if hashlib.sha256(payload).hexdigest() != self.manifest["files"][name]:
+            raise StoreError(f"{self.path / name}: changed since it was found whole; the same command again mends it")
+        return payload.decode()
 
 
 @contextmanager
@@ -105,10 +78,6 @@ def _explained(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise explain(error, path) from error
-
-
-def _address(kind: str, key: Mapping[str, Any]) -> str:
-    return digest({"kind": kind, "key": key})[:20]
 
 
 class RunStore:
@@ -131,44 +100,57 @@ class RunStore:
 
     def find(self, kind: str, key: Mapping[str, Any]) -> Artifact | None:
         """The artifact of this kind and key, if it is there."""
-        return self._find(kind, _address(kind, key))
+        return self._find(kind, address_of(kind, key))
 
     def get(self, kind: str, key: Mapping[str, Any], build: Builder) -> Artifact:
         """The artifact of this kind and key; ``build(out, work)`` makes it if it is not there, under its lock."""
-        address = _address(kind, key)
+        address = address_of(kind, key)
         found = self._find(kind, address)
         if found is not None:
             return found
-        with self._locked(kind, address):
-            return self._find(kind, address) or self._build(kind, address, key, build)
+        with self._turn(kind, address):
+            return self._sound(kind, address) or self._build(kind, address, key, build)
 
     def _find(self, kind: str, address: str) -> Artifact | None:
-        path = self.root / kind / address
+        """The artifact, if it is there and whole. Only who holds its lock sets it aside: it may be whole again by
+        then."""
         try:
-            manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
+            return self._read(kind, address)
+        except Damaged:
+            with self._locked(kind, address):
+                return self._sound(kind, address)
+
+    def _sound(self, kind: str, address: str) -> Artifact | None:
+        """The same for who holds the lock."""
+        try:
+            return self._read(kind, address)
+        except Damaged as error:
+            name = f"{kind}-{address}"
+            damaged = self.root / "damaged" / f"{name}-{time.time_ns()}"
+            set_aside(self.root / kind / address, damaged, "artifact", str(error))
             return None
-        except (OSError, ValueError) as error:
-            self._set_aside(path, f"its manifest cannot be read ({error})")
+
+    def _read(self, kind: str, address: str) -> Artifact | None:
+        """The artifact as it lies there. Raises Damaged where it is not what its address and manifest say."""
+        path = self.root / kind / address
+        if not os.path.lexists(path):
             return None
-        if self.fresh_since is not None and manifest["created"] < self.fresh_since:
-            return None
-        for name, expected in manifest["files"].items():
-            if not (path / name).is_file() or file_sha256(path / name) != expected:
-                self._set_aside(path, f"{name} is missing or changed")
+        try:
+            manifest = parse_manifest((path / MANIFEST).read_bytes(), kind, address)
+            if not self._is_recent(manifest["created"]):
                 return None
+            check_files(path, manifest["files"])
+        except OSError as error:
+            raise Damaged(f"it cannot be read ({error.strerror or error})") from None
         return Artifact(kind, address, path, manifest, cached=True)
 
-    def _set_aside(self, path: Path, why: str) -> None:
-        target = self.root / "damaged" / f"{path.parent.name}-{path.name}-{time.time_ns()}"
-        warnings.warn(f"store: artifact {path} is damaged: {why}; moved to {target}, built anew", stacklevel=4)
-        try:
-            target.parent.mkdir(exist_ok=True)
-            path.rename(target)
-        except FileNotFoundError:
-            pass  # another process set it aside first
-        except OSError as error:
-            raise explain(error, path) from error
+    def _is_recent(self, created: float) -> bool:
+        """Under --fresh: made since? What claims to be of the future is not."""
+        return self.fresh_since is None or self.fresh_since <= created <= time.time() + CLOCKS
+
+    def _turn(self, kind: str, address: str) -> AbstractContextManager[None]:
+        """Our turn to build: others wait."""
+        return self._locked(kind, address)
 
     @contextmanager
     def _locked(self, kind: str, address: str) -> Iterator[None]:
@@ -217,17 +199,23 @@ class RunStore:
         manifest = {
             "kind": kind,
             "id": address,
-            "key": json.loads(canonical_json(key)),
+            "key": key,
             "created": time.time(),
             "seconds": round(seconds, 3),
             "files": files,
             "provenance": provenance,
         }
-        write_atomic(out / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True) + "\n")
-        return manifest
+        text = manifest_text(manifest)
+        try:
+            found = parse_manifest(text, kind, address)
+        except Damaged as error:  # the builder's fault: it would be built anew for ever
+            raise StoreError(f"{kind}/{address}: its builder made nothing that can be found again: {error}") from None
+        write_atomic(out / MANIFEST, text)
+        return found
 
     def _publish(self, out: Path, final: Path) -> None:
         final.parent.mkdir(parents=True, exist_ok=True)
-        if final.exists():  # only under --fresh: the old one gives way
-            shutil.rmtree(final)
-        out.rename(final)
+        if final.exists():  # only under --fresh: the old one gives way, under the eyes of its readers
+            replace_files(out, final, last=MANIFEST)
+        else:
+            out.rename(final)

@@ -20,7 +20,7 @@ def read(path: Path, what: str) -> dict[str, dict[str, Any]]:
     """The tables of a TOML file. DataError where it is missing, no TOML, or holds a value outside of a table."""
     try:
         found = tomllib.loads(require(path, what).read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DataError(f"{shown(path)}: {error}; correct it there") from None
     for name, table in found.items():
         if not isinstance(table, dict):

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from selfboot.errors import DataError
 from selfboot.records import AnswerTask, CodeTask
+from selfboot.shipped import check_shipped
 from selfboot.store import digest
 
 T = TypeVar("T")
@@ -105,13 +106,20 @@ def load_answers(name: str) -> AnswerBenchmark:
 
 def load_any(name: str) -> Benchmark | AnswerBenchmark:
     """The benchmark called ``name``, of either kind; names and errors as for ``load_benchmark``."""
-    whole, part = split_name(name)
-    if whole not in _LOADERS:
-        raise DataError(f"unknown benchmark {name!r}; known: {', '.join(sorted(_LOADERS))}")
+    whole, part = check_name(name)
     loader: Callable[[str], Benchmark | AnswerBenchmark] = importlib.import_module(_LOADERS[whole]).load
     found = loader(whole)
     some: Any = found.tasks[part]
     return replace(found, tasks=some, asked=name)
+
+
+def check_name(name: str, where: str = "") -> tuple[str, slice]:
+    """A benchmark's own name and the part that is asked for; DataError, with ``where`` it stands, if there is none."""
+    whole, part = split_name(name)
+    if whole not in _LOADERS:
+        place = f"{where}: " if where else ""
+        raise DataError(f"{place}unknown benchmark {name!r}; known: {', '.join(sorted(_LOADERS))}")
+    return whole, part
 
 
 def split_name(name: str) -> tuple[str, slice]:
@@ -124,7 +132,9 @@ def split_name(name: str) -> tuple[str, slice]:
 
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
-    """The objects of a JSON Lines file; DataError with file and line for anything else."""
+    """The objects of a JSON Lines file; DataError with file and line for anything else, and where a file of ours is not
+    the one that was shipped."""
+    check_shipped(path)
     try:
         lines = path.read_text(encoding="utf-8").split("\n")  # not splitlines: JSON text may hold U+0085
     except FileNotFoundError:

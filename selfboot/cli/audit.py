@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from selfboot.cli.lab import positive
 from selfboot.errors import DataError
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     parser.add_argument("--allow", action="append", default=[], metavar="CHECK", help="a check that may find things")
     parser.add_argument("--no-run", action="store_true", help="run nothing: read only")
     parser.add_argument("--isolation", default="auto", help="how strictly programs are isolated (default: auto)")
-    parser.add_argument("--jobs", type=int, default=None, help="grading processes (default: one a core)")
+    parser.add_argument("--jobs", type=positive, default=None, help="grading processes (default: one a core)")
     parser.set_defaults(run=run)
     return parser
 
@@ -99,11 +100,13 @@ def _text(path: Path) -> str:
 def _benchmark(name: str) -> tuple[Sequence[Any], dict[str, list[str]]]:
     """A benchmark's tasks, and the fingerprints that come with it (every way to write a task's solution)."""
     from selfboot.benchmarks.base import load_benchmark
-    from selfboot.paths import DATA
+    from selfboot.paths import TASKS
+    from selfboot.shipped import check_shipped
 
     tasks = load_benchmark(name).tasks
     split = "dev" if name.endswith("-dev") else "test"
-    beside = DATA / name.split("-")[0] / f"{split}.fingerprints.json"
+    beside = TASKS / name.split("-")[0] / f"{split}.fingerprints.json"
+    check_shipped(beside)
     return tasks, json.loads(beside.read_text(encoding="utf-8")) if beside.exists() else {}
 
 

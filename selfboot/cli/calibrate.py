@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from selfboot.cli.lab import RAW, RichProgress, recorded, shared_options
+from selfboot.cli.lab import RAW, RichProgress, positive, recorded, shared_options
 
 EXAMPLES = """\
 examples:
@@ -33,8 +33,8 @@ def add_parser(commands: Any) -> None:
         allow_abbrev=False,  # --seed is another thing than --seeds
     )
     calibrate.add_argument("models", nargs="+", metavar="MODEL", help="models of data/models.toml")
-    calibrate.add_argument("--seeds", type=int, default=20, help="seeds a claim (default: %(default)s)")
-    calibrate.add_argument("--jobs", type=int, default=1, help="processes side by side (default: %(default)s)")
+    calibrate.add_argument("--seeds", type=positive, default=20, help="seeds a claim (default: %(default)s)")
+    calibrate.add_argument("--jobs", type=positive, default=1, help="processes side by side (default: %(default)s)")
     calibrate.add_argument("--rows", type=int, default=0, help="the sampler's batch size (default: its own)")
     calibrate.add_argument("--only", nargs="*", metavar="CLAIM", help="only these; the others are kept as they are")
     calibrate.add_argument(

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from selfboot.cli.lab import RAW, lab_options, recorded, shared_options
+from selfboot.cli.lab import RAW, lab_options, positive, recorded, shared_options
 from selfboot.errors import DataError
 
 EXAMPLES = """\
@@ -40,9 +40,11 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     parser.add_argument("--benchmark", default="", help="default: minieval for an organism, else humaneval")
     parser.add_argument("--tasks", type=int, default=0, help="score so many tasks, drawn at random (default: all)")
     parser.add_argument("--budget", default="", metavar="TIME", help="as many tasks as fit, e.g. 10m")
-    parser.add_argument("--samples", type=int, default=8, help="samples a task for pass@8 (default: %(default)s)")
+    parser.add_argument("--samples", type=positive, default=8, help="samples a task for pass@8 (default: %(default)s)")
     parser.add_argument("--sampled", type=int, default=0, help="on so many of the tasks (default: all scored ones)")
-    parser.add_argument("--rounds", type=int, default=2, help="rounds of 16 problems to harvest (default: %(default)s)")
+    parser.add_argument(
+        "--rounds", type=positive, default=2, help="rounds of 16 problems to harvest (default: %(default)s)"
+    )
     parser.add_argument("--gpu", nargs="+", default=["h100", "rtx-6000-ada"], metavar="NAME", help="GPUs to price")
     parser.add_argument("--json", type=Path, default=None, metavar="OUT", help="write everything as JSON")
     parser.add_argument("--html", type=Path, default=None, metavar="OUT", help="write a page")
@@ -54,7 +56,9 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
         help="measure the family of mini models (or these) again",
     )
     parser.add_argument("--errors", action="store_true", help="show what predictions are worth: each lift left out")
-    parser.add_argument("--jobs", type=int, default=2, help="--family: members side by side (default: %(default)s)")
+    parser.add_argument(
+        "--jobs", type=positive, default=2, help="--family: members side by side (default: %(default)s)"
+    )
     parser.set_defaults(run=run)
     return parser
 

@@ -8,6 +8,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from selfboot.cli.lab import positive
+
 if TYPE_CHECKING:
     from selfboot.grading.samples import GradedSamples
 
@@ -55,12 +57,6 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
 def numbers(text: str) -> tuple[int, ...]:
     """``1,10`` as numbers."""
     return tuple(positive(part) for part in text.split(","))
-
-
-def positive(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number above 0")
-    return int(text)
 
 
 def seconds(text: str) -> float:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import errno
+import json
 import os
 import re
 import shlex
-import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from selfboot.errors import SelfbootError
-from selfboot.paths import ROOT
+from selfboot.paths import home
 
 if TYPE_CHECKING:
     from selfboot.lab import Adapter, Lab
@@ -63,7 +65,7 @@ class RichProgress:
 
 def default_store() -> Path:
     """SELFBOOT_STORE, else .selfboot/store of the checkout."""
-    return Path(os.environ.get("SELFBOOT_STORE") or ROOT / ".selfboot" / "store")
+    return Path(os.environ.get("SELFBOOT_STORE") or home() / "store")
 
 
 def shared_options(seed: bool = True, choice: bool = True) -> argparse.ArgumentParser:
@@ -79,7 +81,7 @@ def shared_options(seed: bool = True, choice: bool = True) -> argparse.ArgumentP
             "--weights", choices=["trained", "random"], default="trained", help="random: the untrained twin"
         )
     if seed:
-        shared.add_argument("--seed", type=int, default=7, help="default: %(default)s")
+        shared.add_argument("--seed", type=seed_number, default=7, help="default: %(default)s")
     return shared
 
 
@@ -106,7 +108,68 @@ def given_adapter(folder: Path | None) -> Adapter | None:
     weights = folder / "adapter_model.safetensors"
     if not weights.is_file():
         raise SelfbootError(f"no adapter in {folder}: {weights.name} is missing; train one first")
+    check_adapter(folder)
     return Adapter(Artifact("adapter", "given", folder, {}, True), file_sha256(weights))
+
+
+def check_adapter(folder: Path) -> None:
+    """DataError where an adapter's folder is not what the manifest in it, or else the record of its training, says."""
+    from selfboot.errors import DataError
+    from selfboot.manifest import NAME, Damaged, check_files, parse_manifest
+
+    try:
+        if (folder / NAME).is_file():
+            check_files(folder, parse_manifest((folder / NAME).read_bytes(), "adapter")["files"])
+        elif (folder / "training.json").is_file():
+            _check_weights(folder)
+    except Damaged as error:
+        raise DataError(f"adapter {folder}: {error}; train it again, or restore the folder") from None
+
+
+def _check_weights(folder: Path) -> None:
+    """Raises Damaged where the weights are not those that the training ended with."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    from selfboot.manifest import Damaged
+    from selfboot.training.lora import weights_digest
+
+    try:
+        expected = json.loads((folder / "training.json").read_bytes())["sha256"]
+        found = weights_digest(load_file(folder / "adapter_model.safetensors"))
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise Damaged(f"its weights or training.json cannot be read ({error})") from None
+    if found != expected:
+        raise Damaged("its weights do not hash to the sha256 in training.json")
+
+
+def positive(text: str) -> int:
+    """A whole number above 0, for argparse."""
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number above 0")
+    return int(text)
+
+
+def seed_number(text: str) -> int:
+    """What every library takes as a seed, for argparse: a whole number from 0 to 2³² - 1."""
+    if not (text.isascii() and text.isdigit() and int(text) < 2**32):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number from 0 to {2**32 - 1}")
+    return int(text)
+
+
+def can_be_written(out: Path, folder: bool = False) -> None:
+    """Make the folder that ``out`` (a file, or a ``folder``) belongs in. StoreError where it could not be written."""
+    from selfboot.files import explain
+
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out.parent):
+            pass
+        if out.exists() and out.is_dir() != folder:
+            number = errno.ENOTDIR if folder else errno.EISDIR
+            raise OSError(number, os.strerror(number), str(out))
+    except OSError as error:
+        raise explain(error, out) from error
 
 
 def add_parser(commands: Any) -> None:
@@ -119,7 +182,7 @@ def add_parser(commands: Any) -> None:
     train.add_argument("pairs", type=Path, help="pairs or solved problems (JSON Lines)")
     train.add_argument("--out", type=Path, required=True, help="folder for the adapter (peft's format)")
     train.add_argument("--recipe", default="mini", help="a recipe of data/recipes.toml (default: %(default)s)")
-    train.add_argument("--count", type=int, default=None, help="use only the first so many items")
+    train.add_argument("--count", type=positive, default=None, help="use only the first so many items")
     train.set_defaults(run=run_train)
 
     evaluate = commands.add_parser(
@@ -130,18 +193,22 @@ def add_parser(commands: Any) -> None:
     evaluate.add_argument("--adapter", type=Path, default=None, help="an adapter folder")
     evaluate.add_argument("--format", default="", help="default: chat; for answers, the benchmark's own")
     evaluate.add_argument("--temperature", type=float, default=0.0, help="0: greedy (default)")
-    evaluate.add_argument("--n", type=int, default=1, help="completions a task (default: %(default)s)")
+    evaluate.add_argument("--n", type=positive, default=1, help="completions a task (default: %(default)s)")
     evaluate.set_defaults(run=run_evaluate)
 
 
 def run_train(args: argparse.Namespace) -> int:
     """Train and copy the adapter to where it is wanted."""
+    from selfboot.files import copy_folder
+    from selfboot.manifest import NAME as MANIFEST
     from selfboot.pairs import read_items
 
     items = read_items(args.pairs)
+    can_be_written(args.out, folder=True)  # said now, not after hours of work
     with open_lab(args) as lab:
         adapter = lab.train(args.model, items[: args.count], args.recipe, args.seed)
-    shutil.copytree(adapter.path, args.out, dirs_exist_ok=True)
+    copy_folder(adapter.path, args.out, last=MANIFEST)
+    check_adapter(args.out)
     print(f"adapter {adapter.sha256[:16]} -> {args.out} ({adapter.artifact.seconds:.0f} s)")
     return 0
 

@@ -47,7 +47,8 @@ from selfboot.cli import (
     spread,
 )
 from selfboot.errors import SelfbootError
-from selfboot.progress import silence_warnings
+from selfboot.memory import REMEDY, tells_of_memory
+from selfboot.progress import silence_warnings, tolerate
 
 COMMANDS = (
     *(claims, run, report, mine, audit, lab, grade, calibrate),
@@ -68,6 +69,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point: 0 done, 2 something the user can mend (one line on standard error), 130 interrupted."""
     words = list(sys.argv[1:] if argv is None else argv)
+    tolerate(sys.stdout, sys.stderr)
     top = parser()
     _complete(top)
     args = top.parse_args(words)
@@ -84,6 +86,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `selfboot claims | head`
         sys.stderr.close()
         return 0
+    except (MemoryError, ImportError, RuntimeError) as error:
+        if not tells_of_memory(error):
+            raise
+        print(f"selfboot: out of memory ({' '.join(str(error).split())[:300]}); {REMEDY}", file=sys.stderr)
+        return 2
     except OSError as error:  # a file of the user's that cannot be read or written: the system's words name it
         print(f"selfboot: {error}; check the file, its folder and the disk", file=sys.stderr)
         return 2

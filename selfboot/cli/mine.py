@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import argparse
 import ast
+import hashlib
 import json
-import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from selfboot.cli.lab import RAW, given_adapter, open_lab, shared_options
+from selfboot.cli.lab import RAW, can_be_written, given_adapter, open_lab, positive, shared_options
 from selfboot.errors import DataError
+from selfboot.files import write_together
 from selfboot.mining.catalogue import METHODS, make_miner, miner_class
+from selfboot.pairs import ITEMS, provenance_path
 from selfboot.records import CodeTask, Pair
 
 EXAMPLES = """\
@@ -52,8 +54,8 @@ def add_parser(commands: Any) -> None:
     mine.add_argument("--method", choices=[*METHODS, *CONTROLS], default="bootstrap", metavar="NAME",
                       help=f"{', '.join(METHODS)}; {', '.join(CONTROLS)}: corrupted solutions of other authors, or "
                       "mined pairs with wrong content; no model at work (default: %(default)s)")  # fmt: skip
-    mine.add_argument("--target", type=int, default=None, help="end when so many items are there (bootstrap: 40)")
-    mine.add_argument("--steps", "--iterations", type=int, default=None, help="at most so many rounds or batches")
+    mine.add_argument("--target", type=positive, default=None, help="end when so many items are there (bootstrap: 40)")
+    mine.add_argument("--steps", "--iterations", type=positive, default=None, help="at most so many rounds or batches")
     mine.add_argument("--seeds", default="", metavar="NAME",
                       help="the benchmark that problems are taken from (default: the organism's own); for a control: "
                       "mbpp-train, or a file of tasks with solutions (data/tasks/minieval/seeds.jsonl) or of "
@@ -66,7 +68,7 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Mine; write the items and their provenance."""
-    args.out.parent.mkdir(parents=True, exist_ok=True)  # now, not after hours of work
+    can_be_written(args.out)  # said now, not after hours of work
     if args.method in CONTROLS:
         return _control(args)
     method = METHODS[args.method]
@@ -74,8 +76,7 @@ def run(args: argparse.Namespace) -> int:
     recipe = args.recipe or ("mini" if method.trains else "")
     with open_lab(args) as lab:
         mined = lab.mine(args.model, miner, args.seed, adapter=given_adapter(args.adapter), recipe=recipe)
-    shutil.copyfile(mined.path, args.out)
-    provenance = _provenance(args.out, mined.artifact.manifest)
+    provenance = _write(args.out, mined.artifact.text(ITEMS), mined.artifact.manifest)
     print(f"{len(mined.items)} items -> {args.out} (artifact {mined.artifact.id}, {mined.artifact.seconds:.0f} s)")
     print(f"how they came about -> {provenance}")
     for alarm in mined.artifact.manifest["provenance"].get("alarms", []):
@@ -105,25 +106,31 @@ def typed(name: str, given: Mapping[str, str]) -> dict[str, Any]:
 def _value(name: str, text: str, default: Any) -> Any:
     kind = int if default is None else type(default)  # None stands for "no limit" of a count
     try:
-        return {"true": True, "false": False}[text.lower()] if kind is bool else kind(text)
+        found = {"true": True, "false": False}[text.lower()] if kind is bool else kind(text)
     except (KeyError, ValueError):
         wanted = {int: "a whole number", float: "a number", bool: "true or false"}[kind]
         raise DataError(f"--set {name}={text}: it takes {wanted}") from None
+    least = 0 if default == 0 else 1  # 0 is "never" where that is the miner's own setting
+    if kind in (int, float) and not found >= (least if kind is int else 0):
+        raise DataError(f"--set {name}={text}: it takes a number from {least if kind is int else 0} up")
+    return found
 
 
 def _control(args: argparse.Namespace) -> int:
     from selfboot.keys import code_hash
     from selfboot.lab import machine
-    from selfboot.pairs import write_pairs
+    from selfboot.pairs import pairs_text
 
     style = args.method.removeprefix("control-")
     tasks, seeds = ([], _file(args.seeds)) if style == "form" else control_tasks(args.seeds)
     with open_lab(args) as lab:
         pairs, module = _form_only(args, lab.grader) if style == "form" else _corrupted(args, tasks, style, lab.grader)
         made = {"grader": lab.grader.manifest, "machine": machine(), "code": code_hash(module)}
-    write_pairs(args.out, pairs)
     settings = {"style": style, "count": len(pairs), "seed": args.seed}
-    _provenance(args.out, {"kind": "pairs", "method": args.method, **settings, "seeds": seeds, **made})
+    text = pairs_text(pairs)
+    files = {ITEMS: hashlib.sha256(text.encode()).hexdigest()}
+    about = {"kind": "pairs", "method": args.method, **settings, "seeds": seeds, "files": files, **made}
+    _write(args.out, text, about)
     print(f"{len(pairs)} control pairs -> {args.out}")
     return 0
 
@@ -176,10 +183,9 @@ def _form_only(args: argparse.Namespace, grader: Any) -> tuple[list[Pair], str]:
     return made[: args.target], "selfboot.mining.form_only"
 
 
-def _provenance(out: Path, manifest: Mapping[str, Any]) -> Path:
-    """Write how the items came about beside them."""
-    from selfboot.store import write_atomic
-
-    path = out.with_suffix(".provenance.json")
-    write_atomic(path, json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
-    return path
+def _write(out: Path, items: str, manifest: Mapping[str, Any]) -> Path:
+    """Write the items, and beside them how they came about: both or neither."""
+    provenance = provenance_path(out)
+    about = json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    write_together({provenance: about, out: items})
+    return provenance

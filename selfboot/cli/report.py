@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 from typing import Any
 
+from selfboot.cli.lab import default_store
 from selfboot.errors import DataError
 
 EXAMPLES = """\
@@ -25,8 +25,6 @@ exit code: 0 written, 2 no results, or the folder cannot be written
 
 def add_parser(commands: Any) -> argparse.ArgumentParser:
     """Add the command to argparse's sub-commands."""
-    from selfboot.paths import ROOT
-
     parser: argparse.ArgumentParser = commands.add_parser(
         "report",
         help="write the results as one HTML file (and Markdown, JSON)",
@@ -34,11 +32,10 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    store = Path(os.environ.get("SELFBOOT_STORE") or ROOT / ".selfboot" / "store")
     parser.add_argument("--out", type=Path, default=None, metavar="DIR", help="folder for the report")
     parser.add_argument("--gallery", type=Path, default=None, metavar="DIR", help="folder for the figures as SVG files")
     parser.add_argument("--update-readme", action="store_true", help="write the fast path's table into README.md")
-    parser.add_argument("--store", type=Path, default=store, help="run store (default: %(default)s)")
+    parser.add_argument("--store", type=Path, default=default_store(), help="run store (default: %(default)s)")
     parser.add_argument("--scale", choices=["mini", "paper"], default=None, help="only this scale")
     parser.add_argument("--model", default=None, help="only this model")
     parser.set_defaults(run=run)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from selfboot.cli.spread import before_pytest
-from selfboot.paths import ROOT
+from selfboot.paths import ROOT, require
 
 EXAMPLES = """\
 examples:
@@ -50,4 +50,5 @@ def run_claims(args: argparse.Namespace) -> int:
 def command(options: Sequence[str]) -> list[str]:
     """What is run. The working directory stays the caller's: paths among the options are relative to it."""
     ours = ["-c", str(ROOT / "pytest.ini"), "--rootdir", str(ROOT)]
-    return [sys.executable, "-m", "pytest", str(ROOT / "claims"), *ours, *options]
+    claims = require(ROOT / "claims", "the claims' tests")
+    return [sys.executable, "-m", "pytest", str(claims), *ours, *options]

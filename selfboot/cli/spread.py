@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from selfboot.cli.lab import RAW, RichProgress, default_store
+from selfboot.cli.lab import RAW, RichProgress, default_store, positive
 from selfboot.errors import DataError
 
 EXAMPLES = """\
@@ -56,7 +56,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--organism", choices=["0", "1", "2"], default="0", help="which pre-training seed, as for pytest"
     )
-    parser.add_argument("--tokens", type=int, default=None, metavar="N", help="no completion longer (rehearsals)")
+    parser.add_argument("--tokens", type=positive, default=None, metavar="N", help="no completion longer (rehearsals)")
     add_where(parser)
 
 
@@ -69,15 +69,25 @@ def add_where(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Fill the store; print how it went."""
-    from selfboot.cluster.graph import jobs
-
-    chosen = jobs(args.marks, args.only, ["mini", "paper"] if args.scale == "auto" else [args.scale], args.organism)
+    chosen = selected(args)
     if args.plan:
         print(show(chosen, args))
         return 0
     found = fill(chosen, args)
     print(found)
     return 1 if found.failed else 0
+
+
+def selected(args: argparse.Namespace) -> Sequence[Any]:
+    """The runs of claims that the options select. DataError where there is none."""
+    from selfboot.cluster.graph import jobs
+
+    scales = ["mini", "paper"] if args.scale == "auto" else [args.scale]
+    chosen = jobs(args.marks, args.only, scales, args.organism)
+    if not chosen:
+        words = f"-m {args.marks!r} -k {args.only!r} --scale {args.scale}"
+        raise DataError(f"{words}: no claim is selected; `selfboot claims` lists them")
+    return chosen
 
 
 def fill(chosen: Sequence[Any], args: argparse.Namespace) -> Any:
@@ -126,8 +136,5 @@ def before_pytest(options: Sequence[str]) -> list[str]:
     every = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     add_options(every)
     args, _ = every.parse_known_args(list(options))
-    from selfboot.cluster.graph import jobs
-
-    scales = ["mini", "paper"] if args.scale == "auto" else [args.scale]
-    print(fill(jobs(args.marks, args.only, scales, args.organism), args), flush=True)
+    print(fill(selected(args), args), flush=True)
     return rest

@@ -19,6 +19,8 @@ from selfboot.cluster.work import Site, do
 from selfboot.errors import SelfbootError, UnavailableError
 
 RETRIES = 3
+WORKER_DIED = "its process died; look for a lack of memory"
+RAY_DIED = "Ray itself died where it ran; its logs say why (session_latest/logs in Ray's folder, /tmp/ray by default)"
 Work = Callable[[Unit, Site], float]
 Finished = tuple[Unit, float | Exception]  # seconds, or why it failed for good
 
@@ -43,11 +45,11 @@ class Tries:
         self.retried = 0
         self.lost: dict[str, int] = {}
 
-    def given_up(self, unit: Unit) -> SelfbootError | None:
+    def given_up(self, unit: Unit, why: str = WORKER_DIED) -> SelfbootError | None:
         """A worker of the unit was lost: why it is not tried again, if it is not."""
         self.lost[unit.address] = self.lost.get(unit.address, 0) + 1
         if self.lost[unit.address] > RETRIES:
-            return SelfbootError(f"{unit}: its process died {RETRIES + 1} times; look for a lack of memory")
+            return SelfbootError(f"{unit}: lost {RETRIES + 1} times: {why}")
         self.retried += 1
         return None
 
@@ -114,8 +116,19 @@ class Cluster(Tries):
         self.running: dict[Any, Unit] = {}
         self.started = not ray.is_initialized()
         if self.started:  # no address at all would join whatever cluster ran here last
-            ray.init(address, log_to_driver=False, logging_level=logging.WARNING, include_dashboard=None)
+            self._join(address)
         self.task = ray.remote(work)
+
+    def _join(self, address: str) -> None:
+        """Start Ray here, or join a cluster. UnavailableError when it cannot be done, with Ray's own words."""
+        try:
+            self.ray.init(address, log_to_driver=False, logging_level=logging.WARNING, include_dashboard=None)
+        except Exception as error:  # it raises many kinds: no cluster, an old one, no room, a process that ended
+            words = " ".join(str(error).split())[:300]
+            raise UnavailableError(
+                f"--ray {address}: Ray cannot start or be joined ({type(error).__name__}: {words}); correct the "
+                "address, or look into its logs (session_latest/logs in Ray's folder, /tmp/ray by default)"
+            ) from None
 
     def submit(self, unit: Unit) -> None:
         """Queue a unit. Retries are ours, so that they are counted."""
@@ -125,14 +138,15 @@ class Cluster(Tries):
     def finished(self) -> Iterator[Finished]:
         """The next unit that came to an end, unless its worker or machine was lost: then it is queued again."""
         errors = self.ray.exceptions
-        lost = (errors.WorkerCrashedError, errors.OutOfMemoryError, errors.NodeDiedError, errors.LocalRayletDiedError)
+        ended = (errors.NodeDiedError, errors.LocalRayletDiedError)
+        lost = (errors.WorkerCrashedError, errors.OutOfMemoryError, *ended)
         done, _ = self.ray.wait(list(self.running), num_returns=1)
         for reference in done:
             unit = self.running.pop(reference)
             try:
                 yield unit, float(self.ray.get(reference))
-            except lost:
-                if why := self.given_up(unit):
+            except lost as error:
+                if why := self.given_up(unit, RAY_DIED if isinstance(error, ended) else WORKER_DIED):
                     yield unit, why
                 else:
                     self.submit(unit)

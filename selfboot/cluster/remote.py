@@ -11,17 +11,18 @@ checkpoints shared: what a lost machine had half done, another begins again.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
+import warnings
 from pathlib import Path
 from typing import Any
 
 from selfboot.cluster.graph import Reader
 from selfboot.errors import StoreError, UnavailableError
+from selfboot.manifest import NAME as MANIFEST
+from selfboot.manifest import Damaged, check_files, parse_manifest
 from selfboot.store import Artifact, RunStore
 
-MANIFEST = "manifest.json"
 # They have no folders: making one would make the bucket, perhaps one of a mistyped name.
 OBJECT_STORES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss")
 
@@ -41,7 +42,7 @@ class Remote(RunStore):
         self._there: set[str] = set()  # known to be on the other side
 
     def pull(self, kind: str, address: str) -> bool:
-        """Fetch an artifact, unless it is here; False when the other side has none either."""
+        """Fetch an artifact, unless it is here; False when the other side has none either, or only a damaged one."""
         final = self.root / kind / address
         if (final / MANIFEST).is_file():
             return True
@@ -51,10 +52,11 @@ class Remote(RunStore):
         half = self.root / "work" / f"pull-{kind}-{address}-{os.getpid()}"
         shutil.rmtree(half, ignore_errors=True)
         try:
-            manifest = json.loads(self.files.cat_file(f"{remote}/{MANIFEST}"))
-            for name in [*manifest["files"], MANIFEST]:
-                (half / name).parent.mkdir(parents=True, exist_ok=True)
-                self.files.get_file(f"{remote}/{name}", str(half / name))
+            self._fetch(remote, half, kind, address)
+        except (Damaged, FileNotFoundError) as error:
+            warnings.warn(f"store {self.url}: {kind}/{address} is damaged: {error}; built anew", stacklevel=3)
+            shutil.rmtree(half, ignore_errors=True)
+            return False
         except Exception as error:
             raise StoreError(f"store {self.url}: {kind}/{address} cannot be read: {error}; try again") from error
         final.parent.mkdir(parents=True, exist_ok=True)
@@ -63,6 +65,14 @@ class Remote(RunStore):
         except OSError:  # another process of this machine was faster
             shutil.rmtree(half, ignore_errors=True)
         return True
+
+    def _fetch(self, remote: str, half: Path, kind: str, address: str) -> None:
+        """Copy an artifact here. Raises Damaged where it is not what its address and manifest say."""
+        manifest = parse_manifest(self.files.cat_file(f"{remote}/{MANIFEST}"), kind, address)
+        for name in [*manifest["files"], MANIFEST]:
+            (half / name).parent.mkdir(parents=True, exist_ok=True)
+            self.files.get_file(f"{remote}/{name}", str(half / name))
+        check_files(half, manifest["files"])
 
     def push(self, final: Path) -> None:
         """Send a finished artifact, its manifest last."""

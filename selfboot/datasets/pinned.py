@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from selfboot.errors import DataError, SelfbootError, UnavailableError
-from selfboot.paths import DATA, ROOT, require
+from selfboot.paths import DATA, home, in_checkout, require
 from selfboot.store import digest
 
 DATA_ENV = "SELFBOOT_DATA"
@@ -62,7 +62,7 @@ class Source:
     def path(self) -> Path:
         """Where its file lies, or would lie, on this machine: released pairs in SELFBOOT_DATA or data/released."""
         shipped = DATA / "released" / self.file
-        if self.group == "released" and (not os.environ.get(DATA_ENV) or self._only(shipped)):
+        if self.group == "released" and in_checkout() and (not os.environ.get(DATA_ENV) or self._only(shipped)):
             return shipped
         return data_folder() / self.file
 
@@ -72,7 +72,7 @@ class Source:
 
 def data_folder() -> Path:
     """The folder of fetched data: SELFBOOT_DATA, else .selfboot/data of the checkout."""
-    return Path(os.environ.get(DATA_ENV) or ROOT / ".selfboot" / "data")
+    return Path(os.environ.get(DATA_ENV) or home() / "data")
 
 
 @functools.cache

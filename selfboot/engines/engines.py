@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from selfboot import keys
+from selfboot.files import check_unchanged
 from selfboot.models.spec import ModelSpec, locate
 from selfboot.registry import ModelEntry
 from selfboot.sampling.base import Sampler
@@ -122,8 +123,10 @@ class Engines:
         if subject.name not in self._samplers:
             # one adapter at a time
             self._samplers = {name: one for name, one in self._samplers.items() if name.endswith("/base")}
-            folder = subject.adapter[0] if subject.adapter else None
+            folder, sha256 = subject.adapter or (None, "")
             model = load_model(subject.spec, self.device_of(subject.entry), adapter=folder)
+            if folder is not None:
+                check_unchanged(folder / "adapter_model.safetensors", sha256)
             self._samplers[subject.name] = TransformersSampler(model, subject.tokenizer(), stops, self.rows)
         return self._samplers[subject.name]
 

@@ -39,7 +39,8 @@ def _address_space() -> int:
 
 def _child(writer: int, question: dict[str, str], cpu_s: float, address_space: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_AS, (address_space + MEMORY_BYTES,) * 2)
+    limit, ceiling = address_space + MEMORY_BYTES, resource.getrlimit(resource.RLIMIT_AS)[1]
+    resource.setrlimit(resource.RLIMIT_AS, (limit if ceiling == resource.RLIM_INFINITY else min(limit, ceiling),) * 2)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     whole = math.ceil(cpu_s)
     resource.setrlimit(resource.RLIMIT_CPU, (whole, whole + 1))  # in case a library resets the timer

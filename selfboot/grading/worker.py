@@ -35,9 +35,10 @@ LATE = "TimeoutError: time limit exceeded"
 def main(fd: int, control_fd: int, options: dict[str, Any]) -> None:
     """Serve until the grader closes its end of ``fd``; ``control_fd`` leads to the zygote."""
     grader = FdStream(fd)
-    limit = options["worker_memory_mb"] << 20
     if sys.platform == "linux":
-        resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+        limit, ceiling = options["worker_memory_mb"] << 20, resource.getrlimit(resource.RLIMIT_AS)[1]
+        soft = limit if ceiling == resource.RLIM_INFINITY else min(limit, ceiling)
+        resource.setrlimit(resource.RLIMIT_AS, (soft, ceiling))
     worker = Worker(Zygote(control_fd), options)
     grader.send(to_frame(worker.zygote.report))
     try:

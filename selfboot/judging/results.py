@@ -12,7 +12,7 @@ from selfboot.analysis.verdict import FAILED, Detail, Verdict, VerdictStatus, af
 from selfboot.errors import DataError
 from selfboot.protocols.base import Arm, Run
 from selfboot.registry import ArmName, Direction
-from selfboot.store import write_atomic
+from selfboot.store import digest, write_atomic
 
 Kind = Literal["figure", "contrast", "interaction", "synergy", "sweep", "plateau", "rate", "identical"]
 Agreement = Literal["same direction", "opposite", "no effect", "silent"]
@@ -184,14 +184,17 @@ class Result:
 
 
 def to_json(result: Result) -> str:
-    """The result as one JSON object."""
-    return json.dumps(asdict(result), ensure_ascii=False, sort_keys=True)
+    """The result as one JSON object, with the sha256 of all the rest."""
+    table = asdict(result)
+    return json.dumps({**table, "sha256": digest(table)}, ensure_ascii=False, sort_keys=True)
 
 
 def from_json(text: str) -> Result:
     """The result that ``to_json`` wrote; DataError for anything else."""
     try:
         table = json.loads(text)
+        if table.pop("sha256") != digest(table):
+            raise ValueError("it does not hash to its own sha256")
         evidence = tuple(Evidence(Arm(**one["arm"]), one["kind"], one["id"]) for one in table.pop("evidence"))
         parts = tuple(_part(one) for one in table.pop("parts"))
         others = tuple(_read_beside(one) for one in table.pop("beside"))
@@ -226,5 +229,12 @@ def save(folder: Path, results: Iterable[Result]) -> None:
 
 def load(folder: Path) -> list[Result]:
     """All results in ``folder``, in the order of section and name."""
-    found = [from_json(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("*.json"))]
+    found = [_read(file) for file in sorted(folder.glob("*.json"))]
     return sorted(found, key=lambda result: (result.section, result.name))
+
+
+def _read(file: Path) -> Result:
+    try:
+        return from_json(file.read_text(encoding="utf-8"))
+    except (DataError, UnicodeDecodeError) as error:
+        raise DataError(f"{file}: {error}") from None

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from selfboot.benchmarks.base import AnswerBenchmark, Benchmark
 from selfboot.errors import SelfbootError
+from selfboot.files import read_sealed, write_sealed
 from selfboot.formats.base import Chat
 from selfboot.pairs import pairs_sha256
 from selfboot.progress import Progress
 from selfboot.records import CodeJob, Completion, Item, Outcome, Sampling
-from selfboot.store import write_atomic
 
 if TYPE_CHECKING:
     from selfboot.grading.answers import Style
@@ -161,10 +161,12 @@ def run_miner(miner: Miner, ctx: MiningContext, work: Path, progress: Progress) 
     records: list[Record] = []
     while len(records) < miner.steps and not miner.finished(records):
         file = work / f"step-{len(records):04}.json"
-        if not file.exists():
+        kept = read_sealed(file)
+        if kept is None:
             record = miner.step(ctx.after(miner.stages(records)), len(records), records)
-            write_atomic(file, json.dumps(record, ensure_ascii=False))
-        records.append(json.loads(file.read_text(encoding="utf-8")))
+            kept = json.dumps(record, ensure_ascii=False).encode()
+            write_sealed(file, kept)
+        records.append(json.loads(kept))
         progress.update(f"mining ({miner.name}): {len(miner.items(records))} found", len(records), miner.steps)
     return records
 

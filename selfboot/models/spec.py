@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
 from selfboot.errors import DataError, SelfbootError, UnavailableError
+from selfboot.files import known_sha256
 from selfboot.paths import ROOT
+from selfboot.shipped import check_pointer, check_shipped
 
 # What a tokenizer's behaviour depends on; read where present.
 TOKENIZER_FILES = (
@@ -33,6 +33,7 @@ TOKENIZER_FILES = (
 )
 Quantization = Literal["", "nf4"]
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+HUB_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 ALLOW = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
 
 
@@ -75,12 +76,19 @@ class Located:
     def weight_files(self) -> list[Path]:
         return sorted(self.model.glob("*.safetensors"))
 
+    @property
+    def texts(self) -> list[Path]:
+        """Config and tokenizer."""
+        names = [self.tokenizer / name for name in TOKENIZER_FILES]
+        return [self.model / "config.json", *(path for path in names if path.is_file())]
+
 
 def locate(spec: ModelSpec, download: bool = False) -> Located:
     """The spec's folders, checked for config, weights (unless random) and tokenizer.
 
-    Raises UnavailableError when a source is not on this machine, DataError when a folder lacks what it should hold or
-    the weights do not hash to ``spec.sha256``.
+    Raises UnavailableError when a source is not on this machine, DataError when a folder lacks what it should hold, a
+    file is not the one that was shipped or that the hub has at its revision, or the weights do not hash to
+    ``spec.sha256``.
     """
     model = _folder(spec, spec.source, download)
     found = Located(model, _folder(spec, spec.tokenizer, download) if spec.tokenizer else model)
@@ -93,6 +101,8 @@ def locate(spec: ModelSpec, download: bool = False) -> Located:
         raise DataError(
             f"model {spec.name!r}: no *.safetensors in {found.model}; fetch the weights, or use weights='random'"
         )
+    for path in (*found.texts, *(found.weight_files if spec.weights == "trained" else ())):
+        check_whole(path)
     if spec.sha256 and spec.weights == "trained" and (actual := weights_sha256(found)) != spec.sha256:
         raise DataError(
             f"model {spec.name!r}: the weights in {found.model} hash to {actual}, the registry says {spec.sha256}; "
@@ -106,18 +116,51 @@ def fingerprint(spec: ModelSpec, download: bool = False) -> str:
     and paths do not enter: the same bytes elsewhere are the same model. File hashes are cached by path, size, mtime."""
     found = locate(spec, download)
     weights = weights_sha256(found) if spec.weights == "trained" else f"random:{spec.random_seed}"
-    tokenizer = {name: _file_hash(path) for name in TOKENIZER_FILES if (path := found.tokenizer / name).is_file()}
-    content = [_file_hash(found.model / "config.json"), weights, tokenizer, sorted(spec.stop_tokens)]
+    tokenizer = {name: known_sha256(path) for name in TOKENIZER_FILES if (path := found.tokenizer / name).is_file()}
+    content = [known_sha256(found.model / "config.json"), weights, tokenizer, sorted(spec.stop_tokens)]
     content += [spec.quantization] if spec.quantization else []
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def check_whole(path: Path) -> None:
+    """DataError where a model's file is a git-lfs pointer, not what was shipped, or not what the hub says it has."""
+    check_pointer(path)
+    check_shipped(path)
+    expected = hub_hash(path)
+    if expected and _hash_like(path, expected) != expected:
+        raise DataError(
+            f"{path}: not the hub's file (it has {expected[:16]}… at this revision); delete {path.resolve()} and fetch "
+            "the model again"
+        )
+
+
+def hub_hash(path: Path) -> str:
+    """The hub's own hash of a file that ``huggingface_hub`` fetched, "" where it left none: the name of the file that a
+    snapshot's link leads to, or the second line of what ``hf download --local-dir`` notes. sha256 for files in LFS,
+    git's own hash (sha1) for the others."""
+    blob = path.resolve()
+    note = path.parent / ".cache" / "huggingface" / "download" / f"{path.name}.metadata"
+    lines = note.read_text(encoding="utf-8", errors="replace").split("\n") if note.is_file() else []
+    found = blob.name if blob.parent.name == "blobs" else lines[1].strip() if len(lines) > 1 else ""
+    return found if HUB_HASH.fullmatch(found) else ""
+
+
+def _hash_like(path: Path, like: str) -> str:
+    """The hash of a file of the same kind as ``like``: sha256, or git's of a blob."""
+    return known_sha256(path) if len(like) == 64 else _git_sha1(path)
+
+
+def _git_sha1(path: Path) -> str:
+    payload = path.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(payload) + payload).hexdigest()
 
 
 def weights_sha256(found: Located) -> str:
     """sha256 (hex) of the one weight file; of "name sha256" lines where there are several shards."""
     files = found.weight_files
     if len(files) == 1:
-        return _file_hash(files[0])
-    return hashlib.sha256("\n".join(f"{path.name} {_file_hash(path)}" for path in files).encode()).hexdigest()
+        return known_sha256(files[0])
+    return hashlib.sha256("\n".join(f"{path.name} {known_sha256(path)}" for path in files).encode()).hexdigest()
 
 
 def _need(spec: ModelSpec, path: Path, what: str) -> None:
@@ -156,35 +199,3 @@ def _hub(spec: ModelSpec, source: str, download: bool) -> Path:
             f"`hf download {source}`, or give a local folder as its source"
         ) from error
     return Path(found)
-
-
-def _file_hash(path: Path) -> str:
-    stat = path.stat()
-    return _hash_of(str(path.resolve()), stat.st_size, stat.st_mtime_ns)
-
-
-@lru_cache(maxsize=4096)
-def _hash_of(path: str, size: int, mtime_ns: int) -> str:
-    """sha256 of a file; big ones (weights of many GB) are remembered across processes in the user's cache folder."""
-    if size < 64 << 20:
-        return _sha256(path)
-    from platformdirs import user_cache_path
-
-    key = hashlib.sha256(f"{path}\0{size}\0{mtime_ns}".encode()).hexdigest()
-    note = user_cache_path("selfboot") / "hashes" / key
-    if note.is_file() and len(known := note.read_text().strip()) == 64:
-        return known
-    value = _sha256(path)
-    try:  # only a short cut: without a writable cache folder the file is hashed again next time
-        note.parent.mkdir(parents=True, exist_ok=True)
-        temporary = note.with_suffix(f".{os.getpid()}")
-        temporary.write_text(value)
-        temporary.replace(note)
-    except OSError:
-        pass
-    return value
-
-
-def _sha256(path: str) -> str:
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -16,8 +16,8 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Literal
 
-from selfboot.errors import SelfbootError
-from selfboot.paths import DATA
+from selfboot.errors import SelfbootError, UnavailableError
+from selfboot.paths import DATA, in_checkout
 
 Purpose = Literal["mini", "paper", "report", "data"]
 MEMORY_GB, DISK_GB = 4.0, 2.0  # free, for the organism with two workers, and for a run store of all mini claims
@@ -103,6 +103,18 @@ def _organisms(store: Path) -> Iterator[Check]:
     yield Check("organisms", "mini", not wrong, f"{len(own) - len(wrong)} of {len(own)} here", "; ".join(wrong))
 
 
+def _shipped(store: Path) -> Iterator[Check]:
+    """Weights, tokenizers, tasks and pairs against the hashes that came with them."""
+    from selfboot.shipped import damaged
+
+    if not in_checkout():
+        remedy = "clone the repository and `pip install -e .` there: the package is installed without its data"
+        yield Check("shipped files", "mini", False, "none", remedy)
+        return
+    wrong = damaged()
+    yield Check("shipped files", "mini", not wrong, f"{len(wrong)} not whole" if wrong else "whole", "; ".join(wrong))
+
+
 def _grader(store: Path) -> Iterator[Check]:
     from selfboot.grading.code import CodeGrader
 
@@ -162,17 +174,18 @@ def _models(store: Path) -> Iterator[Check]:
     from selfboot.models.spec import ModelSpec, locate
     from selfboot.registry import models
 
-    here = []
+    lacking, damaged = [], []
     wanted = [entry for entry in models().values() if entry.gpu_gb]
     for entry in wanted:
         try:
             locate(ModelSpec(entry.name, entry.source, entry.revision, entry.tokenizer, sha256=entry.sha256))
-            here.append(entry.name)
-        except SelfbootError:
-            continue
-    lacking = [entry.name for entry in wanted if entry.name not in here]
-    remedy = f"selfboot fetch --models {' '.join(lacking)}" if lacking else ""
-    yield Check("models", "paper", not lacking, f"{len(here)} of {len(wanted)} here", remedy)
+        except UnavailableError:
+            lacking.append(entry.name)
+        except SelfbootError as error:
+            damaged.append(str(error))
+    remedies = [*damaged, *([f"selfboot fetch --models {' '.join(lacking)}"] if lacking else [])]
+    here = len(wanted) - len(lacking) - len(damaged)
+    yield Check("models", "paper", not remedies, f"{here} of {len(wanted)} here", "; ".join(remedies))
 
 
 def _data(store: Path) -> Iterator[Check]:
@@ -195,7 +208,7 @@ def _report(store: Path) -> Iterator[Check]:
 
 
 LOOKS = (
-    *(_python, _packages, _organisms, _grader, _memory, _disk),
+    *(_python, _packages, _organisms, _shipped, _grader, _memory, _disk),
     *(_gpus, _vllm, _models, _data, _report),
 )
 PURPOSES: dict[Callable[[Path], Iterator[Check]], Purpose] = {

@@ -16,7 +16,10 @@ from typing import Any
 from selfboot.analysis.failures import PASSED, UNKNOWN, classify, classify_answer, tally
 from selfboot.benchmarks.base import load_answers, load_benchmark
 from selfboot.errors import SelfbootError
+from selfboot.manifest import NAME as MANIFEST
+from selfboot.manifest import Damaged, parse_manifest
 from selfboot.records import AnswerTask, CodeTask, Outcome, Status
+from selfboot.store import Artifact
 
 SCORES = ("score", "answer-score")
 Judged = tuple[CodeTask | AnswerTask, str]  # a task and what judges it, as text
@@ -97,7 +100,7 @@ class Scored:
 class Shelf:
     """Reads artifacts under a store's root, each once. ``notes``: what could not be read, for the reader of the report.
 
-    Artifacts are found by kind and id alone; their files' hashes are the store's business, not checked here.
+    Artifacts are found by kind and id; what is damaged is not shown.
     """
 
     root: Path
@@ -110,11 +113,14 @@ class Shelf:
         """An artifact's manifest, or None (with a note) when it is not there."""
         if (kind, id) not in self._manifests:
             try:
-                text = (self.root / kind / id / "manifest.json").read_text(encoding="utf-8")
-                self._manifests[kind, id] = json.loads(text)
-            except (OSError, ValueError):
+                text = (self.root / kind / id / MANIFEST).read_bytes()
+                self._manifests[kind, id] = parse_manifest(text, kind, id)
+            except OSError:
                 self._manifests[kind, id] = None
                 self.notes.append(f"{kind} {id} is no longer in the store; run the claim again to see it here")
+            except Damaged as error:
+                self._manifests[kind, id] = None
+                self.notes.append(f"{kind} {id} is damaged: {error}; run the claim again to see it here")
         return self._manifests[kind, id]
 
     def manifests(self) -> list[dict[str, Any]]:
@@ -127,7 +133,7 @@ class Shelf:
             manifest = self.manifest(kind, id)
             try:
                 self._scores[id] = self._score(kind, id, manifest) if manifest else None
-            except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+            except (SelfbootError, ValueError, KeyError, TypeError, IndexError) as error:
                 self._scores[id] = None
                 self.notes.append(f"{kind} {id} cannot be shown ({type(error).__name__}: {error}); run the claim again")
         return self._scores[id]
@@ -156,10 +162,11 @@ class Shelf:
         return Scored(id, provenance["benchmark"], model, tuple(tasks), tuple(attempts), manifests)
 
     def _rows(self, kind: str, id: str, name: str, missing_ok: bool = False) -> list[Any]:
-        path = self.root / kind / id / name
-        if missing_ok and not path.exists():
+        manifest = self.manifest(kind, id) or {"files": {}}
+        if missing_ok and name not in manifest["files"]:
             return []
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
+        text = Artifact(kind, id, self.root / kind / id, manifest, True).text(name)
+        return [json.loads(line) for line in text.split("\n") if line]
 
     def _tasks(self, name: str, sha256: str, n: int) -> list[Judged]:
         """The benchmark's tasks (all, or the first ``n``), each with what judges it, if it still is the one scored."""

@@ -1,24 +1,24 @@
-"""One file that brings an interrupted training back to the very bits it had: safetensors, replaced atomically.
+"""One file that brings an interrupted training back to the very bits it had, replaced atomically.
 
-It holds adapter weights, optimiser moments, random-number states, the loss of every step so far and the key of the
-training it belongs to. Data order and learning rate are functions of seed and step, so they need not be kept.
+Under a seal (files.py) it holds a line of JSON (the loss of every step so far, the key of the training it belongs to)
+and, as safetensors, adapter weights, optimiser moments and random-number states. Data order and learning rate are
+functions of seed and step, so they need not be kept.
 """
 
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import load, save
 from torch import Tensor
 
-from selfboot.errors import DataError
-from selfboot.store import write_atomic
+from selfboot.files import read_sealed, set_aside, write_sealed
 
-NAME = "checkpoint.safetensors"
+NAME = "checkpoint"
 
 
 @dataclass(frozen=True)
@@ -37,25 +37,20 @@ class Checkpoint:
         folder.mkdir(parents=True, exist_ok=True)
 
     def load(self) -> Saved | None:
-        """What was saved last, or None. DataError when the file is damaged or of another training."""
-        if not self.path.is_file():
+        """What was saved last, or None. A file that is damaged, or of another training, is set aside, with a warning:
+        the training starts over. StoreError when the disk cannot be read."""
+        if (kept := read_sealed(self.path)) is None:
             return None
-        try:
-            with safe_open(str(self.path), framework="pt") as file:
-                record = json.loads(file.metadata()["record"])
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-        except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-            raise DataError(
-                f"checkpoint {self.path} is damaged ({error}); delete it to train from the start"
-            ) from error
-        if record["key"] != self.key:
-            raise DataError(
-                f"checkpoint {self.path} belongs to another training (model, examples, recipe, seed or versions "
-                "differ); delete it, or give this training a folder of its own"
-            )
-        return Saved(tensors, record)
+        words, _, tensors = kept.partition(b"\n")
+        record = json.loads(words)
+        if record["key"] == self.key:
+            return Saved(load(tensors), record)
+        aside = self.path.with_name(f"{NAME}.other-{time.time_ns()}")
+        why = "it belongs to another training (model, examples, recipe, seed or versions differ)"
+        set_aside(self.path, aside, "checkpoint", why)
+        return None
 
     def save(self, saved: Saved) -> None:
         """Replace the file. StoreError when the disk is full or read-only; the old one is then still there."""
         record = json.dumps({**saved.record, "key": self.key})
-        write_atomic(self.path, save(saved.tensors, metadata={"record": record}))
+        write_sealed(self.path, record.encode() + b"\n" + save(saved.tensors))

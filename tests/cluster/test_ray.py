@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -29,6 +30,7 @@ from selfboot.cluster.graph import Job, Unit, jobs
 from selfboot.cluster.pools import RETRIES, Cluster
 from selfboot.cluster.run import check, fill
 from selfboot.cluster.work import Site
+from selfboot.errors import UnavailableError
 from selfboot.paths import ROOT
 from selfboot.store import RunStore
 
@@ -206,17 +208,22 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     return calls
 
 
+MEMORY, LOGS = "look for a lack of memory", "Ray itself died .* its logs say why"
+
+
 @pytest.mark.parametrize(
-    "error",
+    ("error", "hint"),
     [
-        ray.exceptions.WorkerCrashedError(),
-        ray.exceptions.OutOfMemoryError("the machine's memory was full"),
-        ray.exceptions.NodeDiedError("the machine is gone"),
-        ray.exceptions.LocalRayletDiedError(),
+        (ray.exceptions.WorkerCrashedError(), MEMORY),
+        (ray.exceptions.OutOfMemoryError("the machine's memory was full"), MEMORY),
+        (ray.exceptions.NodeDiedError("the machine is gone"), LOGS),
+        (ray.exceptions.LocalRayletDiedError(), LOGS),
     ],
-    ids=lambda error: type(error).__name__,
+    ids=lambda value: type(value).__name__,
 )
-def test_a_lost_worker_of_any_kind_is_tried_again(error: Exception, started: list[Any], tmp_path: Path) -> None:
+def test_a_lost_worker_of_any_kind_is_tried_again(
+    error: Exception, hint: str, started: list[Any], tmp_path: Path
+) -> None:
     """... and given up in the end, with what to look for."""
     pool = Cluster(Site(tmp_path), "local")
     pool.ray = pool.task = Losing(error)
@@ -229,7 +236,18 @@ def test_a_lost_worker_of_any_kind_is_tried_again(error: Exception, started: lis
     assert pool.retried == RETRIES
     ((lost, why),) = results
     assert lost == unit
-    assert "look for a lack of memory" in str(why)
+    assert re.search(hint, str(why))
+
+
+@pytest.mark.parametrize("error", [ConnectionError("none"), RuntimeError("the agent\nended"), OSError(28, "full")])
+def test_ray_that_cannot_start_is_one_line(error: Exception, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def fail(*args: Any, **options: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(ray, "init", fail)
+    with pytest.raises(UnavailableError, match=rf"--ray local: Ray cannot start .*{type(error).__name__}") as raised:
+        Cluster(Site(tmp_path), "local")
+    assert "\n" not in str(raised.value)
 
 
 def test_a_local_cluster_never_joins_one_that_runs_here(started: list[tuple[Any, ...]], tmp_path: Path) -> None:

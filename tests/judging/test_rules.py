@@ -196,6 +196,10 @@ def test_results_are_kept_and_rehearsals_stay_apart(tmp_path: Path) -> None:
     assert sorted(r.weights for r in load(tmp_path)) == ["random", "trained"]
     with pytest.raises(DataError, match="not a result"):
         from_json("{}")
+    kept = min(tmp_path.iterdir())
+    kept.write_text(kept.read_text().replace('"seconds": 1', '"seconds": 9'))
+    with pytest.raises(DataError, match=r"\.json: .*does not hash to its own sha256.*; run the claim again"):
+        load(tmp_path)
 
 
 @pytest.mark.usefixtures("calibrated")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,19 @@ def test_resumed_run_makes_nothing_twice(tmp_path: Path, miner: Miner) -> None:
     again = Budget()
     mine(miner, ScriptedModel(budget=again), tmp_path)
     assert again.calls == 0
+
+
+@every_miner
+def test_a_damaged_step_is_done_again_to_the_very_same_items(tmp_path: Path, miner: Miner) -> None:
+    text = mine(miner, ScriptedModel(), tmp_path)
+    first, *others = sorted(tmp_path.glob("step-*.json"))
+    for damaged in (first.read_bytes()[:-9], first.read_bytes().replace(b"plus", b"minu"), b"", b"{}"):
+        first.write_bytes(damaged or (others or [first])[0].read_bytes()[:70])
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            assert mine(miner, ScriptedModel(), tmp_path) == text
+        assert all("is damaged" in str(one.message) for one in told)
+    assert list(tmp_path.glob("step-0000.json.damaged-*"))
 
 
 @every_miner

@@ -191,23 +191,34 @@ def test_interrupted_and_resumed_ends_with_the_same_bits(
     assert (again.sha256, again.losses, again.init_sha256) == (whole.sha256, whole.losses, whole.init_sha256)
 
 
-def test_a_checkpoint_of_another_training_is_refused(spec: ModelSpec, examples: list[Example], tmp_path: Path) -> None:
-    train_adapter(spec, examples, RECIPE, 7, tmp_path / "a", "cpu", tmp_path / "work", checkpoint_every=2)
-    for other, recipe, seed in (
-        (examples[1:], RECIPE, 7),
-        (examples, replace(RECIPE, lr=0.1), 7),
-        (examples, RECIPE, 8),
-    ):
-        with pytest.raises(DataError, match="belongs to another training"):
-            train_adapter(spec, other, recipe, seed, tmp_path / "b", "cpu", tmp_path / "work")
+@pytest.mark.parametrize(
+    ("fewer", "recipe", "seed"), [(1, RECIPE, 7), (0, replace(RECIPE, lr=0.1), 7), (0, RECIPE, 8)], ids=str
+)
+def test_a_checkpoint_of_another_training_is_set_aside(
+    spec: ModelSpec, examples: list[Example], tmp_path: Path, fewer: int, recipe: Recipe, seed: int
+) -> None:
+    work = tmp_path / "work"
+    train_adapter(spec, examples, RECIPE, 7, tmp_path / "a", "cpu", work, checkpoint_every=2)
+    quiet = train_adapter(spec, examples[fewer:], recipe, seed, tmp_path / "b")
+    with pytest.warns(UserWarning, match="belongs to another training"):
+        found = train_adapter(spec, examples[fewer:], recipe, seed, tmp_path / "c", "cpu", work)
+    assert (found.resumed, found.sha256) == (0, quiet.sha256)
+    assert list(work.glob("checkpoint.other-*"))
 
 
-def test_a_damaged_checkpoint_is_named(spec: ModelSpec, examples: list[Example], tmp_path: Path) -> None:
-    train_adapter(spec, examples, RECIPE, 7, tmp_path / "a", "cpu", tmp_path, checkpoint_every=2)
-    path = tmp_path / "checkpoint.safetensors"
-    path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(DataError, match=r"is damaged .* delete it"):
-        train_adapter(spec, examples, RECIPE, 7, tmp_path / "b", "cpu", tmp_path)
+@pytest.mark.parametrize("damage", ["flip", "cut", "empty"])
+def test_a_damaged_checkpoint_is_set_aside_and_the_training_done_again(
+    spec: ModelSpec, examples: list[Example], tmp_path: Path, damage: str
+) -> None:
+    whole = train_adapter(spec, examples, RECIPE, 7, tmp_path / "a", "cpu", tmp_path, checkpoint_every=2)
+    path = tmp_path / "checkpoint"
+    payload = bytearray(path.read_bytes())
+    payload[-20] ^= 1
+    path.write_bytes({"flip": payload, "cut": payload[:100], "empty": b""}[damage])
+    with pytest.warns(UserWarning, match="half-done work .* is damaged"):
+        again = train_adapter(spec, examples, RECIPE, 7, tmp_path / "b", "cpu", tmp_path, checkpoint_every=2)
+    assert (again.resumed, again.sha256) == (0, whole.sha256)
+    assert len(list(tmp_path.glob("checkpoint.damaged-*"))) == 1
 
 
 def test_long_examples_lose_their_end_and_are_counted(spec: ModelSpec) -> None:
