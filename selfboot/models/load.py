@@ -17,6 +17,7 @@ from transformers.utils import logging
 
 from selfboot.errors import DataError, UnavailableError
 from selfboot.models import nf4, parts
+from selfboot.models.adapters import check_adapter
 from selfboot.models.spec import ModelSpec, fingerprint, locate
 from selfboot.models.versions import DTYPE_KEYWORD
 
@@ -26,6 +27,7 @@ __all__ = [
     "fingerprint",
     "load_model",
     "load_tokenizer",
+    "refuse_misfit",
     "stop_token_ids",
     "torch_device",
 ]
@@ -115,6 +117,11 @@ def stop_token_ids(spec: ModelSpec, tokenizer: Any) -> tuple[int, ...]:
     return tuple(sorted(ids))
 
 
+def refuse_misfit(spec: ModelSpec, adapter: Path) -> None:
+    """DataError where an adapter's tensors are not those that its config asks for on this model."""
+    check_adapter(spec.name, _config(spec, download=False), adapter)
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Loading is quick or not worth a bar of its own: transformers' progress bars are off meanwhile."""
@@ -185,9 +192,7 @@ def _random(spec: ModelSpec, dtype: torch.dtype, device: torch.device, download:
 def _with_adapter(spec: ModelSpec, model: Any, folder: Path, merge: bool, trainable: bool) -> Any:
     from peft import PeftModel
 
-    for name in ("adapter_config.json", "adapter_model.safetensors"):
-        if not (folder / name).is_file():
-            raise DataError(f"adapter {folder}: no {name}; train it again, or give an adapter folder")
+    check_adapter(spec.name, model.config, folder)
     try:
         adapted = PeftModel.from_pretrained(model, str(folder), is_trainable=trainable, use_safetensors=True)
     except Exception as error:  # wrong shapes, damaged file

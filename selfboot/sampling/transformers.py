@@ -27,6 +27,7 @@ import transformers
 from torch import Tensor
 
 from selfboot.errors import UnavailableError
+from selfboot.models.continuation import Continuation
 from selfboot.models.load import encode_prompt
 from selfboot.records import Completion, Sampling
 from selfboot.sampling.base import check_request, complete, uniforms
@@ -88,7 +89,7 @@ class TransformersSampler:
         max_prompt_tokens: int = 1500,
         cache_bytes: int | None = None,
     ) -> None:
-        self.tokenizer = tokenizer
+        self.tokenizer, self._continuation = tokenizer, Continuation(tokenizer)
         self.model = model.eval()
         self.device: torch.device = next(model.parameters()).device
         self.dtype: torch.dtype = next(model.parameters()).dtype
@@ -168,8 +169,8 @@ class TransformersSampler:
         return (*start, *ids[max(0, len(start) + len(ids) - self.max_prompt_tokens) :])
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Text of drawn tokens, special ones left out, spaces untouched."""
-        return str(self.tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False))
+        """Text of drawn tokens, as it stands behind the prompt (models/continuation.py)."""
+        return self._continuation.text(ids)
 
 
 class _Run:
