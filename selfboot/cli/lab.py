@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from selfboot.lab import Adapter, Lab
 
 RAW = argparse.RawDescriptionHelpFormatter
+MODEL = "a name of data/models.toml, a folder, a GGUF file, a hub id (owner/name or owner/name@revision)"
 
 TRAIN = """\
 examples:
@@ -32,6 +33,8 @@ examples:
   selfboot evaluate organism-0 minieval:20 --adapter adapter/ --seed 7
   selfboot evaluate organism-0 minieval --temperature 0.8 --n 8
   selfboot evaluate organism-0 minimath
+  selfboot evaluate ./my-model humaneval --format raw
+  selfboot evaluate owner/name@revision humaneval --chat-template plain --device cuda
 
 NAME:20 is a benchmark's first 20 tasks. Benchmarks of answers take the formats gsm8k and math, those of programs the
 others.
@@ -76,6 +79,12 @@ def shared_options(seed: bool = True, choice: bool = True) -> argparse.ArgumentP
         shared.add_argument("--engine", choices=["auto", "transformers", "vllm"], default="auto",
                             help="what draws completions (auto: vLLM for the paper's models where it is)")  # fmt: skip
         shared.add_argument(
+            "--chat-template",
+            default="",
+            metavar="NAME",
+            help="instead of its own: a .jinja file, or of data/templates",
+        )
+        shared.add_argument(
             "--weights", choices=["trained", "random"], default="trained", help="random: the untrained twin"
         )
     if seed:
@@ -85,7 +94,13 @@ def shared_options(seed: bool = True, choice: bool = True) -> argparse.ArgumentP
 
 def lab_options(args: argparse.Namespace) -> dict[str, Any]:
     """What the shared options say of a Lab, but for its store."""
-    return {"device": args.device, "engine": args.engine, "weights": args.weights, "progress": RichProgress()}
+    return {
+        "device": args.device,
+        "engine": args.engine,
+        "weights": args.weights,
+        "chat_template": args.chat_template,
+        "progress": RichProgress(),
+    }
 
 
 def open_lab(args: argparse.Namespace) -> Lab:
@@ -115,7 +130,7 @@ def add_parser(commands: Any) -> None:
     train = commands.add_parser(
         "train", parents=shared, help="train a LoRA adapter on pairs", epilog=TRAIN, formatter_class=RAW
     )
-    train.add_argument("model", help="a model of data/models.toml")
+    train.add_argument("model", help=MODEL)
     train.add_argument("pairs", type=Path, help="pairs or solved problems (JSON Lines)")
     train.add_argument("--out", type=Path, required=True, help="folder for the adapter (peft's format)")
     train.add_argument("--recipe", default="mini", help="a recipe of data/recipes.toml (default: %(default)s)")
@@ -125,7 +140,7 @@ def add_parser(commands: Any) -> None:
     evaluate = commands.add_parser(
         "evaluate", parents=shared, help="score a model on a benchmark", epilog=EVALUATE, formatter_class=RAW
     )
-    evaluate.add_argument("model", help="a model of data/models.toml")
+    evaluate.add_argument("model", help=MODEL)
     evaluate.add_argument("benchmark", help="minieval, minieval-dev, minieval-plus, minimath, humaneval, …")
     evaluate.add_argument("--adapter", type=Path, default=None, help="an adapter folder")
     evaluate.add_argument("--format", default="", help="default: chat; for answers, the benchmark's own")

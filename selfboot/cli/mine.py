@@ -11,7 +11,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from selfboot.cli.lab import RAW, given_adapter, open_lab, shared_options
+from selfboot.cli.lab import MODEL, RAW, given_adapter, open_lab, shared_options
 from selfboot.errors import DataError
 from selfboot.mining.catalogue import METHODS, make_miner, miner_class
 from selfboot.records import CodeTask, Pair
@@ -46,7 +46,7 @@ def add_parser(commands: Any) -> None:
         epilog=EXAMPLES,
         formatter_class=RAW,
     )
-    mine.add_argument("model", help="a model of data/models.toml")
+    mine.add_argument("model", help=MODEL)
     mine.add_argument("--out", type=Path, required=True, help="where the items go (JSON Lines)")
     mine.add_argument("--method", choices=[*METHODS, *CONTROLS], default="bootstrap", metavar="NAME",
                       help=f"{', '.join(METHODS)}; {', '.join(CONTROLS)}: corrupted solutions of other authors, or "

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 
-from selfboot.errors import DataError
+from selfboot.errors import DataError, one_line
 from selfboot.models import parts
 
 WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
@@ -68,7 +68,7 @@ def _wanted(name: str, config: Any, folder: Path) -> tuple[Shapes, Shapes]:
             model = get_peft_model(parts.empty_model(copy.deepcopy(config), torch.float32), settings)
     except Exception as error:  # unknown target modules, a damaged config: peft's kinds are many
         raise DataError(
-            f"adapter {folder}: does not fit model {name!r}: {type(error).__name__}: {str(error)[:300]}"
+            f"adapter {folder}: does not fit model {name!r}: {type(error).__name__}: {one_line(error)}"
         ) from error
     own = get_peft_model_state_dict(model, save_embedding_layers=False)
     return _shapes(own), _shapes(model.state_dict())

@@ -15,7 +15,7 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
-from selfboot.errors import DataError, UnavailableError
+from selfboot.errors import DataError, UnavailableError, one_line
 from selfboot.models import nf4, parts
 from selfboot.models.adapters import check_adapter
 from selfboot.models.spec import ModelSpec, fingerprint, locate
@@ -87,7 +87,7 @@ def load_tokenizer(spec: ModelSpec, download: bool = False) -> Any:
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
     except Exception as error:  # older versions raise bare ones for a cut file
-        raise DataError(f"model {spec.name!r}: no usable tokenizer in {folder}: {error}") from error
+        raise DataError(f"model {spec.name!r}: no usable tokenizer in {folder}: {one_line(error)}") from error
     tokenizer.clean_up_tokenization_spaces = False
     return tokenizer
 
@@ -171,7 +171,7 @@ def _trained(spec: ModelSpec, dtype: torch.dtype, download: bool, more: dict[str
             )
     except Exception as error:  # truncated file, wrong header, unknown architecture: each library has its own type
         raise DataError(
-            f"model {spec.name!r}: cannot load {folder}: {type(error).__name__}: {error}; restore the files"
+            f"model {spec.name!r}: cannot load {folder}: {type(error).__name__}: {one_line(error)}; restore the files"
         ) from error
     if missing := sorted(info["missing_keys"]):
         raise DataError(f"model {spec.name!r}: weights missing in {folder}: {missing[:3]} …; restore the files")
@@ -197,6 +197,6 @@ def _with_adapter(spec: ModelSpec, model: Any, folder: Path, merge: bool, traina
         adapted = PeftModel.from_pretrained(model, str(folder), is_trainable=trainable, use_safetensors=True)
     except Exception as error:  # wrong shapes, damaged file
         raise DataError(
-            f"adapter {folder}: does not fit model {spec.name!r}: {type(error).__name__}: {str(error)[:300]}"
+            f"adapter {folder}: does not fit model {spec.name!r}: {type(error).__name__}: {one_line(error)}"
         ) from error
     return adapted.merge_and_unload() if merge else adapted

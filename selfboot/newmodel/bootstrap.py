@@ -26,9 +26,10 @@ from selfboot.benchmarks.base import Benchmark, load_benchmark
 from selfboot.errors import DataError
 from selfboot.lab import Adapter, Mined, Score, machine
 from selfboot.mining.catalogue import METHODS, make_miner
+from selfboot.models.find import find_model
 from selfboot.models.spec import HUB_ID, fingerprint
 from selfboot.newmodel.measure import default_benchmark, part
-from selfboot.newmodel.models import OpenLab, find_model
+from selfboot.newmodel.models import OpenLab
 from selfboot.pairs import pairs_sha256, pairs_text
 from selfboot.records import Item
 from selfboot.registry import recipes

@@ -30,8 +30,9 @@ from selfboot.formats.base import code_format
 from selfboot.lab import Mined, Score, machine
 from selfboot.mining.base import derive
 from selfboot.mining.bootstrap import BootstrapMiner
+from selfboot.models.find import find_model
 from selfboot.models.memory import need
-from selfboot.newmodel.models import OpenLab, find_model
+from selfboot.newmodel.models import OpenLab
 from selfboot.paths import MEASURED, require
 from selfboot.records import Sampling
 from selfboot.registry import ModelEntry, registry
