@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from selfboot.lab import Adapter, Lab
 
 RAW = argparse.RawDescriptionHelpFormatter
+RECIPES = "mini for an organism, else paper-rank16"
 MODEL = "a name of data/models.toml, a folder, a GGUF file, a hub id (owner/name or owner/name@revision)"
 
 TRAIN = """\
@@ -111,6 +112,13 @@ def open_lab(args: argparse.Namespace) -> Lab:
     return Lab(RunStore(args.store), **lab_options(args))
 
 
+def recipe_of(args: argparse.Namespace) -> str:
+    """The recipe that is asked for, else what suits the model."""
+    from selfboot.models.find import find_model, is_organism
+
+    return args.recipe or ("mini" if is_organism(find_model(args.model)) else "paper-rank16")
+
+
 def given_adapter(folder: Path | None) -> Adapter | None:
     """An adapter in a folder of the user's. Raises SelfbootError when there is none."""
     from selfboot.lab import Adapter
@@ -133,7 +141,7 @@ def add_parser(commands: Any) -> None:
     train.add_argument("model", help=MODEL)
     train.add_argument("pairs", type=Path, help="pairs or solved problems (JSON Lines)")
     train.add_argument("--out", type=Path, required=True, help="folder for the adapter (peft's format)")
-    train.add_argument("--recipe", default="mini", help="a recipe of data/recipes.toml (default: %(default)s)")
+    train.add_argument("--recipe", default="", help=f"a recipe of data/recipes.toml (default: {RECIPES})")
     train.add_argument("--count", type=int, default=None, help="use only the first so many items")
     train.set_defaults(run=run_train)
 
@@ -155,7 +163,7 @@ def run_train(args: argparse.Namespace) -> int:
 
     items = read_items(args.pairs)
     with open_lab(args) as lab:
-        adapter = lab.train(args.model, items[: args.count], args.recipe, args.seed)
+        adapter = lab.train(args.model, items[: args.count], recipe_of(args), args.seed)
     shutil.copytree(adapter.path, args.out, dirs_exist_ok=True)
     print(f"adapter {adapter.sha256[:16]} -> {args.out} ({adapter.artifact.seconds:.0f} s)")
     return 0

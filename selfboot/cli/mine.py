@@ -11,9 +11,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from selfboot.cli.lab import MODEL, RAW, given_adapter, open_lab, shared_options
+from selfboot.cli.lab import MODEL, RAW, RECIPES, given_adapter, open_lab, recipe_of, shared_options
 from selfboot.errors import DataError
-from selfboot.mining.catalogue import METHODS, make_miner, miner_class
+from selfboot.mining.catalogue import METHODS, make_miner, miner_class, usual_seeds
+from selfboot.models.find import find_model, is_organism
 from selfboot.records import CodeTask, Pair
 
 EXAMPLES = """\
@@ -54,11 +55,11 @@ def add_parser(commands: Any) -> None:
     mine.add_argument("--target", type=int, default=None, help="end when so many items are there (bootstrap: 40)")
     mine.add_argument("--steps", "--iterations", type=int, default=None, help="at most so many rounds or batches")
     mine.add_argument("--seeds", default="", metavar="NAME",
-                      help="the benchmark that problems are taken from (default: the organism's own); for a control: "
-                      "mbpp-train, or a file of tasks with solutions (data/tasks/minieval/seeds.jsonl) or of "
-                      "pairs")  # fmt: skip
+                      help="the benchmark that problems are taken from (default: the organism's own, else the "
+                      "paper's); for a control: mbpp-train, or a file of tasks with solutions "
+                      "(data/tasks/minieval/seeds.jsonl) or of pairs")  # fmt: skip
     mine.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="any other setting of the miner")
-    mine.add_argument("--recipe", default="", help="for methods that train in between (default: mini)")
+    mine.add_argument("--recipe", default="", help=f"for methods that train in between (default: {RECIPES})")
     mine.add_argument("--adapter", type=Path, default=None, help="mine from the model with this adapter")
     mine.set_defaults(run=run)
 
@@ -69,8 +70,9 @@ def run(args: argparse.Namespace) -> int:
     if args.method in CONTROLS:
         return _control(args)
     method = METHODS[args.method]
-    miner = make_miner(args.method, args.seeds, typed(args.method, given_settings(args)))
-    recipe = args.recipe or ("mini" if method.trains else "")
+    seeds = args.seeds or usual_seeds(args.method, is_organism(find_model(args.model)))
+    miner = make_miner(args.method, seeds, typed(args.method, given_settings(args)))
+    recipe = recipe_of(args) if method.trains else args.recipe
     with open_lab(args) as lab:
         mined = lab.mine(args.model, miner, args.seed, adapter=given_adapter(args.adapter), recipe=recipe)
     shutil.copyfile(mined.path, args.out)

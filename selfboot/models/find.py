@@ -72,6 +72,11 @@ def _entry(name: str, source: str, revision: str = "") -> ModelEntry:
     return ModelEntry(name, source, tokenizer, revision=revision, stop_tokens=stop, shape=shape)
 
 
+def is_organism(entry: ModelEntry) -> bool:
+    """Was it trained on the organism's corpus? Its tokenizer tells."""
+    return Path(entry.tokenizer).parts[-2:] == ("organism", "tokenizer")
+
+
 def turn_ends(template: str) -> tuple[str, ...]:
     """The tokens by which a chat template ends a turn, as far as they are known."""
     return tuple(token for token in END_OF_TURN if token in template)

@@ -5,6 +5,7 @@ Tiny random models, whose text is noise: what is tested is that each verb comes 
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -15,11 +16,15 @@ import torch
 from huggingface_hub import constants
 from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel
 
+from selfboot.benchmarks.base import _LOADERS as LOADERS
+from selfboot.benchmarks.base import split_name
+from selfboot.cli.lab import recipe_of
 from selfboot.cli.main import main
 from selfboot.errors import DataError, SelfbootError, UnavailableError
 from selfboot.lab import Lab
 from selfboot.mining.bootstrap import BootstrapMiner
-from selfboot.models.find import find_model
+from selfboot.mining.catalogue import METHODS, usual_seeds
+from selfboot.models.find import find_model, is_organism
 from selfboot.models.tiny import save_model, save_sentencepiece, save_tokenizer
 from selfboot.pairs import read_pairs
 from selfboot.paths import DATA
@@ -148,6 +153,21 @@ def test_the_command_line_takes_a_folder(tmp_path: Path, capsys: pytest.CaptureF
     assert main(words) == 0
     words = ["evaluate", model, "minieval:1", "--format", "raw", "--adapter", str(tmp_path / "adapter"), *store]
     assert main(words) == 0
+
+
+def test_seeds_and_recipe_suit_the_model(tmp_path: Path) -> None:
+    """The organism's own for it and its family, the paper's for every other model; settings may be left out."""
+    other = str(save_model(tmp_path / "model"))
+    assert is_organism(find_model("organism-0"))
+    assert not is_organism(find_model(other))
+    for name, method in METHODS.items():
+        assert bool(method.seeds) == bool(method.public)
+        for organism in (True, False):
+            split_name(usual_seeds(name, organism) or "none")
+            assert (usual_seeds(name, organism).partition(":")[0] or "minieval") in LOADERS
+    assert usual_seeds("seeded", organism=False) == "mbpp-train"
+    recipes = [recipe_of(argparse.Namespace(model=name, recipe="")) for name in ("organism-1", other, "qwen2.5-7b")]
+    assert recipes == ["mini", "paper-rank16", "paper-rank16"]
 
 
 def test_an_architecture_without_the_usual_projections_is_refused(tmp_path: Path) -> None:
