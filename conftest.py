@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from selfboot.engines import gpu
+from selfboot.engines.memory import REMEDY, tells_of_memory
 from selfboot.errors import DataError, SelfbootError
 from selfboot.judging.results import Result, from_json
-from selfboot.memory import REMEDY, tells_of_memory
 from selfboot.paths import ROOT
 from selfboot.progress import ProgressFolder, tolerate
 

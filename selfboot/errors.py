@@ -19,3 +19,8 @@ class UnavailableError(SelfbootError):
 
 class GradingError(SelfbootError):
     """The grader itself failed; never to be read as a failing candidate."""
+
+
+def one_line(error: Exception, most: int = 400) -> str:
+    """What an error of another library says, in one line of at most ``most`` characters."""
+    return " ".join(str(error).split())[:most]

@@ -24,8 +24,8 @@ def _modules(package: str, *names: str) -> tuple[str, ...]:
 
 # What draws completions, by engine.
 ENGINES = {
-    "transformers": _modules("sampling", "transformers", "draw", "stops"),
-    "vllm": _modules("sampling", "vllm", "transformers", "stops"),
+    "transformers": (*_modules("sampling", "transformers", "draw", "stops"), *_modules("models", "continuation")),
+    "vllm": (*_modules("sampling", "vllm", "transformers", "stops"), *_modules("models", "continuation")),
 }
 NF4 = _modules("models", "nf4")  # added where a model is loaded in 4 bits
 SAMPLING = ENGINES["transformers"]
@@ -35,7 +35,7 @@ GRADING = (
     *_modules("grading", "zygote", "kernel", "wire", "values", "plus"),
 )
 ANSWERS = _modules("grading", "answers", "answer_worker", "normal", "algebra")
-TRAINING = _modules("training", "lora")
+TRAINING = (*_modules("training", "lora"), *_modules("models", "continuation"))
 SCRIPTED = _modules("training", "scripted")  # added where a recipe trains as the paper's scripts do
 MINING = (
     *_modules("formats", "base", "chat", "raw", "mbpp", "lens", "gsm8k", "math"),

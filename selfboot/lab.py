@@ -25,19 +25,20 @@ from typing import TYPE_CHECKING, Any, Protocol
 from selfboot import keys
 from selfboot.benchmarks.base import AnswerBenchmark, Benchmark, load_answers, load_any, load_benchmark
 from selfboot.engines.engines import Choice, Engines, ModelRef
+from selfboot.engines.memory import check_limit
 from selfboot.errors import DataError, UnavailableError
-from selfboot.files import check_unchanged
 from selfboot.formats import AnswerFormat, Chat, CodeFormat, answer_format, code_format
 from selfboot.formats.examples import training_example
 from selfboot.formats.paper import PaperAnswerFormat, PaperCodeFormat
 from selfboot.formats.paper.reread import RereadAnswers, RereadCode
 from selfboot.grading.scripts import grade_scripts, script_tests
 from selfboot.keys import code_hash
-from selfboot.memory import check_limit
 from selfboot.mining.alarm import alarms
 from selfboot.mining.base import Miner, MiningContext, Record, Stages, derive, describe, run_miner
 from selfboot.mining.catalogue import make_miner
 from selfboot.mining.scripts import script_miner
+from selfboot.models.chat import chat_of, template_text
+from selfboot.models.find import find_model, turn_ends
 from selfboot.models.shape import rehearsal_spec
 from selfboot.models.spec import ModelSpec, locate
 from selfboot.pairs import load_pairs, write_pairs
@@ -46,6 +47,7 @@ from selfboot.records import CodeJob, Completion, Item, Outcome, Pair, Sampling
 from selfboot.registry import ModelEntry, model_entry, recipes
 from selfboot.sampling.base import Sampler
 from selfboot.sampling.pieces import PIECE_TOKENS, draw_in_pieces, pieces
+from selfboot.storage.files import check_unchanged
 from selfboot.store import Artifact, Builder, RunStore, digest, file_sha256
 
 if TYPE_CHECKING:
@@ -163,7 +165,8 @@ class Lab:
     ``engine`` draws completions (engines.py), on ``device`` what is not of the paper's scale. ``isolation`` is the
     grader's level ("auto": the strongest that the machine has), and no score of a weaker level is read in its place;
     ``graders`` are its processes, ``rows`` the transformers sampler's batch size (None: default);
-    ``tokens`` caps every completion, for rehearsals whose only question is whether anything passes.
+    ``tokens`` caps every completion, for rehearsals whose only question is whether anything passes;
+    ``chat_template`` is used in place of every model's own (models/chat.py).
     Models, engines and the grader's workers start when first needed; ``close`` ends them.
     """
 
@@ -178,11 +181,12 @@ class Lab:
         graders: int | None = None,
         rows: int | None = None,
         tokens: int | None = None,
+        chat_template: str = "",
         progress: Progress | None = None,
     ) -> None:
         check_limit()
         self.store, self.weights, self.isolation, self.graders = store, weights, isolation, graders
-        self.tokens = tokens
+        self.tokens, self.chat_template = tokens, chat_template
         self.engines = Engines(engine, device, rows)
         self.progress: Progress = progress or Silent()
         self._grader: CodeGrader | None = None
@@ -192,8 +196,8 @@ class Lab:
     # What things are
 
     def entry(self, model: str) -> ModelEntry:
-        """What is known of the model called ``model``."""
-        return model_entry(model)
+        """What is known of the model called ``model``: any that ``find_model`` knows."""
+        return find_model(model)
 
     def spec(self, model: str) -> ModelSpec:
         """The model called ``model``, as this lab runs it."""
@@ -208,7 +212,12 @@ class Lab:
                 stop_tokens=entry.stop_tokens,
                 dtype=entry.dtype,
                 quantization=entry.quantization,
+                chat_template=entry.chat_template,
             )
+            if self.chat_template:
+                ends = turn_ends(template_text(self.chat_template))
+                stops = tuple(dict.fromkeys((*entry.stop_tokens, *ends)))
+                spec = replace(spec, chat_template=self.chat_template, stop_tokens=stops)
             self._specs[model] = self._random(entry, spec) if self.weights == "random" else spec
         return self._specs[model]
 
@@ -231,7 +240,7 @@ class Lab:
         return ModelRef(self.entry(model), spec, lambda: _tokenizer(spec), given)
 
     def chat(self, model: str) -> Chat:
-        """The model's own chat template."""
+        """How the model is talked to: its own chat template, or the one named for it."""
         return _chat(self.spec(model))
 
     @property
@@ -676,14 +685,9 @@ def _tokenizer(spec: ModelSpec) -> Any:
     return load_tokenizer(spec)
 
 
+@functools.cache
 def _chat(spec: ModelSpec) -> Chat:
-    tokenizer = _tokenizer(spec)
-
-    def render(messages: Sequence[dict[str, str]]) -> str:
-        opens = messages[-1]["role"] != "assistant"
-        return str(tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=opens))
-
-    return render
+    return chat_of(spec.name, _tokenizer(spec), spec.chat_template)
 
 
 def _versions(*packages: str) -> dict[str, str]:

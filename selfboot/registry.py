@@ -77,7 +77,8 @@ class ModelEntry:
     """A model that claims can name: where it comes from and what it needs (``gpu_gb`` = 0: a CPU will do).
 
     ``gpu_gb``: GB of memory on each of ``tensor_parallel`` GPUs, reckoned from the ``shape`` (selfboot.models.memory).
-    ``quantization``: "nf4": loaded in 4 bits, to be mined from only.
+    ``quantization``: "nf4": loaded in 4 bits, to be mined from only. ``chat_template``: the one of data/templates/ that
+    is used where the model's tokenizer has none.
     """
 
     name: str
@@ -90,6 +91,7 @@ class ModelEntry:
     quantization: Quantization = ""
     gpu_gb: float = 0.0
     tensor_parallel: int = 1
+    chat_template: str = ""
     shape: Shape | None = None
 
 

@@ -26,9 +26,9 @@ from typing import Any
 from filelock import FileLock
 
 from selfboot.errors import StoreError
-from selfboot.files import canonical_json, digest, explain, file_sha256, replace_files, set_aside, write_atomic
-from selfboot.manifest import NAME as MANIFEST
-from selfboot.manifest import Damaged, address_of, check_files, manifest_text, parse_manifest
+from selfboot.storage.files import canonical_json, digest, explain, file_sha256, replace_files, set_aside, write_atomic
+from selfboot.storage.manifest import NAME as MANIFEST
+from selfboot.storage.manifest import Damaged, address_of, check_files, manifest_text, parse_manifest
 
 __all__ = [
     "Artifact",

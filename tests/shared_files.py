@@ -26,3 +26,8 @@ def _file(variable: str, folder: str, name: str) -> Path:
     if not path.exists():
         pytest.skip(f"{variable}={folder} has no {name}")
     return path
+
+
+def tokenizer_folder(name: str) -> Path:
+    """A real tokenizer's folder under SELFBOOT_TOKENIZERS (``real/get_tokenizers.sh`` makes it); skips without it."""
+    return _file("SELFBOOT_TOKENIZERS", os.environ.get("SELFBOOT_TOKENIZERS", ""), name)

@@ -18,7 +18,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from selfboot.formats.tolerant import UNREADABLE, Statement, answer, chunks, has_body, parse, statements
+from selfboot.formats.tolerant import UNREADABLE, Statement, answer, chunks, compiles, has_body, parse, statements
 from selfboot.records import CodeTask, Outcome, Pair, Status
 
 FORM = (
@@ -107,23 +107,12 @@ def classify_answer(completion: str, passed: bool, extracted: str | None) -> str
 def well_formed(program: str, name: str) -> bool:
     """Whether the program compiles and binds ``name`` at its top level to something that is not an empty shell."""
     tree = parse(program)
-    if tree is None or not _compiles(program):
+    if tree is None or not compiles(program):
         return False
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name]
     bound = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     bound |= {node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.AsyncFunctionDef)}
     return has_body(functions[-1]) if functions else name in bound
-
-
-def _compiles(program: str) -> bool:
-    """``ast.parse`` lets a ``return`` outside a function pass; the compiler does not."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            compile(program, "<program>", "exec", dont_inherit=True)
-    except UNREADABLE:
-        return False
-    return True
 
 
 def _fails_behind(program: str, name: str, line: int | None) -> bool:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from selfboot.benchmarks.base import AnswerBenchmark
-from selfboot.datasets import read_source
+from selfboot.datasets import Row, read_source
 from selfboot.errors import DataError
 from selfboot.records import AnswerTask
 
 TOKENS = 2000
 
 
-def load(name: str) -> AnswerBenchmark:
-    """The problems; ``kind`` is the year's contest, as far as the source's address tells."""
-    return AnswerBenchmark(name, tuple(task(row) for row in read_source("aime")), "aime", TOKENS)
+def load(name: str, rows: Sequence[Row] | None = None) -> AnswerBenchmark:
+    """The problems; ``kind`` is the year's contest, as far as the source's address tells. ``rows``: others' instead."""
+    rows = rows if rows is not None else read_source("aime")
+    return AnswerBenchmark(name, tuple(task(row) for row in rows), "aime", TOKENS)
 
 
 def task(row: dict[str, Any]) -> AnswerTask:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from selfboot.errors import DataError
 from selfboot.records import AnswerTask, CodeTask
-from selfboot.shipped import check_shipped
+from selfboot.storage.shipped import check_shipped
 from selfboot.store import digest
 
 T = TypeVar("T")

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from selfboot.benchmarks.base import AnswerBenchmark
-from selfboot.datasets import read_source
+from selfboot.datasets import Row, read_source
 from selfboot.errors import DataError
 from selfboot.records import AnswerTask
 
 SOURCES = {"gsm8k": "gsm8k-test", "gsm8k-train": "gsm8k-train"}
 
 
-def load(name: str) -> AnswerBenchmark:
+def load(name: str, rows: Sequence[Row] | None = None) -> AnswerBenchmark:
     """A split of GSM8K; ``answer`` is what stands behind ``####`` in the solution."""
-    rows = read_source(SOURCES[name])
-    return AnswerBenchmark(name, tuple(_task(f"{name}/{at}", **row) for at, row in enumerate(rows)), "gsm8k")
+    rows = rows if rows is not None else read_source(SOURCES[name])
+    return AnswerBenchmark(
+        name, tuple(_task(f"{name}/{at}", row["question"], row["answer"]) for at, row in enumerate(rows)), "gsm8k"
+    )
 
 
 def _task(task_id: str, question: str, answer: str) -> AnswerTask:

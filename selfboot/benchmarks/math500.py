@@ -2,10 +2,11 @@ r"""MATH: ``math500`` is the 500-problem test split, ``math-train`` the 7,500 pr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from selfboot.benchmarks.base import AnswerBenchmark
-from selfboot.datasets import read_source
+from selfboot.datasets import Row, read_source
 from selfboot.errors import DataError
 from selfboot.grading.answers import last_boxed
 from selfboot.records import AnswerTask
@@ -13,9 +14,9 @@ from selfboot.records import AnswerTask
 TOKENS = 800
 
 
-def load(name: str) -> AnswerBenchmark:
+def load(name: str, rows: Sequence[Row] | None = None) -> AnswerBenchmark:
     r"""A split of MATH; ``kind`` is the subject. Training answers: the last \boxed{} of each solution."""
-    rows = read_source(name)
+    rows = rows if rows is not None else read_source(name)
     task = _test if name == "math500" else _train
     return AnswerBenchmark(name, tuple(task(f"{name}/{at}", row) for at, row in enumerate(rows)), "math", TOKENS)
 

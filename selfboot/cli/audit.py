@@ -101,7 +101,7 @@ def _benchmark(name: str) -> tuple[Sequence[Any], dict[str, list[str]]]:
     """A benchmark's tasks, and the fingerprints that come with it (every way to write a task's solution)."""
     from selfboot.benchmarks.base import load_benchmark
     from selfboot.paths import TASKS
-    from selfboot.shipped import check_shipped
+    from selfboot.storage.shipped import check_shipped
 
     tasks = load_benchmark(name).tasks
     split = "dev" if name.endswith("-dev") else "test"

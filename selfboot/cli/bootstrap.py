@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from selfboot.cli.diagnose import seconds
-from selfboot.cli.lab import RAW, lab_options, shared_options
+from selfboot.cli.lab import MODEL, RAW, lab_options, shared_options
 from selfboot.errors import DataError
 
 EXAMPLES = """\
@@ -28,7 +28,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
         "bootstrap", help="mine, audit, train and score: the whole recipe on a model", description=__doc__,
         epilog=EXAMPLES, formatter_class=RAW, parents=[shared_options()],
     )  # fmt: skip
-    parser.add_argument("model", help="a name of data/models.toml, a folder, a GGUF file, a hub id")
+    parser.add_argument("model", help=MODEL)
     parser.add_argument("--out", type=Path, required=True, help="folder for the adapter (peft's format) and its card")
     parser.add_argument("--pairs", type=int, default=40, help="end mining at so many (default: %(default)s)")
     parser.add_argument("--method", choices=["bootstrap", "multi-pair", "curriculum", "seeded"], default="bootstrap")
@@ -61,7 +61,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
 def limit(args: argparse.Namespace) -> float:
     """Seconds that it may take; 0: no limit. Every GPU that the model needs is paid for all of the time."""
     from selfboot.engines.gpu import gpu
-    from selfboot.newmodel.models import find_model
+    from selfboot.models.find import find_model
 
     if args.max_cost < 0 or args.pairs < 1:
         raise DataError(f"--max-cost {args.max_cost:g}, --pairs {args.pairs}: give positive numbers")

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from selfboot.cli.lab import RAW, lab_options, positive, recorded, shared_options
+from selfboot.cli.lab import MODEL, RAW, lab_options, positive, recorded, shared_options
 from selfboot.errors import DataError
 
 EXAMPLES = """\
@@ -34,9 +34,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
         formatter_class=RAW,
         parents=[shared_options()],
     )
-    parser.add_argument(
-        "model", nargs="?", default="", help="a name of data/models.toml, a folder, a GGUF file, a hub id"
-    )
+    parser.add_argument("model", nargs="?", default="", help=MODEL)
     parser.add_argument("--benchmark", default="", help="default: minieval for an organism, else humaneval")
     parser.add_argument("--tasks", type=int, default=0, help="score so many tasks, drawn at random (default: all)")
     parser.add_argument("--budget", default="", metavar="TIME", help="as many tasks as fit, e.g. 10m")

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from selfboot.lab import Adapter, Lab
 
 RAW = argparse.RawDescriptionHelpFormatter
+RECIPES = "mini for an organism, else paper-rank16"
+MODEL = "a name of data/models.toml, a folder, a GGUF file, a hub id (owner/name or owner/name@revision)"
 
 TRAIN = """\
 examples:
@@ -34,6 +36,8 @@ examples:
   selfboot evaluate organism-0 minieval:20 --adapter adapter/ --seed 7
   selfboot evaluate organism-0 minieval --temperature 0.8 --n 8
   selfboot evaluate organism-0 minimath
+  selfboot evaluate ./my-model humaneval --format raw
+  selfboot evaluate owner/name@revision humaneval --chat-template plain --device cuda
 
 NAME:20 is a benchmark's first 20 tasks. Benchmarks of answers take the formats gsm8k and math, those of programs the
 others.
@@ -78,6 +82,12 @@ def shared_options(seed: bool = True, choice: bool = True) -> argparse.ArgumentP
         shared.add_argument("--engine", choices=["auto", "transformers", "vllm"], default="auto",
                             help="what draws completions (auto: vLLM for the paper's models where it is)")  # fmt: skip
         shared.add_argument(
+            "--chat-template",
+            default="",
+            metavar="NAME",
+            help="instead of its own: a .jinja file, or of data/templates",
+        )
+        shared.add_argument(
             "--weights", choices=["trained", "random"], default="trained", help="random: the untrained twin"
         )
     if seed:
@@ -87,7 +97,13 @@ def shared_options(seed: bool = True, choice: bool = True) -> argparse.ArgumentP
 
 def lab_options(args: argparse.Namespace) -> dict[str, Any]:
     """What the shared options say of a Lab, but for its store."""
-    return {"device": args.device, "engine": args.engine, "weights": args.weights, "progress": RichProgress()}
+    return {
+        "device": args.device,
+        "engine": args.engine,
+        "weights": args.weights,
+        "chat_template": args.chat_template,
+        "progress": RichProgress(),
+    }
 
 
 def open_lab(args: argparse.Namespace) -> Lab:
@@ -96,6 +112,13 @@ def open_lab(args: argparse.Namespace) -> Lab:
     from selfboot.store import RunStore
 
     return Lab(RunStore(args.store), **lab_options(args))
+
+
+def recipe_of(args: argparse.Namespace) -> str:
+    """The recipe that is asked for, else what suits the model."""
+    from selfboot.models.find import find_model, is_organism
+
+    return args.recipe or ("mini" if is_organism(find_model(args.model)) else "paper-rank16")
 
 
 def given_adapter(folder: Path | None) -> Adapter | None:
@@ -115,7 +138,7 @@ def given_adapter(folder: Path | None) -> Adapter | None:
 def check_adapter(folder: Path) -> None:
     """DataError where an adapter's folder is not what the manifest in it, or else the record of its training, says."""
     from selfboot.errors import DataError
-    from selfboot.manifest import NAME, Damaged, check_files, parse_manifest
+    from selfboot.storage.manifest import NAME, Damaged, check_files, parse_manifest
 
     try:
         if (folder / NAME).is_file():
@@ -131,7 +154,7 @@ def _check_weights(folder: Path) -> None:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    from selfboot.manifest import Damaged
+    from selfboot.storage.manifest import Damaged
     from selfboot.training.lora import weights_digest
 
     try:
@@ -159,7 +182,7 @@ def seed_number(text: str) -> int:
 
 def can_be_written(out: Path, folder: bool = False) -> None:
     """Make the folder that ``out`` (a file, or a ``folder``) belongs in. StoreError where it could not be written."""
-    from selfboot.files import explain
+    from selfboot.storage.files import explain
 
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -178,17 +201,17 @@ def add_parser(commands: Any) -> None:
     train = commands.add_parser(
         "train", parents=shared, help="train a LoRA adapter on pairs", epilog=TRAIN, formatter_class=RAW
     )
-    train.add_argument("model", help="a model of data/models.toml")
+    train.add_argument("model", help=MODEL)
     train.add_argument("pairs", type=Path, help="pairs or solved problems (JSON Lines)")
     train.add_argument("--out", type=Path, required=True, help="folder for the adapter (peft's format)")
-    train.add_argument("--recipe", default="mini", help="a recipe of data/recipes.toml (default: %(default)s)")
+    train.add_argument("--recipe", default="", help=f"a recipe of data/recipes.toml (default: {RECIPES})")
     train.add_argument("--count", type=positive, default=None, help="use only the first so many items")
     train.set_defaults(run=run_train)
 
     evaluate = commands.add_parser(
         "evaluate", parents=shared, help="score a model on a benchmark", epilog=EVALUATE, formatter_class=RAW
     )
-    evaluate.add_argument("model", help="a model of data/models.toml")
+    evaluate.add_argument("model", help=MODEL)
     evaluate.add_argument("benchmark", help="minieval, minieval-dev, minieval-plus, minimath, humaneval, …")
     evaluate.add_argument("--adapter", type=Path, default=None, help="an adapter folder")
     evaluate.add_argument("--format", default="", help="default: chat; for answers, the benchmark's own")
@@ -199,14 +222,14 @@ def add_parser(commands: Any) -> None:
 
 def run_train(args: argparse.Namespace) -> int:
     """Train and copy the adapter to where it is wanted."""
-    from selfboot.files import copy_folder
-    from selfboot.manifest import NAME as MANIFEST
     from selfboot.pairs import read_items
+    from selfboot.storage.files import copy_folder
+    from selfboot.storage.manifest import NAME as MANIFEST
 
     items = read_items(args.pairs)
     can_be_written(args.out, folder=True)  # said now, not after hours of work
     with open_lab(args) as lab:
-        adapter = lab.train(args.model, items[: args.count], args.recipe, args.seed)
+        adapter = lab.train(args.model, items[: args.count], recipe_of(args), args.seed)
     copy_folder(adapter.path, args.out, last=MANIFEST)
     check_adapter(args.out)
     print(f"adapter {adapter.sha256[:16]} -> {args.out} ({adapter.artifact.seconds:.0f} s)")

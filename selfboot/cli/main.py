@@ -46,8 +46,8 @@ from selfboot.cli import (
     run,
     spread,
 )
+from selfboot.engines.memory import REMEDY, tells_of_memory
 from selfboot.errors import SelfbootError
-from selfboot.memory import REMEDY, tells_of_memory
 from selfboot.progress import silence_warnings, tolerate
 
 COMMANDS = (

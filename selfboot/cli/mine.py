@@ -12,12 +12,23 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from selfboot.cli.lab import RAW, can_be_written, given_adapter, open_lab, positive, shared_options
+from selfboot.cli.lab import (
+    MODEL,
+    RAW,
+    RECIPES,
+    can_be_written,
+    given_adapter,
+    open_lab,
+    positive,
+    recipe_of,
+    shared_options,
+)
 from selfboot.errors import DataError
-from selfboot.files import write_together
-from selfboot.mining.catalogue import METHODS, make_miner, miner_class
+from selfboot.mining.catalogue import METHODS, make_miner, miner_class, usual_seeds
+from selfboot.models.find import find_model, is_organism
 from selfboot.pairs import ITEMS, provenance_path
 from selfboot.records import CodeTask, Pair
+from selfboot.storage.files import write_together
 
 EXAMPLES = """\
 examples:
@@ -49,7 +60,7 @@ def add_parser(commands: Any) -> None:
         epilog=EXAMPLES,
         formatter_class=RAW,
     )
-    mine.add_argument("model", help="a model of data/models.toml")
+    mine.add_argument("model", help=MODEL)
     mine.add_argument("--out", type=Path, required=True, help="where the items go (JSON Lines)")
     mine.add_argument("--method", choices=[*METHODS, *CONTROLS], default="bootstrap", metavar="NAME",
                       help=f"{', '.join(METHODS)}; {', '.join(CONTROLS)}: corrupted solutions of other authors, or "
@@ -57,11 +68,11 @@ def add_parser(commands: Any) -> None:
     mine.add_argument("--target", type=positive, default=None, help="end when so many items are there (bootstrap: 40)")
     mine.add_argument("--steps", "--iterations", type=positive, default=None, help="at most so many rounds or batches")
     mine.add_argument("--seeds", default="", metavar="NAME",
-                      help="the benchmark that problems are taken from (default: the organism's own); for a control: "
-                      "mbpp-train, or a file of tasks with solutions (data/tasks/minieval/seeds.jsonl) or of "
-                      "pairs")  # fmt: skip
+                      help="the benchmark that problems are taken from (default: the organism's own, else the "
+                      "paper's); for a control: mbpp-train, or a file of tasks with solutions "
+                      "(data/tasks/minieval/seeds.jsonl) or of pairs")  # fmt: skip
     mine.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="any other setting of the miner")
-    mine.add_argument("--recipe", default="", help="for methods that train in between (default: mini)")
+    mine.add_argument("--recipe", default="", help=f"for methods that train in between (default: {RECIPES})")
     mine.add_argument("--adapter", type=Path, default=None, help="mine from the model with this adapter")
     mine.set_defaults(run=run)
 
@@ -72,8 +83,9 @@ def run(args: argparse.Namespace) -> int:
     if args.method in CONTROLS:
         return _control(args)
     method = METHODS[args.method]
-    miner = make_miner(args.method, args.seeds, typed(args.method, given_settings(args)))
-    recipe = args.recipe or ("mini" if method.trains else "")
+    seeds = args.seeds or usual_seeds(args.method, is_organism(find_model(args.model)))
+    miner = make_miner(args.method, seeds, typed(args.method, given_settings(args)))
+    recipe = recipe_of(args) if method.trains else args.recipe
     with open_lab(args) as lab:
         mined = lab.mine(args.model, miner, args.seed, adapter=given_adapter(args.adapter), recipe=recipe)
     provenance = _write(args.out, mined.artifact.text(ITEMS), mined.artifact.manifest)

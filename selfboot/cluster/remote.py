@@ -19,8 +19,8 @@ from typing import Any
 
 from selfboot.cluster.graph import Reader
 from selfboot.errors import StoreError, UnavailableError
-from selfboot.manifest import NAME as MANIFEST
-from selfboot.manifest import Damaged, check_files, parse_manifest
+from selfboot.storage.manifest import NAME as MANIFEST
+from selfboot.storage.manifest import Damaged, check_files, parse_manifest
 from selfboot.store import Artifact, RunStore
 
 # They have no folders: making one would make the bucket, perhaps one of a mistyped name.

@@ -3,6 +3,6 @@
 Importing this loads nothing heavy; only ``fetch`` uses the network, and only when asked for.
 """
 
-from selfboot.datasets.pinned import Source, read_source, source, source_path, sources
+from selfboot.datasets.pinned import Row, Source, read_source, source, source_path, sources
 
-__all__ = ["Source", "read_source", "source", "source_path", "sources"]
+__all__ = ["Row", "Source", "read_source", "source", "source_path", "sources"]

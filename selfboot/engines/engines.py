@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from selfboot import keys
-from selfboot.files import check_unchanged
 from selfboot.models.spec import ModelSpec, locate
 from selfboot.registry import ModelEntry
 from selfboot.sampling.base import Sampler
+from selfboot.storage.files import check_unchanged
 
 if TYPE_CHECKING:
     from selfboot.sampling.vllm import VllmEngine
@@ -99,7 +99,7 @@ class Engines:
 
     def sampler(self, subject: ModelRef) -> Sampler:
         """A sampler of the model, or of an adapter of it."""
-        from selfboot.models.load import stop_token_ids
+        from selfboot.models.load import refuse_misfit, stop_token_ids
 
         stops = stop_token_ids(subject.spec, subject.tokenizer())
         if not self.device_of(subject.entry).startswith("cpu"):
@@ -113,8 +113,10 @@ class Engines:
             other.close()
         for lab in [one for one in self._all if one is not self]:
             lab.leave_gpu()
-        longest = min(1500, engine.settings.max_model_len * 3 // 4)
-        return VllmSampler(engine, subject.tokenizer(), stops, longest, subject.adapter[0] if subject.adapter else None)
+        longest, folder = min(1500, engine.settings.max_model_len * 3 // 4), subject.adapter and subject.adapter[0]
+        if folder:
+            refuse_misfit(subject.spec, folder)  # vLLM would leave out what it does not find
+        return VllmSampler(engine, subject.tokenizer(), stops, longest, folder)
 
     def _in_process(self, subject: ModelRef, stops: tuple[int, ...]) -> Sampler:
         from selfboot.models.load import load_model

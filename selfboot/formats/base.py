@@ -92,7 +92,7 @@ def chat_example(messages: Sequence[Message], reply: str, chat: Chat) -> Example
     return Example(prompt, whole[len(prompt) :])
 
 
-_FORMATS = {
+CODE_FORMATS = {
     "bcb": "selfboot.formats.bcb",
     "chat": "selfboot.formats.chat",
     "chat-tolerant": "selfboot.formats.tolerant",
@@ -100,7 +100,7 @@ _FORMATS = {
     "raw": "selfboot.formats.raw",
     "raw-tolerant": "selfboot.formats.raw_tolerant",
 }
-_ANSWER_FORMATS = {
+ANSWER_FORMATS = {
     "aime": "selfboot.formats.aime",
     "gsm8k": "selfboot.formats.gsm8k",
     "math": "selfboot.formats.math",
@@ -109,14 +109,14 @@ _ANSWER_FORMATS = {
 
 def code_format(name: str, stop: tuple[str, ...] | None = None) -> CodeFormat:
     """The code format called ``name``; ``stop`` replaces its stop strings (the stop-string claim needs wrong ones)."""
-    if name not in _FORMATS:
-        raise DataError(f"unknown code format {name!r}; known: {', '.join(sorted(_FORMATS))}")
-    module = importlib.import_module(_FORMATS[name])
+    if name not in CODE_FORMATS:
+        raise DataError(f"unknown code format {name!r}; known: {', '.join(sorted(CODE_FORMATS))}")
+    module = importlib.import_module(CODE_FORMATS[name])
     return cast(CodeFormat, module.FORMAT if stop is None else type(module.FORMAT)(stop=stop))
 
 
 def answer_format(name: str) -> AnswerFormat:
     """The answer format called ``name``."""
-    if name not in _ANSWER_FORMATS:
-        raise DataError(f"unknown answer format {name!r}; known: {', '.join(sorted(_ANSWER_FORMATS))}")
-    return cast(AnswerFormat, importlib.import_module(_ANSWER_FORMATS[name]).FORMAT)
+    if name not in ANSWER_FORMATS:
+        raise DataError(f"unknown answer format {name!r}; known: {', '.join(sorted(ANSWER_FORMATS))}")
+    return cast(AnswerFormat, importlib.import_module(ANSWER_FORMATS[name]).FORMAT)

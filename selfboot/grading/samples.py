@@ -3,24 +3,24 @@
     graded = grade_samples(Path("samples.jsonl"), "humaneval", k=(1, 10))
     graded.pass_at_k[1], graded.outcomes["HumanEval/0"]
 
-A sample is ``{"task_id": …, "completion": …}`` or ``{"task_id": …, "solution": …}`` (the whole program); a folder
-of ``HumanEval_0/0.py`` files is read too, as evalplus does.
+What a file of samples may look like: sample_file.py. ``format`` says how completions are to be read where they are a
+chat's replies, or anything but plain continuations of the prompt (formats/).
 """
 
 from __future__ import annotations
 
-import difflib
-import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from selfboot.analysis.pass_at_k import mean_pass_at_k
-from selfboot.errors import DataError
+from selfboot.formats import code_format
+from selfboot.formats.tolerant import compiles
 from selfboot.grading.code import CodeGrader
-from selfboot.grading.tasks import Task, load_tasks, read_rows
-from selfboot.records import Outcome
+from selfboot.grading.sample_file import Sample, grades_path, read_samples, refuse_gaps, samples_sha256
+from selfboot.grading.tasks import Task, load_tasks
+from selfboot.records import CodeTask, Outcome
 from selfboot.store import write_atomic
 
 Progress = Callable[[int, int], None]  # done, of
@@ -28,13 +28,19 @@ Progress = Callable[[int, int], None]  # done, of
 
 @dataclass(frozen=True)
 class GradedSamples:
-    """Outcomes of every sample, by task and in the file's order; ``pass_at_k`` is unbiased, over the tasks."""
+    """Outcomes of every sample, by task and in the file's order; ``pass_at_k`` is unbiased, over the tasks.
+
+    ``note``: what looks wrong with the samples' form, empty: nothing; ``doubtful``: so much that the score says nothing
+    of whoever wrote them.
+    """
 
     benchmark: str
     outcomes: dict[str, tuple[Outcome, ...]]
     pass_at_k: dict[int, float]
     manifest: dict[str, str]
     path: Path
+    note: str = ""
+    doubtful: bool = False
 
 
 def grade_samples(
@@ -48,22 +54,51 @@ def grade_samples(
     allow_missing: bool = False,
     out: Path | None = None,
     progress: Progress | None = None,
+    format: str = "",
 ) -> GradedSamples:
     """Grade a file (or folder) of samples; per-task outcomes go to ``out`` (default ``SAMPLES.grades.json``).
 
     ``timeout_s`` for every program; ``None``: ten times what the task's canonical solution needs on this machine, at
-    least the grader's default (BigCodeBench: 20 s). Raises ``DataError`` (malformed line, unknown task, task without
-    samples, too few samples for ``k``), ``UnavailableError`` (isolation, data), ``GradingError`` (the grader itself).
+    least the grader's default (BigCodeBench: 20 s). ``format``: a code format's name; "": completions continue the
+    prompt, solutions are programs. Raises ``DataError`` (malformed line, unknown task, task without samples, too few
+    samples for ``k``), ``UnavailableError`` (isolation, data), ``GradingError`` (the grader itself).
     """
+    path = grades_path(samples, out)
     with CodeGrader(workers=workers, timeout_s=timeout_s, isolation=isolation) as grader:
         tasks = load_tasks(benchmark, grader, data)
-        programs = read_samples(samples, tasks)
-        refuse_gaps(samples, tasks, programs, k, allow_missing)
+        found = read_samples(samples, tasks)
+        refuse_gaps(samples, tasks, found, k, allow_missing)
+        programs = {task_id: [program(tasks[task_id], one, format) for one in row] for task_id, row in found.items()}
         outcomes = grade_programs(grader, tasks, programs, timeout_s, progress)
         manifest = dict(grader.manifest)
-    graded = GradedSamples(benchmark, outcomes, scores(outcomes, k), manifest, out or grades_path(samples))
+    note, doubtful = doubts(programs, outcomes, format)
+    graded = GradedSamples(benchmark, outcomes, scores(outcomes, k), manifest, path, note, doubtful)
     write_atomic(graded.path, render(graded, samples))
     return graded
+
+
+def program(task: Task, sample: Sample, format: str) -> str:
+    """The program that a sample amounts to."""
+    prompt = "" if sample.whole and format in ("", "raw", "raw-tolerant") else task.prompt
+    if not format:
+        return prompt + sample.text
+    return code_format(format).program(
+        CodeTask(task.task_id, prompt, task.entry_point, (), task.canonical), sample.text
+    )
+
+
+def doubts(programs: dict[str, list[str]], outcomes: dict[str, tuple[Outcome, ...]], format: str) -> tuple[str, bool]:
+    """What looks wrong with the form of programs that failed, and whether it is half of all programs' fault or more."""
+    pairs = [pair for task_id, row in programs.items() for pair in zip(row, outcomes[task_id], strict=True)]
+    failed = [one for one, outcome in pairs if not outcome.passed]
+    broken = [one for one in failed if not compiles(one)]
+    fenced, lost = sum("```" in one for one in broken), sum("\ufffd" in one for one in failed)
+    said = f"{len(broken)} of {len(pairs)} programs do not parse"
+    if fenced and not format:
+        return f"{said}, {fenced} hold a code fence: --format chat", 2 * fenced >= len(pairs)
+    if len(broken) == len(pairs):
+        return f"{said}: is a completion the continuation of its prompt, indentation included?", True
+    return f"{lost} programs that fail hold bytes that are no UTF-8 (U+FFFD)" if lost else "", False
 
 
 def grade_programs(
@@ -89,76 +124,13 @@ def scores(outcomes: dict[str, tuple[Outcome, ...]], k: Sequence[int]) -> dict[i
     return {each: mean_pass_at_k(counts, each) for each in k}
 
 
-def read_samples(path: Path, tasks: dict[str, Task]) -> dict[str, list[str]]:
-    """Programs by task, in the order of ``tasks``. Raises ``DataError`` naming file and line."""
-    found: dict[str, list[str]] = {}
-    for where, row in sample_rows(path):
-        task = known_task(where, row.get("task_id"), tasks)
-        found.setdefault(task.task_id, []).append(program_of(where, row, task))
-    return {task_id: found[task_id] for task_id in tasks if task_id in found}
-
-
-def sample_rows(path: Path) -> Iterator[tuple[str, dict[str, object]]]:
-    """Where each sample stands, and the sample."""
-    if path.is_dir():
-        files = sorted(path.glob("*/*.py"), key=lambda file: (file.parent.name, len(file.stem), file.stem))
-        for file in files:
-            yield str(file), {"task_id": file.parent.name.replace("_", "/", 1), "solution": file.read_text("utf-8")}
-    else:
-        for number, row in enumerate(read_rows(path), 1):
-            yield f"{path}:{number}", row
-
-
-def known_task(where: str, task_id: object, tasks: dict[str, Task]) -> Task:
-    if not isinstance(task_id, str):
-        raise DataError(f"{where}: the sample has no task_id")
-    if task_id not in tasks:  # evalplus writes Mbpp/2 where others write MBPP/2
-        task_id = next((known for known in tasks if known.lower() == task_id.lower()), task_id)
-    if task_id not in tasks:
-        near = difflib.get_close_matches(task_id, tasks, n=1)
-        guess = f"did you mean {near[0]!r}?" if near else f"the first is {next(iter(tasks))!r}"
-        raise DataError(f"{where}: the benchmark has no task {task_id!r}; {guess}")
-    return tasks[task_id]
-
-
-def program_of(where: str, row: dict[str, object], task: Task) -> str:
-    text = row.get("solution", row.get("completion"))
-    if not isinstance(text, str):
-        raise DataError(f"{where}: the sample needs a text in 'completion' or in 'solution'")
-    return text if "solution" in row else task.prompt + text
-
-
-def refuse_gaps(
-    samples: Path, tasks: dict[str, Task], programs: dict[str, list[str]], k: Sequence[int], allow_missing: bool
-) -> None:
-    missing = [task_id for task_id in tasks if task_id not in programs]
-    if not programs:
-        raise DataError(f"{samples}: no samples in it")
-    if missing and not allow_missing:
-        raise DataError(
-            f"{samples}: {len(missing)} of {len(tasks)} tasks have no sample, the first being {missing[0]!r};"
-            " add them, or pass --allow-missing to score the others alone"
-        )
-    fewest = min(programs, key=lambda task_id: len(programs[task_id]))
-    if max(k) > len(programs[fewest]) or min(k) < 1:
-        raise DataError(
-            f"{samples}: pass@{max(k)} needs {max(k)} samples a task, {fewest!r} has {len(programs[fewest])};"
-            " lower --k or draw more"
-        )
-
-
-def grades_path(samples: Path) -> Path:
-    name = samples.name.removesuffix(".gz").removesuffix(".jsonl")
-    return samples.with_name(f"{name}.grades.json")
-
-
 def render(graded: GradedSamples, samples: Path) -> str:
-    digest = hashlib.sha256(samples.read_bytes()).hexdigest() if samples.is_file() else ""
     table = {
         "benchmark": graded.benchmark,
         "samples": samples.name,
-        "samples_sha256": digest,
+        "samples_sha256": samples_sha256(samples),
         "grader": graded.manifest,
+        "note": graded.note,
         "pass@k": {str(k): value for k, value in graded.pass_at_k.items()},
         "tasks": {
             task_id: [{**asdict(outcome), "passed": outcome.passed} for outcome in row]

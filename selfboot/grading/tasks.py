@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from selfboot.grading.code import CodeGrader
 from selfboot.grading.programs import humaneval_tests, mbpp_entry_point, mbpp_tests, plus_tests
 from selfboot.records import CodeJob
 
+UTF8 = "utf-8-sig"  # with a byte order mark or without
 BENCHMARKS = (
     *("humaneval", "humaneval-plus", "mbpp", "bigcodebench-hard"),
     *("minieval", "minieval-dev", "minieval-plus", "minilib"),
@@ -120,12 +122,20 @@ def ours(name: str, data: Path | None) -> list[Task]:
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
     """Objects of a JSON Lines file, gzipped or not; ``DataError`` with file and line for anything else."""
     try:
-        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
+        with gzip.open(path, "rt", encoding=UTF8) if path.suffix == ".gz" else path.open(encoding=UTF8) as lines:
             for number, line in enumerate(lines, 1):
                 if line.strip():
                     yield read_row(f"{path}:{number}", line)
-    except (OSError, UnicodeDecodeError, EOFError) as error:
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: {_not_text(path)} ({error})") from None
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read ({error}); check the path, or write the file again") from None
+
+
+def _not_text(path: Path) -> str:
+    """What a file that is not UTF-8 is, and what helps."""
+    zipped = path.suffix != ".gz" and path.read_bytes()[:2] == b"\x1f\x8b"
+    return f"it is gzip data; name it {path.name}.gz" if zipped else "it is no UTF-8 text; write it again in UTF-8"
 
 
 def read_row(where: str, line: str) -> dict[str, Any]:

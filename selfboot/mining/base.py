@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from selfboot.benchmarks.base import AnswerBenchmark, Benchmark
 from selfboot.errors import SelfbootError
-from selfboot.files import read_sealed, write_sealed
 from selfboot.formats.base import Chat
 from selfboot.pairs import pairs_sha256
 from selfboot.progress import Progress
 from selfboot.records import CodeJob, Completion, Item, Outcome, Sampling
+from selfboot.storage.files import read_sealed, write_sealed
 
 if TYPE_CHECKING:
     from selfboot.grading.answers import Style

@@ -14,10 +14,12 @@ from selfboot.errors import DataError
 @dataclass(frozen=True)
 class Method:
     """A miner's class in ``selfboot.mining``, the benchmark it takes seeds from ("": it invents its problems), and
-    settings other than its own defaults. ``trains``: the model is trained in between, which takes a recipe."""
+    settings other than its own defaults. ``trains``: the model is trained in between, which takes a recipe.
+    ``seeds`` is the organism's own benchmark, ``public`` the paper's, for any other model."""
 
     miner: str
     seeds: str = ""
+    public: str = ""
     trains: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
 
@@ -28,12 +30,12 @@ METHODS = {
     "curriculum-code": Method("curriculum.CodeCurriculum", trains=True),
     "curriculum-math": Method("curriculum.MathCurriculum", trains=True),
     "vanilla-math": Method("vanilla_math.VanillaMathMiner", trains=True),
-    "seeded": Method("seeded.SeededMiner", seeds="miniseeds"),
-    "recursive": Method("recursive.RecursiveMiner", seeds="miniseeds", trains=True),
-    "diversity": Method("diversity.DiversityMiner", seeds="miniseeds"),
-    "star": Method("star.StarMiner", seeds="minimath-train:300"),
-    "math-seeded": Method("math_seeded.MathSeededMiner", seeds="minimath-train"),
-    "self-correction": Method("self_correction.SelfCorrectionMiner", seeds="minimath-train"),
+    "seeded": Method("seeded.SeededMiner", seeds="miniseeds", public="mbpp-train"),
+    "recursive": Method("recursive.RecursiveMiner", seeds="miniseeds", public="mbpp-train", trains=True),
+    "diversity": Method("diversity.DiversityMiner", seeds="miniseeds", public="mbpp-train"),
+    "star": Method("star.StarMiner", seeds="minimath-train:300", public="gsm8k-train:300"),
+    "math-seeded": Method("math_seeded.MathSeededMiner", seeds="minimath-train", public="math-train"),
+    "self-correction": Method("self_correction.SelfCorrectionMiner", seeds="minimath-train", public="math-train"),
 }
 
 
@@ -43,6 +45,11 @@ def miner_class(name: str) -> Any:
         raise DataError(f"unknown method of mining {name!r}; known: {', '.join(METHODS)}")
     module, _, cls = METHODS[name].miner.partition(".")
     return getattr(importlib.import_module(f"selfboot.mining.{module}"), cls)
+
+
+def usual_seeds(name: str, organism: bool) -> str:
+    """The benchmark that a method takes its seeds from where none is named."""
+    return METHODS[name].seeds if organism else METHODS[name].public
 
 
 def make_miner(

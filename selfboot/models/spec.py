@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Literal
 
 from selfboot.errors import DataError, SelfbootError, UnavailableError
-from selfboot.files import known_sha256
+from selfboot.models.chat import template_text
 from selfboot.paths import ROOT
-from selfboot.shipped import check_pointer, check_shipped
+from selfboot.storage.files import known_sha256
+from selfboot.storage.shipped import check_pointer, check_shipped
 
 # What a tokenizer's behaviour depends on; read where present.
 TOKENIZER_FILES = (
@@ -47,6 +48,7 @@ class ModelSpec:
     ``dtype``: "float32" wherever it runs; empty: float32 on the CPU, bfloat16 on a GPU.
     ``stop_tokens``: tokens that end a completion beside the tokenizer's eos, such as ``<|im_end|>``.
     ``quantization``: "nf4": linear layers in 4 bits (nf4.py); empty: none.
+    ``chat_template``: what is used in place of the tokenizer's own (chat.py); empty: that.
     """
 
     name: str
@@ -59,6 +61,7 @@ class ModelSpec:
     stop_tokens: tuple[str, ...] = ()
     dtype: str = ""
     quantization: Quantization = ""
+    chat_template: str = ""
 
     def random_twin(self, seed: int = 0) -> ModelSpec:
         """The same architecture and tokenizer with untrained weights."""
@@ -98,9 +101,8 @@ def locate(spec: ModelSpec, download: bool = False) -> Located:
             f"model {spec.name!r}: no tokenizer in {found.tokenizer}; name its folder in the spec's `tokenizer`"
         )
     if spec.weights == "trained" and not found.weight_files:
-        raise DataError(
-            f"model {spec.name!r}: no *.safetensors in {found.model}; fetch the weights, or use weights='random'"
-        )
+        pickled = "they are pickled, which is refused: convert them" if _pickled(found) else "fetch the weights"
+        raise DataError(f"model {spec.name!r}: no *.safetensors in {found.model}; {pickled}, or use weights='random'")
     for path in (*found.texts, *(found.weight_files if spec.weights == "trained" else ())):
         check_whole(path)
     if spec.sha256 and spec.weights == "trained" and (actual := weights_sha256(found)) != spec.sha256:
@@ -111,6 +113,10 @@ def locate(spec: ModelSpec, download: bool = False) -> Located:
     return found
 
 
+def _pickled(found: Located) -> bool:
+    return any(found.model.glob("pytorch_model*.bin"))
+
+
 def fingerprint(spec: ModelSpec, download: bool = False) -> str:
     """sha256 (hex) over config, tokenizer, weight bytes (random twin: its seed) and quantisation, for store keys. Names
     and paths do not enter: the same bytes elsewhere are the same model. File hashes are cached by path, size, mtime."""
@@ -119,6 +125,7 @@ def fingerprint(spec: ModelSpec, download: bool = False) -> str:
     tokenizer = {name: known_sha256(path) for name in TOKENIZER_FILES if (path := found.tokenizer / name).is_file()}
     content = [known_sha256(found.model / "config.json"), weights, tokenizer, sorted(spec.stop_tokens)]
     content += [spec.quantization] if spec.quantization else []
+    content += [_text_hash(template_text(spec.chat_template))] if spec.chat_template else []
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -153,6 +160,10 @@ def _hash_like(path: Path, like: str) -> str:
 def _git_sha1(path: Path) -> str:
     payload = path.read_bytes()
     return hashlib.sha1(b"blob %d\0" % len(payload) + payload).hexdigest()
+
+
+def _text_hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def weights_sha256(found: Located) -> str:
@@ -194,8 +205,9 @@ def _hub(spec: ModelSpec, source: str, download: bool) -> Path:
         if isinstance(error, SelfbootError):
             raise
         at = f"@{spec.revision}" if spec.revision else ""
+        revision = f" --revision {spec.revision}" if spec.revision else ""
         raise UnavailableError(
             f"model {spec.name!r}: {source}{at} is not on this machine ({type(error).__name__}); get it with "
-            f"`hf download {source}`, or give a local folder as its source"
+            f"`hf download {source}{revision}`, or give a local folder as its source"
         ) from error
     return Path(found)

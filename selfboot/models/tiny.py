@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
 
 TEXT = [
@@ -34,6 +34,26 @@ def save_tokenizer(folder: Path) -> None:
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, bos_token=special[0], eos_token=special[0], pad_token=special[0]
     )
+    fast.save_pretrained(str(folder))
+
+
+def save_sentencepiece(folder: Path, template: str = "") -> None:
+    """A tokenizer as SentencePiece makes them (Llama 2): it puts a space before a text, and drops the first one when it
+    decodes; what it does not know it writes in bytes. ``template``: its chat template."""
+    alphabet = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), "▁", *map(chr, range(33, 127))]
+    merges = [("▁", "▁"), ("▁▁", "▁▁"), ("r", "e"), ("t", "u"), ("re", "tu"), ("retu", "rn"), ("▁", "return")]
+    merges = [("r", "n"), *merges]
+    vocabulary = dict.fromkeys([*alphabet, *("".join(pair) for pair in merges)])
+    model = models.BPE(
+        {token: at for at, token in enumerate(vocabulary)}, merges, unk_token="<unk>", byte_fallback=True, fuse_unk=True
+    )
+    tokenizer = Tokenizer(model)
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    spaces = decoders.Replace("▁", " ")
+    tokenizer.decoder = decoders.Sequence([spaces, decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="<unk>", bos_token="<s>", eos_token="</s>")
+    if template:
+        fast.chat_template = template
     fast.save_pretrained(str(folder))
 
 

@@ -25,10 +25,11 @@ from selfboot.analysis.prediction import NEEDED
 from selfboot.benchmarks.base import Benchmark, load_benchmark
 from selfboot.errors import DataError
 from selfboot.lab import Adapter, Mined, Score, machine
-from selfboot.mining.catalogue import METHODS, make_miner
+from selfboot.mining.catalogue import METHODS, make_miner, usual_seeds
+from selfboot.models.find import find_model, is_organism
 from selfboot.models.spec import HUB_ID, fingerprint
 from selfboot.newmodel.measure import default_benchmark, part
-from selfboot.newmodel.models import OpenLab, find_model
+from selfboot.newmodel.models import OpenLab
 from selfboot.pairs import pairs_sha256, pairs_text
 from selfboot.records import Item
 from selfboot.registry import recipes
@@ -119,8 +120,7 @@ def harvest(lab: OpenLab, model: str, wish: Wish, recipe: str, before: Score) ->
     if wish.method not in NAMES:
         raise DataError(f"unknown method {wish.method!r}; known: {', '.join(NAMES)}")
     name = NAMES[wish.method]
-    organism = default_benchmark(find_model(model)) == "minieval"
-    seeds = (wish.seeds or ("miniseeds" if organism else "mbpp-train")) if METHODS[name].seeds else ""
+    seeds = wish.seeds or usual_seeds(name, is_organism(find_model(model)))
     settings = {"target": wish.pairs, **wish.settings}
     trains = recipe if METHODS[name].trains else ""
     if wish.seconds:

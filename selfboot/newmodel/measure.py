@@ -15,7 +15,6 @@ import json
 import random
 import time
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from selfboot import published
@@ -30,8 +29,9 @@ from selfboot.formats.base import code_format
 from selfboot.lab import Mined, Score, machine
 from selfboot.mining.base import derive
 from selfboot.mining.bootstrap import BootstrapMiner
+from selfboot.models.find import find_model, is_organism
 from selfboot.models.memory import need
-from selfboot.newmodel.models import OpenLab, find_model
+from selfboot.newmodel.models import OpenLab
 from selfboot.paths import MEASURED, require
 from selfboot.records import Sampling
 from selfboot.registry import ModelEntry, registry
@@ -189,8 +189,8 @@ def measured(found: Measured, plan: Plan) -> dict[str, Any]:
 
 
 def default_benchmark(entry: ModelEntry) -> str:
-    """MiniEval for what was trained on the organism's corpus (its tokenizer tells), else HumanEval."""
-    return "minieval" if Path(entry.tokenizer).parts[-2:] == ("organism", "tokenizer") else "humaneval"
+    """MiniEval for what was trained on the organism's corpus, else HumanEval."""
+    return "minieval" if is_organism(entry) else "humaneval"
 
 
 def part(bench: Benchmark, tasks: int, seed: int) -> Benchmark:

@@ -105,7 +105,7 @@ def _organisms(store: Path) -> Iterator[Check]:
 
 def _shipped(store: Path) -> Iterator[Check]:
     """Weights, tokenizers, tasks and pairs against the hashes that came with them."""
-    from selfboot.shipped import damaged
+    from selfboot.storage.shipped import damaged
 
     if not in_checkout():
         remedy = "clone the repository and `pip install -e .` there: the package is installed without its data"

@@ -16,9 +16,9 @@ from typing import Any
 from selfboot.analysis.failures import PASSED, UNKNOWN, classify, classify_answer, tally
 from selfboot.benchmarks.base import load_answers, load_benchmark
 from selfboot.errors import SelfbootError
-from selfboot.manifest import NAME as MANIFEST
-from selfboot.manifest import Damaged, parse_manifest
 from selfboot.records import AnswerTask, CodeTask, Outcome, Status
+from selfboot.storage.manifest import NAME as MANIFEST
+from selfboot.storage.manifest import Damaged, parse_manifest
 from selfboot.store import Artifact
 
 SCORES = ("score", "answer-score")

@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from selfboot.files import read_sealed, write_sealed
 from selfboot.records import Completion, Sampling
 from selfboot.sampling.base import Sampler
+from selfboot.storage.files import read_sealed, write_sealed
 
 PIECE_TOKENS = 1_000_000  # that a piece may come to at most: minutes of a GPU, many times its batch
 Drawn = list[tuple[Completion, ...]]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from selfboot.errors import DataError
+from selfboot.models.continuation import Continuation
 
 
 def check_stops(stops: Sequence[str]) -> tuple[str, ...]:
@@ -52,21 +53,16 @@ class Watch:
     def __init__(self, tokenizer: Any, stops: Sequence[str]) -> None:
         self.stops = tuple(stops)
         self.keep = max((len(stop) for stop in stops), default=1) - 1
-        self._tokenizer = tokenizer
-        self._anchor: list[int] = tokenizer.encode("a", add_special_tokens=False)[-1:]
+        self._continuation = Continuation(tokenizer)
         self._pieces: dict[int, str] = {}
 
     def piece(self, token: int) -> str:
         """The token's own text behind another token, special tokens empty."""
         if (known := self._pieces.get(token)) is None:
-            whole, anchor = self._decode([*self._anchor, token]), self._decode(self._anchor)
-            known = self._pieces[token] = whole[len(anchor) :]
+            known = self._pieces[token] = self._continuation.text([token])
         return known
 
     def step(self, tail: str, token: int) -> tuple[str, bool]:
         """The row's tail after one more token, and whether a stop string may now be complete."""
         text = tail + self.piece(token)
         return text[-self.keep :] if self.keep else "", any(stop in text for stop in self.stops)
-
-    def _decode(self, ids: list[int]) -> str:
-        return str(self._tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))

@@ -8,7 +8,8 @@ logits and so, at a near tie, a token; how often is measured by ``tests/sampling
 Prompts are rendered text: no special token is added but one BOS, where the tokenizer has one that the text lacks.
 Longer prompts than ``max_prompt_tokens`` (or three quarters of the context, where that is less) keep BOS and tail,
 where the question stands. Generation ends at a stop token, a stop string, ``max_new_tokens`` or the context limit.
-Not covered: sliding-window and mixture models, multi-GPU (that is what the vLLM sampler is for).
+Where attention slides, the context is one window: within it nothing has slid. Not covered: mixture models, models whose
+logits are more than their head's product (Gemma 2, Granite, Cohere), multi-GPU (that is what the vLLM sampler is for).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ import transformers
 from torch import Tensor
 
 from selfboot.errors import UnavailableError
+from selfboot.models.continuation import Continuation
 from selfboot.models.load import encode_prompt
 from selfboot.records import Completion, Sampling
 from selfboot.sampling.base import check_request, complete, ending, uniforms
@@ -36,7 +38,10 @@ from selfboot.sampling.stops import Watch, check_stops, cut
 
 __all__ = ["Stats", "TransformersSampler", "check_request", "complete"]
 
-ARCHITECTURES = ("llama", "qwen2", "qwen3", "olmo2")
+ARCHITECTURES = (
+    *("llama", "qwen2", "qwen3", "olmo2"),
+    *("mistral", "gemma", "phi", "phi3", "olmo", "starcoder2", "smollm3", "glm", "arcee"),
+)
 WIDTH_STEP = 64  # attention widths are multiples of this: few shapes, and sums over padding that don't depend on it
 
 
@@ -88,7 +93,7 @@ class TransformersSampler:
         max_prompt_tokens: int = 1500,
         cache_bytes: int | None = None,
     ) -> None:
-        self.tokenizer = tokenizer
+        self.tokenizer, self._continuation = tokenizer, Continuation(tokenizer)
         self.model = model.eval()
         self.device: torch.device = next(model.parameters()).device
         self.dtype: torch.dtype = next(model.parameters()).dtype
@@ -168,8 +173,8 @@ class TransformersSampler:
         return (*start, *ids[max(0, len(start) + len(ids) - self.max_prompt_tokens) :])
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Text of drawn tokens, special ones left out, spaces untouched."""
-        return str(self.tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False))
+        """Text of drawn tokens, as it stands behind the prompt (models/continuation.py)."""
+        return self._continuation.text(ids)
 
 
 class _Run:
@@ -386,7 +391,9 @@ def _default_cache_bytes(device: torch.device) -> int:
 
 
 def _context(config: Any) -> int:
-    return int(config.max_position_embeddings)
+    slides = getattr(config, "use_sliding_window", True)
+    window = getattr(config, "sliding_window", None) if slides else None
+    return min(int(config.max_position_embeddings), int(window or config.max_position_embeddings))
 
 
 def _stop_ids(tokenizer: Any, stop_ids: Sequence[int] | None) -> tuple[int, ...]:
@@ -396,10 +403,10 @@ def _stop_ids(tokenizer: Any, stop_ids: Sequence[int] | None) -> tuple[int, ...]
 
 
 def _check_architecture(config: Any) -> None:
-    if config.model_type not in ARCHITECTURES or getattr(config, "use_sliding_window", False):
+    if config.model_type not in ARCHITECTURES:
         raise UnavailableError(
-            f"the transformers sampler knows {', '.join(ARCHITECTURES)} without sliding windows, not "
-            f"{config.model_type!r}; add it after comparing with generate(), or use the vLLM sampler"
+            f"the transformers sampler knows {', '.join(ARCHITECTURES)}, not {config.model_type!r}; add it after "
+            "comparing with generate(), or use the vLLM sampler (--engine vllm)"
         )
 
 

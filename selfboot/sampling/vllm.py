@@ -39,6 +39,7 @@ from typing import IO, Any
 import psutil
 
 from selfboot.errors import DataError, UnavailableError
+from selfboot.models.continuation import Continuation
 from selfboot.models.load import encode_prompt
 from selfboot.models.spec import ModelSpec, locate
 from selfboot.records import Completion, Sampling
@@ -333,6 +334,7 @@ class VllmSampler:
         adapter: Path | None = None,
     ) -> None:
         self.core, self.tokenizer, self.adapter = engine, tokenizer, adapter
+        self._continuation = Continuation(tokenizer)
         self.stop_ids = tuple(sorted(set(stop_ids)))
         self.max_prompt_tokens = max_prompt_tokens
 
@@ -405,8 +407,8 @@ class VllmSampler:
         return (*start, *ids[max(0, len(start) + len(ids) - self.max_prompt_tokens) :])
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Text of drawn tokens, special ones left out, spaces untouched."""
-        return str(self.tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False))
+        """Text of drawn tokens, as it stands behind the prompt (models/continuation.py)."""
+        return self._continuation.text(ids)
 
 
 def sampling_arguments(sampling: Sampling, stop_ids: Sequence[int]) -> dict[str, Any]:

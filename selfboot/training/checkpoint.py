@@ -16,7 +16,7 @@ from typing import Any
 from safetensors.torch import load, save
 from torch import Tensor
 
-from selfboot.files import read_sealed, set_aside, write_sealed
+from selfboot.storage.files import read_sealed, set_aside, write_sealed
 
 NAME = "checkpoint"
 

@@ -36,6 +36,8 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from selfboot.errors import DataError
+from selfboot.models.adapters import check_targets
+from selfboot.models.continuation import Continuation
 from selfboot.models.load import encode_prompt, load_model, load_tokenizer, torch_device
 from selfboot.models.spec import ModelSpec, fingerprint
 from selfboot.store import digest, write_atomic
@@ -91,7 +93,7 @@ def train_adapter(
     encoded = encode(load_tokenizer(spec), examples, recipe)
     base = load_model(spec, where, adapter=start_from, merge=False, trainable=start_from is not None, gpus=gpus)
     with _reproducible(seed, where, gpus):
-        run = _Training(_with_adapter(base, recipe, start_from), encoded, recipe, seed)
+        run = _Training(_with_adapter(spec, base, recipe, start_from), encoded, recipe, seed)
         if checkpoint_dir is not None:
             before = start_from and weights_digest(load_file(start_from / WEIGHTS))
             parts = [fingerprint(spec), before, _engine(where, gpus)]
@@ -108,7 +110,8 @@ def encode(tokenizer: Any, examples: Sequence[Example], recipe: Recipe) -> list[
 
     Those left without a target token are dropped. TrainingError when there is none left.
     """
-    found = [_encode(tokenizer, example, recipe) for example in examples]
+    continuation = Continuation(tokenizer)
+    found = [_encode(continuation, example, recipe) for example in examples]
     usable = [example for example in found if example.targets > 0]
     if not usable:
         raise TrainingError(
@@ -118,9 +121,9 @@ def encode(tokenizer: Any, examples: Sequence[Example], recipe: Recipe) -> list[
     return usable
 
 
-def _encode(tokenizer: Any, example: Example, recipe: Recipe) -> Encoded:
-    begin, prompt = encode_prompt(tokenizer, example.prompt)
-    ids = [*begin, *prompt, *tokenizer.encode(example.target, add_special_tokens=False)]
+def _encode(continuation: Continuation, example: Example, recipe: Recipe) -> Encoded:
+    begin, prompt = encode_prompt(continuation.tokenizer, example.prompt)
+    ids = [*begin, *prompt, *continuation.ids(example.target)]
     start = max(1, len(begin) + len(prompt)) if recipe.loss_on == "target" else 1  # the first token is never predicted
     return Encoded(tuple(ids[: recipe.max_length]), start, len(ids) > recipe.max_length)
 
@@ -284,8 +287,10 @@ def _first_a(trained: Mapping[str, Tensor]) -> str:
     return weights_digest({"A": trained[name]})
 
 
-def _with_adapter(base: Any, recipe: Recipe, start_from: Path | None) -> Any:
+def _with_adapter(spec: ModelSpec, base: Any, recipe: Recipe, start_from: Path | None) -> Any:
     """The frozen base with a fresh trainable adapter, or the one it came with."""
+    if start_from is None:
+        check_targets(spec.name, base, recipe.target_modules)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # names that transformers 5 renames, also where peft uses them
         model = base if start_from else get_peft_model(base, _lora(recipe))

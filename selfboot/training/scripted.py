@@ -135,7 +135,7 @@ def train_adapter(
     encoded = encode(load_tokenizer(spec), examples, recipe)
     base = load_model(spec, where, adapter=start_from, merge=False, trainable=start_from is not None, gpus=gpus)
     with lora._reproducible(seed, where, gpus):
-        run = _Scripted(lora._with_adapter(base, recipe, start_from), encoded, recipe, seed)
+        run = _Scripted(lora._with_adapter(spec, base, recipe, start_from), encoded, recipe, seed)
         if checkpoint_dir is not None:
             before = start_from and lora.weights_digest(load_file(start_from / lora.WEIGHTS))
             parts = [fingerprint(spec), before, lora._engine(where, gpus)]

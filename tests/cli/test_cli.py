@@ -65,7 +65,7 @@ def test_help_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["evaluate", "gpt-9", "minieval"], "unknown model 'gpt-9'"),
+        (["evaluate", "gpt-9", "minieval"], "model 'gpt-9': no name of data/models.toml, no folder, no GGUF file"),
         (["evaluate", "organism-0", "bigbench"], "unknown benchmark 'bigbench'"),
         (["train", "organism-0", "nowhere.jsonl", "--out", "a"], "nowhere.jsonl: no such file"),
         (["calibrate", "organism-0", "--only", "nonsense"], "'nonsense'"),

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from selfboot.files import read_sealed, write_sealed
+from selfboot.storage.files import read_sealed, write_sealed
 from selfboot.store import RunStore
 
 ARTIFACTS, STEPS = 3, 5

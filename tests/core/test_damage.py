@@ -20,8 +20,8 @@ import pytest
 from damage_help import Interrupted, damage, finished, half_done, steps
 
 from selfboot.errors import StoreError
-from selfboot.files import read_sealed, write_sealed
-from selfboot.manifest import manifest_text
+from selfboot.storage.files import read_sealed, write_sealed
+from selfboot.storage.manifest import manifest_text
 from selfboot.store import Artifact, RunStore
 
 ROUNDS = int(os.environ.get("SELFBOOT_FUZZ", "60"))

@@ -16,19 +16,19 @@ from typing import Any
 import pytest
 
 import selfboot.registry as registry_module
-from selfboot import files, shipped
 from selfboot.benchmarks.base import read_jsonl
 from selfboot.cli.lab import check_adapter
 from selfboot.cli.main import main
+from selfboot.engines.memory import tells_of_memory
 from selfboot.errors import DataError, StoreError
-from selfboot.files import copy_folder, write_together
-from selfboot.memory import tells_of_memory
 from selfboot.models import gguf
 from selfboot.models.spec import ModelSpec, hub_hash, locate
 from selfboot.pairs import provenance_path, read_items
 from selfboot.paths import CLAIMS, DATA, FIXTURES, ROOT, TASKS
 from selfboot.planning import doctor
 from selfboot.protocols.catalogue import check_registry
+from selfboot.storage import files, shipped
+from selfboot.storage.files import copy_folder, write_together
 from selfboot.store import RunStore
 
 PAIRS = DATA / "pairs" / "control-own.jsonl"

@@ -25,6 +25,7 @@ from selfboot.errors import DataError, UnavailableError
 from selfboot.grading import plus
 from selfboot.grading.code import CodeGrader
 from selfboot.grading.programs import humaneval_tests, mbpp_entry_point, mbpp_tests
+from selfboot.grading.sample_file import read_samples
 from selfboot.grading.samples import grade_samples
 from selfboot.records import CodeJob
 
@@ -112,6 +113,119 @@ def test_a_bad_line_is_named(tmp_path: Path, six: Path, line: str, message: str)
     samples.write_text(samples.read_text() + line + "\n")
     with pytest.raises(DataError, match=message):
         grade_samples(samples, "humaneval", data=six)
+
+
+def fenced(task_id: str) -> str:
+    return f"Sure:\n```python\n{PROBLEMS[task_id]['prompt']}{PROBLEMS[task_id]['canonical_solution']}```\n"
+
+
+@pytest.mark.parametrize("field", ["completion", "solution"])
+def test_right_code_in_the_wrong_wrapping_is_said_and_read_on_demand(
+    tmp_path: Path, six: Path, capsys: pytest.CaptureFixture[str], field: str
+) -> None:
+    samples = write(tmp_path / "s.jsonl", [{"task_id": task_id, field: fenced(task_id)} for task_id in SIX])
+    words = (str(samples), "--benchmark", "humaneval", "--data", str(six))
+    assert command(*words) == 1
+    assert "6 of 6 programs do not parse, 6 hold a code fence: --format chat" in capsys.readouterr().out
+    assert command(*words, "--format", "chat") == 0
+    assert "pass@1    100.00 %\n  passed 6" in capsys.readouterr().out
+
+
+def test_a_few_unreadable_programs_are_said_without_an_alarm(tmp_path: Path, six: Path) -> None:
+    rows = [right(task_id) for task_id in SIX[:4]] + [{"task_id": t, "completion": fenced(t)} for t in SIX[4:]]
+    graded = grade_samples(write(tmp_path / "s.jsonl", rows), "humaneval", data=six, workers=1)
+    assert (graded.note, graded.doubtful) == (
+        "2 of 6 programs do not parse, 2 hold a code fence: --format chat",
+        False,
+    )
+    clean = grade_samples(write(tmp_path / "s.jsonl", [right(t) for t in SIX]), "humaneval", data=six, workers=1)
+    assert (clean.note, clean.doubtful) == ("", False)
+    stripped = [{"task_id": t, "completion": PROBLEMS[t]["canonical_solution"].strip()} for t in SIX]
+    lost = grade_samples(write(tmp_path / "s.jsonl", stripped), "humaneval", data=six, workers=1)
+    assert lost.doubtful
+    assert lost.note.startswith("6 of 6 programs do not parse: is a completion the continuation of its prompt")
+    read = grade_samples(write(tmp_path / "s.jsonl", stripped), "humaneval", data=six, workers=1, format="raw-tolerant")
+    assert read.pass_at_k == {1: 1.0}
+
+
+def test_whole_programs_stay_whole_in_raw_formats(tmp_path: Path, six: Path) -> None:
+    rows = [{"task_id": t, "solution": PROBLEMS[t]["prompt"] + PROBLEMS[t]["canonical_solution"]} for t in SIX]
+    samples = write(tmp_path / "s.jsonl", rows)
+    for name in ("raw", "raw-tolerant", "chat", "chat-tolerant"):
+        assert grade_samples(samples, "humaneval", data=six, workers=1, format=name).pass_at_k == {1: 1.0}
+
+
+@pytest.mark.parametrize("empty", [None, float("nan")])
+@pytest.mark.parametrize("field", ["completion", "solution"])
+def test_an_empty_field_beside_a_full_one_counts_as_missing(tmp_path: Path, six: Path, empty: Any, field: str) -> None:
+    """As pandas exports a table whose rows use either field."""
+    whole = {"solution": PROBLEMS[SIX[0]]["prompt"], "completion": ""}[field]
+    row = {"task_id": SIX[0], "solution": empty, "completion": empty}
+    row |= {field: whole + PROBLEMS[SIX[0]]["canonical_solution"]}
+    graded = grade_samples(write(tmp_path / "s.jsonl", [row]), "humaneval", data=six, workers=1, allow_missing=True)
+    assert graded.pass_at_k == {1: 1.0}
+    both = write(tmp_path / "s.jsonl", [{"task_id": SIX[0], "solution": empty, "completion": empty}])
+    with pytest.raises(DataError, match=":1: the sample needs a text"):
+        grade_samples(both, "humaneval", data=six, workers=1)
+
+
+def test_the_folder_of_the_grades_is_made_before_anything_is_graded(tmp_path: Path, six: Path) -> None:
+    samples = write(tmp_path / "s.jsonl", [right(task_id) for task_id in SIX])
+    out = tmp_path / "no" / "such" / "folder" / "grades.json"
+    assert grade_samples(samples, "humaneval", data=six, workers=1, out=out).path == out
+    assert json.loads(out.read_text())["pass@k"] == {"1": 1.0}
+    with pytest.raises(DataError, match="its folder cannot be made"):
+        grade_samples(samples, "humaneval", data=tmp_path / "never read", out=samples / "grades.json")
+    with pytest.raises(DataError, match="cannot be written"):
+        grade_samples(samples, "humaneval", data=tmp_path / "never read", out=tmp_path)
+
+
+def test_a_byte_order_mark_and_spaces_between_numbers_are_read_over(tmp_path: Path, six: Path) -> None:
+    samples = tmp_path / "s.jsonl"
+    samples.write_text("".join(json.dumps(right(task_id)) + "\n" for task_id in SIX), encoding="utf-8-sig")
+    six.write_text(six.read_text(), encoding="utf-8-sig")
+    assert command(str(samples), "--benchmark", "humaneval", "--data", str(six), "--k", "1, 1", "--jobs", "1") == 0
+
+
+LINE = '{"task_id": "HumanEval/53", "completion": "    return x + y  # café\\n"}\n'
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("s.jsonl", gzip.compress(LINE.encode()), r"s\.jsonl: it is gzip data; name it s\.jsonl\.gz"),
+        ("s.jsonl", LINE.encode("utf-16"), r"s\.jsonl: it is no UTF-8 text; write it again in UTF-8"),
+        ("s.jsonl", LINE.encode("latin-1"), r"s\.jsonl: it is no UTF-8 text; write it again in UTF-8"),
+        ("s.jsonl.gz", gzip.compress(LINE.encode())[:-20], r"s\.jsonl\.gz: cannot be read"),
+        ("s.jsonl.gz", gzip.compress(LINE.encode())[:20] + b"x" * 40, r"s\.jsonl\.gz: cannot be read"),
+        ("s.jsonl.gz", LINE.encode(), r"s\.jsonl\.gz: cannot be read \(Not a gzipped file"),
+    ],
+)
+def test_what_is_no_text_is_said(tmp_path: Path, name: str, data: bytes, message: str) -> None:
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(DataError, match=message):
+        read_samples(tmp_path / name, SIX)
+
+
+def test_programs_in_other_encodings(tmp_path: Path, six: Path) -> None:
+    """A folder's program in the encoding that it declares; bytes that are none cost that program alone."""
+    heads = {"HumanEval/0": ("# café\n", "latin-1"), "HumanEval/53": ("# -*- coding: latin-1 -*-\n# café\n", "latin-1")}
+    heads |= {"HumanEval/10": ("# -*- coding: klingon -*-\n", "utf-8"), "HumanEval/32": ("\ufeff", "utf-8")}
+    for task_id in SIX:
+        folder = tmp_path / "programs" / task_id.replace("/", "_")
+        folder.mkdir(parents=True)
+        head, encoding = heads.get(task_id, ("", "utf-8"))
+        whole = head + PROBLEMS[task_id]["prompt"] + PROBLEMS[task_id]["canonical_solution"]
+        (folder / "0.py").write_bytes(whole.encode(encoding))
+    passed = {
+        t: row[0].passed
+        for t, row in grade_samples(tmp_path / "programs", "humaneval", data=six, workers=1).outcomes.items()
+    }
+    assert passed | {"HumanEval/10": True} == dict.fromkeys(SIX, True)
+    (tmp_path / "programs" / "HumanEval_38" / "0.py").write_bytes(b"x = '\xe9'\nassert x == '\\xe9'\n")
+    graded = grade_samples(tmp_path / "programs", "humaneval", data=six, workers=1)
+    assert not graded.outcomes["HumanEval/38"][0].passed
+    assert "hold bytes that are no UTF-8" in graded.note
 
 
 def test_gaps_are_errors_unless_allowed(tmp_path: Path, six: Path) -> None:
@@ -283,6 +397,14 @@ def test_mbpp_samples_are_graded_from_its_file(tmp_path: Path, monkeypatch: pyte
     samples = write(tmp_path / "s.jsonl", [{"task_id": "Mbpp/11", "completion": code}])
     monkeypatch.setenv("SELFBOOT_MBPP", str(data))
     assert grade_samples(samples, "mbpp", workers=1).pass_at_k == {1: 1.0}
+    for number in (11, "11", " 11 "):  # as MBPP's own file has it
+        write(samples, [{"task_id": number, "completion": code}])
+        assert grade_samples(samples, "mbpp", workers=1).pass_at_k == {1: 1.0}
+    for number in (12, True, 11.0, None):
+        write(samples, [{"task_id": number, "completion": code}])
+        with pytest.raises(DataError, match=r"s.jsonl:1: the (benchmark has no task|sample has no task_id)"):
+            grade_samples(samples, "mbpp", workers=1)
+    write(samples, [{"task_id": 11, "completion": code}])
     with pytest.raises(DataError, match="1 of 2 tasks have no sample, the first being 'MBPP/601'"):
         grade_samples(samples, "mbpp", data=data)
 

@@ -23,6 +23,7 @@ from selfboot.errors import DataError, UnavailableError
 from selfboot.formats.base import code_format
 from selfboot.lab import Adapter
 from selfboot.mining.bootstrap import BootstrapMiner
+from selfboot.models.find import find_model, shape_of
 from selfboot.models.gguf import convert, packaged
 from selfboot.models.tiny import save_model
 from selfboot.newmodel import measure as measuring
@@ -30,7 +31,7 @@ from selfboot.newmodel.bootstrap import Done, Wish, bootstrap, card, rounds
 from selfboot.newmodel.family import MEMBERS, Trial, measure_family, merged
 from selfboot.newmodel.kept import keep
 from selfboot.newmodel.measure import Diagnosis, Plan, boundary_table, default_benchmark, diagnose, family, part, price
-from selfboot.newmodel.models import OpenLab, find_model, shape_of
+from selfboot.newmodel.models import OpenLab
 from selfboot.newmodel.text import VERDICTS, left_out_table, page, summary
 from selfboot.paths import FIXTURES, MEASURED
 from selfboot.planning.cost import gpu
@@ -78,8 +79,12 @@ def test_an_unknown_model_is_explained(name: str) -> None:
 
 
 def test_a_model_without_chat_template_is_explained(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"no chat template.*chat_template\.jinja"):
-        find_model(str(save_model(tmp_path / "tiny")))
+    model = str(save_model(tmp_path / "tiny"))
+    with (
+        OpenLab(RunStore(tmp_path / "store")) as lab,
+        pytest.raises(DataError, match=r"no chat template.*--chat-templ"),
+    ):
+        diagnose(lab, model, Plan(tasks=2))
 
 
 def test_a_missing_or_broken_gguf_file_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

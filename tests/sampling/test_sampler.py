@@ -5,15 +5,20 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from transformers import CONFIG_MAPPING
 
 from selfboot.errors import DataError, UnavailableError
-from selfboot.models.tiny import ARCHITECTURES, TEXT
+from selfboot.models import ModelSpec
+from selfboot.models.load import load_model, load_tokenizer
+from selfboot.models.tiny import ARCHITECTURES, TEXT, save_model
 from selfboot.records import Completion, Sampling
 from selfboot.sampling.base import token_hash
+from selfboot.sampling.transformers import ARCHITECTURES as KNOWN
 from selfboot.sampling.transformers import TransformersSampler, shared_prefix
 
 Make = Callable[..., TransformersSampler]
@@ -46,6 +51,44 @@ def test_greedy_equals_generate(make: Make, architecture: str, prefix: str) -> N
     texts = [row[0].text for row in drawn]
     assert texts == [generated(sampler, prompt, 50) for prompt in prompts]
     assert len(set(texts)) == len(texts), "the tiny model says the same to all: nothing was compared"
+
+
+OTHERS: dict[str, dict[str, Any]] = {
+    "mistral": {"sliding_window": 64},
+    "gemma": {"head_dim": 16},
+    "phi": {},
+    "phi3": {"sliding_window": 64},
+    "olmo": {"clip_qkv": 1.0},
+    "starcoder2": {"sliding_window": 64},
+    "smollm3": {},
+    "glm": {},
+    "arcee": {},
+    "qwen2": {"use_sliding_window": True, "sliding_window": 64, "max_window_layers": 0},
+}
+
+
+@pytest.mark.parametrize("architecture", OTHERS)
+def test_other_architectures_equal_generate_too(architecture: str, tmp_path: Path) -> None:
+    """Tokens, and logits beside the library's own (a temperature sees what greedy does not); windows are not left."""
+    if architecture not in CONFIG_MAPPING:
+        pytest.skip(f"this version of transformers has no {architecture}")
+    spec = ModelSpec(architecture, str(save_model(tmp_path / "m", architecture, **OTHERS[architecture])))
+    sampler = TransformersSampler(load_model(spec), load_tokenizer(spec), (), rows=5)
+    prompts = [*PROMPTS[:4], SYSTEM + PROMPTS[0], SYSTEM + PROMPTS[1]]
+    drawn = sampler.generate(prompts, Sampling(max_new_tokens=50), [0] * len(prompts))
+    texts = [generated(sampler, prompt, row[0].tokens) for prompt, row in zip(prompts, drawn, strict=True)]
+    assert [row[0].text for row in drawn] == texts
+    window = OTHERS[architecture].get("sliding_window", 512)
+    assert max(len(sampler.encode(p)) + row[0].tokens for p, row in zip(prompts, drawn, strict=True)) <= window
+    ids = torch.tensor([sampler.encode(PROMPTS[0])])
+    with torch.no_grad():
+        whole = sampler.model(input_ids=ids, use_cache=False).logits
+        ours = sampler._head(sampler._decoder(input_ids=ids, use_cache=False).last_hidden_state)
+    torch.testing.assert_close(ours, whole)
+
+
+def test_every_architecture_that_is_taken_is_compared() -> None:
+    assert set(KNOWN) == {*ARCHITECTURES, *OTHERS}
 
 
 @pytest.mark.parametrize("rows", [1, 2, 7, 64])

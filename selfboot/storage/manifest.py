@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from selfboot.files import canonical_json, digest, file_sha256
+from selfboot.storage.files import canonical_json, digest, file_sha256
 
 NAME = "manifest.json"
 SHA256 = re.compile(r"[0-9a-f]{64}")

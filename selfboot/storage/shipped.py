@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from selfboot.errors import DataError
-from selfboot.files import known_sha256
 from selfboot.paths import DATA, FIXTURES, TASKS
+from selfboot.storage.files import known_sha256
 
 SUMS = "SHA256SUMS"
 FOLDERS = (FIXTURES / "organism", *(TASKS / name for name in ("minieval", "minilib", "minimath")), DATA / "pairs")

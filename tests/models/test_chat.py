@@ -1,0 +1,117 @@
+"""Conversations by any template: no system role, none at all, today's date; with real tokenizers, every turn kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from transformers import AutoTokenizer
+
+from selfboot.errors import DataError
+from selfboot.formats.base import chat_example
+from selfboot.models.chat import FOLDER, Message, chat_of, folded, template_text
+from selfboot.models.load import encode_prompt
+from selfboot.models.tiny import save_tokenizer
+from tests.shared_files import tokenizer_folder
+
+TALK: list[Message] = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi?"}]
+REPLY: list[Message] = [*TALK, {"role": "assistant", "content": "Ho."}]
+OPENS = "{% if add_generation_prompt %}<assistant>{% endif %}"
+TURNS = "{% for m in messages %}<{{ m.role }}>{{ m.content }}\n{% endfor %}" + OPENS
+REFUSES = "{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}" + TURNS
+DROPS = TURNS.replace(
+    "<{{ m.role }}>{{ m.content }}\n", "{% if m.role != 'system' %}<{{ m.role }}>{{ m.content }}\n{% endif %}"
+)
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    folder = tmp_path_factory.mktemp("tokenizer")
+    save_tokenizer(folder)
+    return AutoTokenizer.from_pretrained(str(folder))
+
+
+def with_template(tokenizer: Any, template: str | None) -> Any:
+    tokenizer.chat_template = template
+    return tokenizer
+
+
+def test_a_template_with_a_system_turn_is_used_as_it_is(tokenizer: Any) -> None:
+    chat = chat_of("m", with_template(tokenizer, TURNS))
+    assert chat(TALK) == "<system>Be brief.\n<user>Hi?\n<assistant>"
+    assert chat(REPLY) == "<system>Be brief.\n<user>Hi?\n<assistant>Ho.\n"
+
+
+@pytest.mark.parametrize("template", [REFUSES, DROPS], ids=["refuses", "drops"])
+def test_the_system_text_opens_the_user_s_turn_where_the_template_takes_none(tokenizer: Any, template: str) -> None:
+    chat = chat_of("m", with_template(tokenizer, template))
+    assert chat(TALK) == "<user>Be brief.\n\nHi?\n<assistant>"
+    assert chat(TALK[1:]) == "<user>Hi?\n<assistant>"
+    assert chat_example(TALK, "Ho.", chat).target == "Ho.\n"
+
+
+def test_without_a_template_the_line_says_what_to_do(tokenizer: Any) -> None:
+    with pytest.raises(
+        DataError, match=r"model 'm': its tokenizer has no chat template; use a raw format.*--chat-temp"
+    ):
+        chat_of("m", with_template(tokenizer, None))(TALK)
+    assert chat_of("m", tokenizer, "plain")(TALK) == "Be brief.\n\nUser: Hi?\n\nAssistant: "
+
+
+def test_a_template_that_cannot_write_the_turns_is_said_in_one_line(tokenizer: Any) -> None:
+    for template in ("{{ raise_exception('no, never') }}", "{% for %}", "{{ messages[7].content + 1 }}"):
+        with pytest.raises(DataError, match="model 'm': its chat template cannot write the turns system/user"):
+            chat_of("m", with_template(tokenizer, template))(TALK)
+
+
+def test_the_date_is_always_the_same(tokenizer: Any) -> None:
+    for template in ("{{ date_string }}", "{{ strftime_now('%d %b %Y') }}", '{{ strftime_now( "%d %b %Y" ) }}'):
+        assert chat_of("m", with_template(tokenizer, template))(TALK) == "26 Jul 2024"
+
+
+def test_templates_are_named_or_files(tmp_path: Path) -> None:
+    (tmp_path / "own.jinja").write_text(TURNS)
+    assert template_text(str(tmp_path / "own.jinja")) == TURNS
+    with pytest.raises(DataError, match=r"chat template 'plane': no such file; .*llama-3, olmo-2, plain"):
+        template_text("plane")
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in FOLDER.glob("*.jinja")))
+def test_every_shipped_template_keeps_all_turns_and_a_reply_continues_its_prompt(tokenizer: Any, name: str) -> None:
+    chat = chat_of("m", tokenizer, name)
+    assert [chat(REPLY).find(text) for text in ("Be brief.", "Hi?", "Ho.")] == sorted(
+        chat(REPLY).find(text) for text in ("Be brief.", "Hi?", "Ho.")
+    )
+    example = chat_example(TALK, "Ho.", chat)
+    assert example.target.startswith("Ho.")
+    assert len(example.target) > len("Ho."), "the end of the turn is learnt too"
+
+
+def test_folding_keeps_every_word_and_all_other_turns() -> None:
+    assert folded(REPLY) == [{"role": "user", "content": "Be brief.\n\nHi?"}, REPLY[2]]
+    assert folded(REPLY[1:]) == REPLY[1:]
+    late = [*REPLY, {"role": "system", "content": "More."}, {"role": "user", "content": "Ha?"}]
+    assert folded(late)[-1] == {"role": "user", "content": "More.\n\nHa?"}
+
+
+@pytest.mark.parametrize("name", ["qwen2.5-base", "qwen3-base", "llama-3.2-instruct"])
+def test_real_templates_write_every_turn_the_same_every_day(name: str) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(str(tokenizer_folder(name)))
+    text = chat_of(name, tokenizer)(TALK)
+    assert "Be brief." in text
+    assert text.index("Be brief.") < text.index("Hi?")
+    assert "Today Date: 26 Jul 2024" in text or "llama" not in name
+    start, ids = encode_prompt(tokenizer, text)
+    assert len(start) == (tokenizer.bos_token_id is not None)
+    assert tokenizer.bos_token_id not in ids, "one BOS"
+
+
+def test_a_real_base_without_a_template_talks_as_its_sibling_does() -> None:
+    base = AutoTokenizer.from_pretrained(str(tokenizer_folder("llama-3.2-base")))
+    instruct = AutoTokenizer.from_pretrained(str(tokenizer_folder("llama-3.2-instruct")))
+    with pytest.raises(DataError, match="no chat template"):
+        chat_of("llama", base)(TALK)
+    dated = "Cutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n"
+    assert chat_of("llama", base, "llama-3")(TALK) == chat_of("i", instruct)(TALK).replace(dated, "")
+    assert chat_of("llama", base, "llama-3")(REPLY) == chat_of("i", instruct)(REPLY).replace(dated, "")
