@@ -179,7 +179,7 @@ class _Nothing:
     """Tasks and pairs by name alone, for a dry run that is asked only what it would measure."""
 
     def benchmark(self, name: str) -> Any:
-        return SimpleNamespace(name=name, tokens=1, format="gsm8k", tasks=())
+        return SimpleNamespace(name=name, asked=name, tokens=1, format="gsm8k", tasks=())
 
     def pairs(self, model: str, name: str) -> list[Any]:
         return [SimpleNamespace()] * 100
