@@ -111,14 +111,17 @@ def training_band(
     fresh: int,
     published_range: tuple[float, float] | None = None,
     siblings: Sequence[Sequence[float]] = (),
+    wider: float = 1.0,
 ) -> Band:
     """Band for the mean score of ``fresh`` training seeds: 95 % prediction interval joined with the published range.
 
     ``published``: the published scores, one a seed (a single number is allowed: the spread is then binomial, 4 df).
-    ``siblings``: groups of seeds of other settings on the same ``n`` tasks, pooled into the spread.
+    ``siblings``: groups of seeds of other settings on the same ``n`` tasks, pooled into the spread; ``wider``: what the
+    spread is multiplied by, where seeds do more than train.
     (104, 112, 95) of 164: 90–117 for three fresh seeds, 84–123 for one.
     """
     spread = seed_spread([published, *siblings], n)
+    spread = SeedSpread(spread.sd * wider, spread.df)
     band = prediction_band(float(np.mean(published)), spread, len(published), fresh)
     low, high = published_range or (min(published), max(published))
     return band.union(low, high).clipped(n)
@@ -149,16 +152,19 @@ def oracle_band(published: float, n: int) -> Band:
     return Band(published - half, published + half, "published", f"{published:g} ± {half:.1f}").clipped(n)
 
 
-def difference_band(published: float, discordant: int, n: int) -> Band:
-    """Band for a paired difference in tasks: Δ ± 1.96·√(2(D − Δ²/n)); both the published and the measured Δ are noisy.
+def difference_band(
+    published: float, discordant: int, n: int, spread: SeedSpread | None = None, fresh: int = 1
+) -> Band:
+    """Band for a paired difference in tasks: Δ ± 2.58·√(2(D − Δ²/n) + s²(1 + 1/m)).
 
-    ``discordant``: tasks whose outcome differs between the measured arms (published ones being unknown). D < |Δ| cannot
-    carry the published difference; |Δ| is used then.
+    Both the published and the measured Δ are noisy, by tasks and by training seeds (``spread``; ``fresh`` = m of ours,
+    one published). ``discordant``: tasks whose outcome differs between the measured arms (published ones being
+    unknown). D < |Δ| cannot carry the published difference; |Δ| is used then.
     """
     if abs(published) > n or not 0 <= discordant <= n:
         raise DataError(f"difference band: Δ={published}, D={discordant} of {n} tasks; both must lie within the tasks")
-    d = max(float(discordant), abs(published))
-    half = 1.96 * math.sqrt(2 * max(d - published**2 / n, 0.0))
+    d, seeds = max(float(discordant), abs(published)), spread.sd**2 * (1 + 1 / fresh) if spread else 0.0
+    half = 2.58 * math.sqrt(2 * max(d - published**2 / n, 0.0) + seeds)
     return Band(published - half, published + half, "published", f"{published:+g} ± {half:.1f} (D={discordant})")
 
 

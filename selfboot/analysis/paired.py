@@ -7,7 +7,7 @@ The tests take tasks as the independent unit; seed-to-seed variation is the band
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -111,18 +111,6 @@ def _sign_flip_tails(per_task: NDArray[np.int64]) -> tuple[float, float]:
     return min(1.0, float(mass[at:].sum())), min(1.0, float(mass[: at + 1].sum()))
 
 
-def holm(p_values: Mapping[str, float]) -> dict[str, float]:
-    """Holm's adjusted p-values, by name.
-
-    Four lines of our own: statsmodels' ``multipletests`` (equal, tested) runs the garbage collector, 60 ms a call.
-    """
-    adjusted, largest = {}, 0.0
-    for rank, name in enumerate(sorted(p_values, key=p_values.__getitem__)):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[name]))
-        adjusted[name] = largest
-    return {name: adjusted[name] for name in p_values}
-
-
 @lru_cache(maxsize=16384)
 def score_interval(counts: Discordance, level: float = 0.95) -> Interval:
     """Tango's (1998) score interval for the difference of paired proportions, times n; sound for few discordances."""
@@ -150,12 +138,6 @@ def _tango_z(counts: Discordance, delta: float) -> float:
     return gap / math.sqrt(variance)
 
 
-def tost(counts: Discordance, margin: float, alpha: float = 0.05) -> tuple[bool, Interval]:
-    """Two one-sided tests: equivalent when the 1 − 2·alpha score interval lies strictly inside ±``margin`` tasks."""
-    interval = score_interval(counts, 1 - 2 * alpha)
-    return -margin < interval.lower and interval.upper < margin, interval
-
-
 @lru_cache(maxsize=4096)
 def mcnemar_power(n: int, gains: float, losses: float, alpha: float = 0.05, two_sided: bool = False) -> float:
     """Chance that the exact test finds a rise, when ``gains`` and ``losses`` are the expected discordant counts.
@@ -174,46 +156,3 @@ def mcnemar_power(n: int, gains: float, losses: float, alpha: float = 0.05, two_
     critical = stats.binom.isf(level, totals, 0.5) + 1  # smallest count whose upper tail is <= level
     significant = stats.binom.sf(critical - 1, totals, gains / (gains + losses))
     return float((stats.binom.pmf(totals, n, min(rate, 1.0)) * significant).sum())
-
-
-@lru_cache(maxsize=4096)
-def detectable_lift(n: int, noise: float, alpha: float = 0.05, power: float = 0.8) -> float:
-    """Smallest rise in tasks that the one-sided exact test finds with ``power``.
-
-    ``noise``: discordant tasks expected without any rise, split evenly; the rise adds gains. ``inf`` when
-    even a rise of every task left would be missed.
-    """
-    room = n - noise
-
-    def shortfall(lift: float) -> float:
-        return mcnemar_power(n, noise / 2 + lift, noise / 2, alpha) - power
-
-    if room <= 0 or shortfall(room) < 0:
-        return math.inf
-    return float(optimize.brentq(shortfall, 0.0, room, xtol=1e-6))
-
-
-@lru_cache(maxsize=4096)
-def equivalence_power(n: int, noise: float, margin: float, alpha: float = 0.05) -> float:
-    """Chance that ``tost`` finds equivalence when the arms differ by even noise of ``noise`` discordant tasks only."""
-    totals = np.arange(n + 1)
-    weights = stats.binom.pmf(totals, n, min(noise / n, 1.0))
-    found = 0.0
-    for total in totals[weights > 1e-7]:
-        reach = _widest_equivalent(int(total), n, margin, alpha)
-        if reach >= 0:  # |gains - losses| <= reach
-            low, high = math.ceil((total - reach) / 2), math.floor((total + reach) / 2)
-            found += float(weights[total] * (stats.binom.cdf(high, total, 0.5) - stats.binom.cdf(low - 1, total, 0.5)))
-    return found
-
-
-@lru_cache(maxsize=4096)
-def _widest_equivalent(total: int, n: int, margin: float, alpha: float) -> int:
-    """The largest |Δ| that ``total`` discordant tasks may show and still be equivalent; −1 if none."""
-    best = -1
-    for difference in range(total % 2, total + 1, 2):
-        counts = Discordance((total + difference) // 2, (total - difference) // 2, n)
-        if not tost(counts, margin, alpha)[0]:
-            break
-        best = difference
-    return best

@@ -3,12 +3,10 @@
 Common rules. Scores, differences, bands and margins are in tasks. Outcomes are seeds × tasks (one list of bool a seed).
 - inside the band and significant                     reproduced
 - inside, not significant, and the test lacked power  inconclusive   (never a pass)
-- inside, not significant, with power to see it       not reproduced
-- outside, not significant                            not reproduced
-- outside, significant with the right sign            direction only; but for a ``difference`` against a published
-                                                      band not reproduced: that policy has no retry
+- inside, not significant, with 99 % power to see it  not reproduced
+- outside, whether significant or not                 direction only, to be retried with fresh seeds: outside again is
+                                                      not reproduced
 - significant with the wrong sign                     not reproduced
-A ``direction only`` of a trained score asks for a retry with fresh seeds: outside again is not reproduced.
 
 Not covered: whether the measurement was right (graders, prompts, leaks), nor whether the base model is alive: one that
 solves nothing shows no lift and +0 too, so ``no_lift`` and ``equivalence`` are judged beside its ``baseline``.
@@ -18,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from scipy import stats
@@ -28,10 +26,7 @@ from selfboot.analysis.paired import (
     Interval,
     Outcomes,
     PairedTest,
-    detectable_lift,
     discordance,
-    equivalence_power,
-    holm,
     mcnemar_power,
     paired_test,
     score_interval,
@@ -51,15 +46,13 @@ AT_MINI: Mapping[VerdictStatus, VerdictStatus] = {  # of a model that the paper 
     "inconclusive": "unsettled",
 }  # fmt: skip
 FAILED: tuple[VerdictStatus, ...] = ("not reproduced", "drifted")
-Kind = Literal[
-    "baseline", "seeded_training", "oracle", "difference", "equivalence", "no_lift", "sweep", "synergy", "plateau",
-    "yield", "floor", "boundary", "determinism",
-]  # fmt: skip
-KINDS: tuple[Kind, ...] = get_args(Kind)
 Detail = float | int | str | bool | None
 ALPHA = 0.05
 DIFFERENCE_ALPHA = 0.005  # two-sided
-ENOUGH_POWER = 0.8
+ENOUGH_POWER = 0.8  # of a test that may call "no difference" shown
+REFUTING_POWER = 0.99  # of a test whose silence refutes: it errs in one of a hundred true claims
+SEEDS_Z = 2.58  # normal quantile: what seeds do by chance in one of two hundred runs, either way
+LEAST_LEFT = 0.1  # of the base's tasks, after training; the paper's worst documented failure leaves 69 of 299
 Seeds = Sequence[Outcomes]
 
 
@@ -120,54 +113,39 @@ def _plain_band(measured: float, band: Band, details: dict[str, Detail], alive: 
 
 
 def seeded_training(
-    base: Seeds,
-    trained: Seeds,
-    band: Band,
-    *,
-    claimed_lift: float,
-    second: Seeds | None = None,
-    second_band: Band | None = None,
-    alpha: float = ALPHA,
+    base: Seeds, trained: Seeds, band: Band, *, claimed_lift: float, wider: float = 1.0, alpha: float = ALPHA
 ) -> Verdict:
     """A trained score against its band, and its paired lift over its own baseline (one-sided exact test).
 
     ``band`` must be made for as many fresh seeds as ``trained`` holds; ``claimed_lift`` (tasks, its sign is the claim)
-    is what power is judged at. ``second`` holds outcomes of FRESH seeds, drawn because the first set lay outside
-    (``retry``).
+    is what power is judged at; ``wider``: by how much seeds spread more than trainings on given pairs do.
     """
-    first = _score_and_lift(base, trained, band, claimed_lift, alpha)
-    if second is None:
-        return first
-    return after_retry(first, _score_and_lift(base, second, second_band or band, claimed_lift, alpha))
-
-
-def _score_and_lift(base: Seeds, trained: Seeds, band: Band, claimed: float, alpha: float) -> Verdict:
     test = paired_test(base, trained)
     score = float(task_matrix(trained).sum() / len(trained))
-    details = _in_band_details(score, band) | _lift_details(base, trained, test, claimed, alpha)
-    verdict = _banded_direction(score, band, test, details, alpha, claimed)
-    if verdict.status == "direction only":
-        return replace(verdict, retry=True)
-    return verdict
+    details = _in_band_details(score, band) | _lift_details(base, trained, test, claimed_lift, alpha, wider)
+    return _banded_direction(score, band, test, details, alpha, claimed_lift)
 
 
 def difference(
-    base: Seeds, after: Seeds, *, published: float, band: Band | None = None, alpha: float = DIFFERENCE_ALPHA
+    base: Seeds,
+    after: Seeds,
+    *,
+    published: float,
+    band: Band | None = None,
+    wider: float = 1.0,
+    alpha: float = DIFFERENCE_ALPHA,
 ) -> Verdict:
     """A paired difference against the published one; significant at ``alpha``, two-sided, with the published sign.
 
-    Without ``band`` the published band is computed from the measured discordance (mean over seeds). The details show
-    the p-value of the published side, to be compared with half of ``alpha``.
+    Without ``band`` the published band is computed from the measured discordance (mean over seeds) and from the spread
+    of seeds. The details show the p-value of the published side, to be compared with half of ``alpha``.
     """
     alpha = alpha / 2
-    test = paired_test(base, after)
+    test, n = paired_test(base, after), len(base[0])
     counts = _mean_discordance(base, after)
-    band = band or difference_band(published, round(counts[0] + counts[1]), len(base[0]))
-    details = _in_band_details(test.difference, band) | _lift_details(base, after, test, published, alpha)
-    verdict = _banded_direction(test.difference, band, test, details, alpha, published)
-    if verdict.status == "direction only" and band.source == "published":
-        return Verdict("not reproduced", f"{verdict.reason}; the sign agrees, the size does not", verdict.details)
-    return verdict
+    band = band or difference_band(published, round(sum(counts)), n, _spread(after, wider), len(after))
+    details = _in_band_details(test.difference, band) | _lift_details(base, after, test, published, alpha, wider)
+    return _banded_direction(test.difference, band, test, details, alpha, published)
 
 
 def _mean_discordance(base: Seeds, after: Seeds) -> tuple[float, float]:
@@ -185,12 +163,24 @@ def lift_power(base: Seeds, after: Seeds, claimed: float, alpha: float) -> float
     return mcnemar_power(n, noise / 2 + lift, noise / 2, alpha)
 
 
-def _lift_details(base: Seeds, after: Seeds, test: PairedTest, claimed: float, alpha: float) -> dict[str, Detail]:
+def _spread(after: Seeds, wider: float) -> SeedSpread:
+    """How trained scores spread over seeds; ``wider``: times what trainings on given pairs do."""
+    found = seed_spread([[float(sum(seed)) for seed in after]], len(after[0]))
+    return SeedSpread(found.sd * wider, found.df)
+
+
+def _lift_details(
+    base: Seeds, after: Seeds, test: PairedTest, claimed: float, alpha: float, wider: float
+) -> dict[str, Detail]:
+    """The paired test's numbers. A wrong sign counts where seeds alone do not explain it, and power is that for what
+    the claimed difference may shrink to by the chance of seeds (``SEEDS_Z``)."""
     if claimed == 0:
         raise DataError("a claimed difference of 0 tasks has no direction; use the equivalence policy")
     gains, losses = _mean_discordance(base, after)
+    chance = SEEDS_Z * _spread(after, wider).sd / len(after) ** 0.5
     right, wrong = (test.up, test.down) if claimed > 0 else (test.down, test.up)
-    agrees = "agrees" if right <= alpha else "disagrees" if wrong <= alpha else "not shown"
+    lost = wrong <= alpha and abs(test.difference) > chance
+    shrunk = max(abs(claimed) - chance, 0.0)
     return {
         "n": len(base[0]),
         "seeds": len(after),
@@ -201,8 +191,8 @@ def _lift_details(base: Seeds, after: Seeds, test: PairedTest, claimed: float, a
         "losses": losses,
         "p": right,
         "alpha": alpha,
-        "power": lift_power(base, after, claimed, alpha),
-        "direction": agrees,
+        "power": lift_power(base, after, shrunk, alpha) if shrunk else 0.0,
+        "direction": "agrees" if right <= alpha else "disagrees" if lost else "not shown",
     }
 
 
@@ -216,13 +206,15 @@ def _banded_direction(
         return Verdict(
             "not reproduced", f"significant in the wrong direction ({test.difference:+.1f}); {where}", details
         )
+    p_text = "significant" if direction == "agrees" else "not significant"
+    said = f"{where}; {sign} of {test.difference:+.1f} {p_text} (p={p:.2g}, alpha={alpha:g})"
+    if side != "inside":
+        return Verdict("direction only", said, details, retry=True)
     if direction == "agrees":
-        status: VerdictStatus = "reproduced" if side == "inside" else "direction only"
-        return Verdict(status, f"{where}; {sign} of {test.difference:+.1f} significant (p={p:.2g})", details)
-    missing = f"{where}; {sign} of {test.difference:+.1f} not significant (p={p:.2g}, alpha={alpha:g})"
-    if side == "inside" and power < ENOUGH_POWER:
-        return Verdict("inconclusive", f"{missing}; power at the claimed {claimed:+.1f} only {power:.0%}", details)
-    return Verdict("not reproduced", missing, details)
+        return Verdict("reproduced", said, details)
+    if power < REFUTING_POWER:
+        return Verdict("inconclusive", f"{said}; power at the claimed {claimed:+.1f} only {power:.0%}", details)
+    return Verdict("not reproduced", said, details)
 
 
 def after_retry(first: Verdict, second: Verdict) -> Verdict:
@@ -239,21 +231,17 @@ def after_retry(first: Verdict, second: Verdict) -> Verdict:
 # ---------------------------------------------------------------- no difference
 
 
-def equivalence(base: Seeds, after: Seeds, *, margin: float, alpha: float = ALPHA) -> Verdict:
+def equivalence(base: Seeds, after: Seeds, *, margin: float, wider: float = 1.0, alpha: float = ALPHA) -> Verdict:
     """A difference of +0: both ends of its 90 % interval within ±``margin`` tasks (two one-sided tests).
 
-    One seed: Tango's score interval. More: mean ± t·s/√m with the shrunken seed spread, as the tasks are fixed.
+    The interval is mean ± t·s/√m with the shrunken seed spread, as the tasks are fixed; for one seed joined with
+    Tango's score interval over the tasks.
     """
     _check_margin(margin)
     n, m = len(base[0]), len(after)
-    interval = equivalence_interval(base, after, alpha)
+    interval = equivalence_interval(base, after, alpha, wider)
     gains, losses = _mean_discordance(base, after)
-    half = (interval.upper - interval.lower) / 2
-    power = (
-        equivalence_power(n, 2 * min(gains, losses), margin, alpha)
-        if m == 1
-        else _normal_equivalence_power(half, margin)
-    )
+    power = _normal_equivalence_power((interval.upper - interval.lower) / 2, margin)
     details: dict[str, Detail] = {
         "n": n, "seeds": m, "difference": interval.estimate, "lower": interval.lower, "upper": interval.upper,
         "margin": margin, "alpha": alpha, "gains": gains, "losses": losses, "power": power,
@@ -263,21 +251,18 @@ def equivalence(base: Seeds, after: Seeds, *, margin: float, alpha: float = ALPH
         return Verdict("reproduced", shown, details)
     if interval.lower >= margin or interval.upper <= -margin:
         return Verdict("not reproduced", f"{shown}: wholly outside", details)
-    different = interval.lower > 0 or interval.upper < 0
-    if power < ENOUGH_POWER and not different:
-        return Verdict("inconclusive", f"{shown}; power under equality only {power:.0%}", details)
-    return Verdict("not reproduced", f"{shown}: a bound outside", details)
+    return Verdict("inconclusive", f"{shown}: a bound outside; power under equality {power:.0%}", details)
 
 
-def equivalence_interval(base: Seeds, after: Seeds, alpha: float = ALPHA) -> Interval:
+def equivalence_interval(base: Seeds, after: Seeds, alpha: float = ALPHA, wider: float = 1.0) -> Interval:
     """The 1 − 2·alpha interval of the difference in tasks that ``equivalence`` uses."""
-    if len(base) == len(after) == 1:
-        return score_interval(discordance(base[0], after[0]), 1 - 2 * alpha)
-    before, later = task_matrix(base).sum(1), task_matrix(after).sum(1)
-    spread = seed_spread([[float(x) for x in later]], len(after[0]))
+    before, later, spread = task_matrix(base).sum(1), task_matrix(after).sum(1), _spread(after, wider)
     mean = float(later.mean() - before.mean())
     half = float(stats.t.ppf(1 - alpha, spread.df)) * spread.sd / len(after) ** 0.5
-    return Interval(mean, mean - half, mean + half)
+    if len(base) > 1 or len(after) > 1:
+        return Interval(mean, mean - half, mean + half)
+    tasks = score_interval(discordance(base[0], after[0]), 1 - 2 * alpha)
+    return Interval(mean, min(tasks.lower, mean - half), max(tasks.upper, mean + half))
 
 
 def _normal_equivalence_power(half: float, margin: float, alpha: float = ALPHA) -> float:
@@ -292,35 +277,24 @@ def _check_margin(margin: float) -> None:
         raise DataError(f"margin of {margin} tasks: state a positive margin in the registry")
 
 
-def no_lift(arms: Mapping[str, tuple[Seeds, Seeds]], *, margin: float, alpha: float = ALPHA) -> Verdict:
-    """No clean lift: no arm significantly above its own baseline (Holm over arms), by a test able to see ``margin``.
-
-    ``arms``: name → (baseline, trained), seeds × tasks each.
-    """
-    _check_margin(margin)
-    if not arms:
-        raise DataError("no-lift claim without arms: give at least one trained arm and its baseline")
-    tests = {name: paired_test(base, after) for name, (base, after) in arms.items()}
-    adjusted = holm({name: test.up for name, test in tests.items()})
-    detectable = max(_detectable(base, after, alpha / len(arms)) for base, after in arms.values())
-    up = sorted(name for name, p in adjusted.items() if p <= alpha)
-    details: dict[str, Detail] = {"arms": len(arms), "margin": margin, "detectable": detectable, "alpha": alpha}
-    for name, test in tests.items():
-        details |= {f"difference[{name}]": test.difference, f"p[{name}]": adjusted[name]}
-    if up:
-        return Verdict("not reproduced", f"significantly up: {', '.join(up)}", details)
-    if detectable > margin:
-        return Verdict(
-            "inconclusive",
-            f"no arm up; the least detectable lift is {detectable:.1f}, margin {margin:g}",
-            details,
-        )
-    return Verdict("reproduced", f"none of {len(arms)} arms up; {detectable:.1f} tasks would have been seen", details)
+def no_lift(base: Seeds, after: Seeds, *, margin: float, wider: float = 1.0, flips: float = 0.0) -> Verdict:
+    """No clean lift, and no fall either: within ±``margin`` as ``equivalence`` has it. A rise refutes it too, where
+    neither the tasks nor the seeds nor the ``flips`` of the base score between batch sizes explain it."""
+    judged, test = equivalence(base, after, margin=margin, wider=wider), paired_test(base, after)
+    details = {**judged.details, "up": test.up}
+    chance = SEEDS_Z * (_spread(after, wider).sd ** 2 / len(after) + flips) ** 0.5
+    if test.up <= DIFFERENCE_ALPHA and test.difference > chance:
+        return Verdict("not reproduced", f"significantly up by {test.difference:.1f} (p={test.up:.2g})", details)
+    return replace(judged, details=details)
 
 
-def _detectable(base: Seeds, after: Seeds, alpha: float) -> float:
-    gains, losses = _mean_discordance(base, after)
-    return detectable_lift(len(base[0]), 2 * min(gains, losses), alpha)
+def alive(base: Seeds, after: Seeds) -> Verdict:
+    """Training has not destroyed the model: every seed solves at least ``LEAST_LEFT`` of what the base solves."""
+    before, worst_seed = float(task_matrix(base).sum() / len(base)), min(sum(seed) for seed in after)
+    least = LEAST_LEFT * before
+    details: dict[str, Detail] = {"measured": worst_seed, "base": before, "least": least}
+    shown = f"the lowest seed solves {worst_seed}, the base {before:g}, at least {least:.1f} are asked for"
+    return Verdict("reproduced" if worst_seed >= least else "not reproduced", shown, details)
 
 
 # ---------------------------------------------------------------- several settings
@@ -373,7 +347,7 @@ def synergy(arms: FourArms, *, spread: SeedSpread, contrast: Contrast, published
         return Verdict("reproduced", shown, details)
     if wrong:
         return Verdict("not reproduced", f"{shown}: significant in the wrong direction", details)
-    if published < 0 or power < ENOUGH_POWER:
+    if published < 0 or power < REFUTING_POWER:
         return Verdict(
             "inconclusive", f"{shown}; {estimate.seeds} seeds have {power:.0%} power at {published:+.1f}", details
         )

@@ -32,12 +32,14 @@ class Check:
 
 
 def checks(claim: Claim, scale: Scale, settings: Settings | None = None) -> list[Check]:
-    """Every check of a claim at a scale: its kind's own, each figure that has a band, and last the contrast.
+    """Every check of a claim at a scale: its kind's own, each figure that has a band, and last the contrast; of a
+    synergy with a published size instead its own policy, which knows the noise of seeds.
 
     ``settings``: those of the registry, or the same with another model in its place.
     """
     rules = RULES[scale](claim, settings or claim.scales[scale])
     judges = rules.special() | {name: partial(rules.figure, name) for name in rules.banded()}
-    judges |= {"contrast": rules.contrast} if rules.settings.contrast else {}
+    judges |= {"contrast": rules.contrast} if rules.settings.contrast and "synergy" not in judges else {}
+    judges |= {"synergy": judges.pop("synergy")} if "synergy" in judges else {}  # the main figure comes last
     words = AT_MINI if scale == "mini" else {}
     return [Check(name, judge, words) for name, judge in judges.items()]

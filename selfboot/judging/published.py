@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,12 +12,29 @@ from selfboot.analysis.bands import Band, baseline_band, oracle_band, seed_sprea
 from selfboot.analysis.paired import Outcomes, PairedTest, paired_test
 from selfboot.analysis.verdict import Verdict
 from selfboot.judging.results import Asked, Part, part
-from selfboot.judging.rules import ALPHA, MARGIN_SHARE, Judge, Rules, four_arms, p_values, tasks, within
+from selfboot.judging.rules import (
+    ALPHA,
+    MARGIN_SHARE,
+    MAY_SOLVE_NOTHING,
+    Judge,
+    Rules,
+    four_arms,
+    p_values,
+    tasks,
+    within,
+)
 from selfboot.protocols.base import Run
+from selfboot.registry import Direction, Settings
 
-BASELINE_FLIPS = 6  # assumed until measured there (data/measured/gpu/README.md)
+FLIPS_SHARE = 18 / 164  # of the tasks: the most that two batch sizes changed (data/measured/gpu: 6 to 18 of 164)
+MINING_SPREAD = 2.0  # sd of seeds that mine their own pairs, by that of trainings on given ones (mini: 12.3 and 5.9)
 MARGIN = 8.0  # tasks; "no difference" where the registry names no other margin
 SWEEP_RISE = 27.0  # tasks: half of what the paper gains from 10 to 40 pairs
+
+
+def mines(settings: Settings) -> bool:
+    """Does the model mine its own pairs first? Then seeds spread more widely."""
+    return settings.protocol in ("mine_train_score", "mine_in_rounds", "boundary_of_models")
 
 
 @dataclass(frozen=True)
@@ -32,18 +49,42 @@ class Published(Rules):
     def band(self, figure: str, runs: Sequence[Run]) -> Band:
         published, count = self.settings.published[figure], tasks(runs, figure)
         if figure in runs[0].fixed:
-            return baseline_band(published[0], BASELINE_FLIPS, count)
+            return baseline_band(published[0], FLIPS_SHARE * count, count)
         if runs[0].arms[figure].sampled:
             return oracle_band(published[0], count or max(map(len, runs[0].outcomes.values())))
-        return training_band(published, count, len(runs))
+        return training_band(published, count, len(runs), wider=self.wider)
 
     def special(self) -> dict[str, Judge]:
-        own: dict[str, Judge] = {}
+        own: dict[str, Judge] = {"alive": self.alive} if self.settings.recipe else {}
         if self.claim.kind == "sweep":
             own["sweep"] = self.sweep
         if "contrast" in self.settings.published:
             own["synergy"] = self.synergy
         return super().special() | own
+
+    @property
+    def wider(self) -> float:
+        """How much more widely than trainings on given pairs the claim's seeds spread."""
+        return MINING_SPREAD if mines(self.settings) else 1.0
+
+    def figure(self, name: str, runs: Sequence[Run]) -> Part:
+        """A figure against its band; a base score outside says that the protocol is another one, not that the claim is
+        wrong."""
+        judged = super().figure(name, runs)
+        mismatch = judged.failed and name in runs[0].fixed and self.claim.kind not in MAY_SOLVE_NOTHING
+        return replace(judged, status="protocol mismatch") if mismatch else judged
+
+    def alive(self, runs: Sequence[Run]) -> Part:
+        """No training has destroyed its model, whatever the claim says of its score."""
+        arms = {name: arm for name, arm in runs[0].arms.items() if name in runs[0].outcomes and arm.greedy}
+        pairs = [
+            (base, name) for name, arm in arms.items() if arm.role == "trained"
+            for base, own in arms.items() if own.fixed and (own.model, own.benchmark) == (arm.model, arm.benchmark)
+        ]  # fmt: skip
+        judged = [policy.alive([runs[0].outcomes[b]], [run.outcomes[a] for run in runs]) for b, a in pairs]
+        worst = min(judged, key=lambda verdict: not verdict.failed)
+        left = float(worst.details["measured"] or 0)
+        return part("alive", "alive", worst, Asked("alive", limit=policy.LEAST_LEFT), [left])
 
     def sweep(self, runs: Sequence[Run]) -> Part:
         """Scores by number of pairs: the end-point rise, and no reversal beyond noise (Figure 3)."""
@@ -61,9 +102,10 @@ class Published(Rules):
         spread = seed_spread(scores, len(arms.raw[0]))
         verdict = policy.synergy(arms, spread=spread, contrast="tts", published=published)
         asked = Asked("above zero" if published > 0 else "below zero", difference=True)
-        return part(
-            "synergy", "synergy", verdict, asked, [run.figures["contrast"] for run in runs], of=len(arms.raw[0])
-        )
+        values, ends = [run.figures["contrast"] for run in runs], [verdict.details[end] for end in ("lower", "upper")]
+        direction: Direction = "up" if float(ends[0] or 0) > 0 else "down" if float(ends[1] or 0) < 0 else "none"
+        verdict = replace(verdict, details={**verdict.details, "difference": float(np.mean(values))})
+        return part("synergy", "synergy", verdict, asked, values, of=len(arms.raw[0]), direction=direction)
 
     def difference(
         self, runs: Sequence[Run], test: PairedTest, before: Sequence[Outcomes], after: Sequence[Outcomes]
@@ -77,18 +119,20 @@ class Published(Rules):
         if kind == "equivalence":
             middle = sum(before[0])
             asked = Asked("band", middle - margin, middle + margin)
-            return policy.equivalence(before, after, margin=margin), asked
+            return policy.equivalence(before, after, margin=margin, wider=self.wider), asked
         if kind == "no_lift":
-            arms = {self.claim.id: (before, after)}
-            return policy.no_lift(arms, margin=margin), Asked("no lift", limit=margin)
+            flips = FLIPS_SHARE * len(after[0])
+            judged = policy.no_lift(before, after, margin=margin, wider=self.wider, flips=flips)
+            return judged, Asked("no lift", limit=margin)
         start, end = settings.published.get(first), settings.published.get(last)
         if not start or not end or kind not in ("difference", "seeded_training"):
             return self._significant(before, after), Asked("significant")
         lift = float(np.mean(end) - np.mean(start))
         if kind == "difference":
-            return policy.difference(before, after, published=lift), Asked("sign and size", limit=lift)
-        band = training_band(end, len(after[0]), len(runs))
-        return policy.seeded_training(before, after, band, claimed_lift=lift), within(band)
+            judged = policy.difference(before, after, published=lift, wider=self.wider)
+            return judged, Asked("sign and size", limit=lift)
+        band = training_band(end, len(after[0]), len(runs), wider=self.wider)
+        return policy.seeded_training(before, after, band, claimed_lift=lift, wider=self.wider), within(band)
 
     def _significant(self, before: Sequence[Outcomes], after: Sequence[Outcomes]) -> Verdict:
         """A direction without a published size: significant, by a test that could have seen ``MARGIN_SHARE``."""
@@ -99,6 +143,6 @@ class Published(Rules):
             return Verdict("reproduced", text, details)
         wrong = (test.up if sign < 0 else test.down) <= ALPHA
         power = policy.lift_power(before, after, sign * margin, ALPHA)
-        if power < policy.ENOUGH_POWER and not wrong:
+        if power < policy.REFUTING_POWER and not wrong:
             return Verdict("inconclusive", f"{text}; {margin:.0f} would be seen with {power:.0%} power", details)
         return Verdict("not reproduced", text, details)

@@ -14,11 +14,11 @@ from selfboot.protocols.base import Arm, Run
 from selfboot.registry import ArmName, Direction
 from selfboot.store import digest, write_atomic
 
-Kind = Literal["figure", "contrast", "interaction", "synergy", "sweep", "plateau", "rate", "identical"]
+Kind = Literal["figure", "contrast", "interaction", "synergy", "sweep", "plateau", "rate", "identical", "alive"]
 Agreement = Literal["same direction", "opposite", "no effect", "silent"]
 Criterion = Literal[
     "band", "no lift", "sign and size", "significant", "above zero", "below zero", "rise", "plateau", "all",
-    "rate above", "rate below",
+    "rate above", "rate below", "alive",
 ]  # fmt: skip
 
 

@@ -107,6 +107,7 @@ def asked(one: Asked) -> str:
         "below zero": "< 0",
         "rise": f"rise ≥ {one.limit:.0f}",
         "plateau": "round 1 brings most",
+        "alive": f"≥ {one.limit:.0%} of the base",
         "rate above": f"> {one.limit:.0%}",
         "rate below": f"< {one.limit:.0%}",
         "band": span(Band(one.lower, one.upper), signed=one.difference),

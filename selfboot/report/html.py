@@ -27,7 +27,6 @@ from selfboot.report.cells import MARKS, band, beside, direction, measured, numb
 from selfboot.report.evidence import Shelf
 from selfboot.report.figures import FigureView, figures
 from selfboot.report.gather import BandView, CaseView, Gathered, Lift, NotRun, gather
-from selfboot.report.rates import error_rates
 from selfboot.report.samples import pack
 from selfboot.report.summary import (
     READING,
@@ -147,7 +146,6 @@ def _tables(gathered: Gathered) -> dict[str, list[tuple[str, ...]]]:
             for (c, last, built), expected in zip(spent.cases, _expected(gathered.cases), strict=True)
         ],
         "kinds": [(kind, str(count), seconds(spent_here)) for kind, count, spent_here in spent.kinds],
-        "rates": error_rates(),
     }
 
 

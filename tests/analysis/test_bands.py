@@ -61,9 +61,14 @@ def test_oracle_band() -> None:
 
 
 def test_difference_band_is_the_stated_formula() -> None:
-    half = 1.96 * (2 * (100 - 40**2 / 500)) ** 0.5
+    half = 2.58 * (2 * (100 - 40**2 / 500)) ** 0.5
     band = difference_band(-40, 100, 500)
     assert (band.lower, band.upper) == pytest.approx((-40 - half, -40 + half))
+
+
+def test_difference_band_knows_the_noise_of_seeds() -> None:
+    half = 2.58 * (2 * (100 - 40**2 / 500) + 7**2 * (1 + 1 / 3)) ** 0.5
+    assert difference_band(-40, 100, 500, SeedSpread(7.0, 6), 3).upper == pytest.approx(-40 + half)
 
 
 def test_difference_band_never_has_fewer_discordant_tasks_than_the_claim_needs() -> None:

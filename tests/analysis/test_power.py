@@ -1,37 +1,25 @@
-"""Formula and simulation agree for every kind of claim; the recorded table is of these scenarios."""
+"""The formula for a calibrated band agrees with draws."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
-from pathlib import Path
-
+import numpy as np
 import pytest
 
-from selfboot.analysis.bands import SeedSpread
-from selfboot.analysis.power import Scenario, scenarios, simulate
+from selfboot.analysis.bands import SeedSpread, calibrated_band
+from selfboot.analysis.power import calibrated_misses
 from selfboot.analysis.synergy import contrast_power
 
-RECORDED = Path(__file__).parents[2] / "data" / "measured" / "error_rates" / "power.json"
-DRAWS = 150
 
-
-@pytest.mark.parametrize("scenario", scenarios(), ids=lambda s: f"{s.kind}-{s.text[:24]}")
-def test_formula_and_simulation_agree(scenario: Scenario) -> None:
-    formula, simulated = asdict(scenario.formula()), asdict(simulate(scenario, DRAWS, seed=11))
-    for name, chance in formula.items():
-        noise = 4 * (chance * (1 - chance) / DRAWS) ** 0.5 + 0.02
-        assert abs(chance - simulated[name]) < noise, (name, formula, simulated)
-
-
-def test_recorded_table_agrees_closely_and_is_current() -> None:
-    document = json.loads(RECORDED.read_text())
-    recorded = {(row["kind"], row["claim"]): row for row in document["rows"]}
-    assert set(recorded) == {(s.kind, s.text) for s in scenarios()}, "run the command in the file again"
-    for row in recorded.values():
-        for name, chance in row["formula"].items():
-            noise = 3.5 * (chance * (1 - chance) / document["draws"]) ** 0.5 + 0.012
-            assert abs(chance - row["simulation"][name]) < noise, (row["claim"], name)
+@pytest.mark.parametrize(("shift", "fresh"), [(0.0, 1), (12.0, 1), (8.0, 3)])
+def test_a_calibrated_band_misses_twice_as_often_as_the_formula_says(shift: float, fresh: int) -> None:
+    rng, draws, missed, expected = np.random.default_rng(5), 3000, 0, []
+    for _ in range(draws):
+        values = [float(x) for x in rng.normal(100, 5, 30)]
+        band, fresh_means = calibrated_band(values, fresh), rng.normal(100 + shift, 5, (2, fresh)).mean(1)
+        missed += all(mean not in band for mean in fresh_means)
+        expected.append(calibrated_misses(values, shift, fresh) if len(expected) < 20 else 0.0)
+    chance = sum(expected) / 20
+    assert missed / draws == pytest.approx(chance, abs=4 * (chance * (1 - chance) / draws) ** 0.5 + 0.03)
 
 
 def test_negative_synergy_wants_about_twenty_seeds() -> None:

@@ -72,8 +72,12 @@ def test_headline_reproduces() -> None:
 
 def test_random_weights_never_reproduce_a_lift() -> None:
     dead = nested(0)
-    assert policy.seeded_training(dead, nested(0, 0, 0), BAND3, claimed_lift=79).failed
-    assert policy.difference(dead, dead, published=-40).failed
+    lift, fall = (
+        policy.seeded_training(dead, nested(0, 0, 0), BAND3, claimed_lift=79),
+        policy.difference(dead, dead, published=-40),
+    )
+    assert policy.after_retry(lift, lift).failed
+    assert policy.after_retry(fall, fall).failed
     assert policy.baseline(0, oracle_band(152, N)).failed
     assert policy.baseline(0, baseline_band(25, 6, N)).failed
 
@@ -106,7 +110,8 @@ def test_outside_but_significant_is_direction_only_and_asks_for_fresh_seeds() ->
     ("second", "status"), [((100,), "reproduced"), ((60,), "not reproduced"), ((25,), "not reproduced")]
 )
 def test_retry(second: tuple[int, ...], status: str) -> None:
-    verdict = policy.seeded_training(nested(25), nested(60), BAND1, claimed_lift=79, second=nested(*second))
+    first, fresh = (policy.seeded_training(nested(25), nested(*x), BAND1, claimed_lift=79) for x in ((60,), second))
+    verdict = policy.after_retry(first, fresh)
     assert verdict.status == status
     assert not verdict.retry
     assert verdict.details["first_measured"] == 60
@@ -118,10 +123,19 @@ def test_a_retry_cannot_undo_a_failure_nor_spoil_a_success() -> None:
     assert policy.after_retry(passed, failed) is passed
 
 
-def test_outside_without_significance_fails_at_once() -> None:
+def test_outside_without_significance_is_tried_again_too() -> None:
     verdict = policy.seeded_training(nested(25), nested(26), BAND1, claimed_lift=79)
-    assert verdict.failed
-    assert not verdict.retry
+    assert verdict.retry
+    assert "not significant" in verdict.reason
+
+
+def test_a_fall_that_seeds_explain_is_not_the_wrong_direction() -> None:
+    """39 → 43 published, one seed of a model that mines its own pairs: 25 is 14 lower, and seeds do that by chance."""
+    base, after = nested(39), nested(25)
+    wide = policy.seeded_training(base, after, training_band([43], N, 1, wider=2), claimed_lift=4, wider=2)
+    sharp = policy.seeded_training(base, after, Band(0, N), claimed_lift=4, wider=0.5)
+    assert not wide.failed
+    assert sharp.failed
 
 
 def test_wrong_direction_fails_even_inside_the_band() -> None:
@@ -135,7 +149,7 @@ def test_mini_band() -> None:
     statuses = {
         count: policy.seeded_training(base, nested(count), MINI, claimed_lift=55).status for count in (105, 70, 52)
     }
-    assert statuses == {105: "reproduced", 70: "direction only", 52: "not reproduced"}
+    assert statuses == {105: "reproduced", 70: "direction only", 52: "direction only"}
 
 
 # ------------------------------------------------------------------------------- differences
@@ -150,7 +164,7 @@ def flips(n: int, gains: int, losses: int, solved_in_both: int) -> tuple[list[li
 
 @pytest.mark.parametrize(
     ("gains", "losses", "status"),
-    [(30, 70, "reproduced"), (20, 100, "not reproduced"), (35, 50, "not reproduced"), (70, 30, "not reproduced")],
+    [(30, 70, "reproduced"), (20, 140, "direction only"), (35, 50, "inconclusive"), (90, 20, "not reproduced")],
 )
 def test_difference(gains: int, losses: int, status: str) -> None:
     before, after = flips(500, gains, losses, 200)
@@ -184,11 +198,11 @@ def test_a_difference_of_zero_has_no_direction() -> None:
 @pytest.mark.parametrize(
     ("gains", "losses", "margin", "status"),
     [
-        (0, 0, 8, "reproduced"),
-        (3, 3, 8, "reproduced"),
+        (0, 0, 14, "reproduced"),
+        (3, 3, 14, "reproduced"),
         (30, 4, 8, "not reproduced"),
         (30, 30, 8, "inconclusive"),
-        (12, 0, 8, "not reproduced"),
+        (12, 0, 8, "inconclusive"),
     ],
 )
 def test_equivalence(gains: int, losses: int, margin: float, status: str) -> None:
@@ -202,18 +216,22 @@ def test_equivalence_over_seeds_uses_the_seed_spread() -> None:
     assert policy.equivalence(nested(25), nested(60, 62, 61), margin=6).failed
 
 
-def test_no_lift() -> None:
-    still = flips(N, 8, 8, 100)
-    up = flips(N, 25, 3, 100)
-    assert policy.no_lift({"8b": still, "14b": still}, margin=20).status == "reproduced"
-    assert policy.no_lift({"8b": still, "14b": up}, margin=20).failed
-    assert policy.no_lift({"8b": still}, margin=5).status == "inconclusive"
+def test_no_lift_is_two_sided() -> None:
+    assert policy.no_lift(nested(100), nested(100, 99, 101, 100, 98), margin=20).status == "reproduced"
+    assert policy.no_lift(nested(100), nested(128, 126, 127), margin=20).failed, "a clean lift"
+    assert policy.no_lift(nested(100), nested(0, 0, 0), margin=20).failed, "a destroyed model"
+    assert policy.no_lift(nested(100), nested(100), margin=5).status == "inconclusive"
 
 
-def test_no_lift_corrects_for_the_number_of_arms() -> None:
-    barely = flips(N, 12, 4, 100)  # one-sided p = 0.038
-    assert policy.no_lift({"a": barely}, margin=25).failed
-    assert not policy.no_lift({"a": barely, "b": flips(N, 8, 8, 100)}, margin=25).failed
+def test_a_rise_that_seeds_or_flips_explain_refutes_nothing() -> None:
+    assert not policy.no_lift(nested(100), nested(112), margin=20).failed
+    assert policy.no_lift(nested(100), nested(117, 117, 117, 117, 117), margin=30).failed
+    assert not policy.no_lift(nested(100), nested(117, 117, 117, 117, 117), margin=30, flips=60).failed
+
+
+def test_a_destroyed_model_is_not_alive() -> None:
+    assert policy.alive(nested(299, n=500), nested(69, n=500)).status == "reproduced", "the paper's worst failure"
+    assert policy.alive(nested(25), nested(104, 0)).failed, "every seed counts"
 
 
 # ------------------------------------------------------------------------------- several settings
@@ -315,7 +333,7 @@ def test_a_rate_is_not_both_above_and_below_the_floor(mined: int, attempts: int,
     "fn",
     [
         lambda: policy.equivalence(nested(5), nested(5), margin=0),
-        lambda: policy.no_lift({}, margin=5),
+        lambda: policy.no_lift(nested(5), nested(5), margin=-1),
         lambda: policy.worst([]),
     ],
 )
@@ -338,10 +356,8 @@ def test_an_underpowered_result_is_never_reproduced(n: int, shift: int, seed: in
         assert verdict.status != "reproduced" or float(verdict.details["p"] or 0) <= float(
             verdict.details["alpha"] or 0
         )
-    flat = policy.no_lift({"a": (base, after)}, margin=3)
-    assert flat.status != "reproduced" or float(flat.details["detectable"] or 0) <= 3
-    same = policy.equivalence(base, after, margin=3)
-    assert same.status != "reproduced" or max(abs(float(same.details[k] or 0)) for k in ("lower", "upper")) < 3
+    for same in (policy.equivalence(base, after, margin=3), policy.no_lift(base, after, margin=3)):
+        assert same.status != "reproduced" or max(abs(float(same.details[k] or 0)) for k in ("lower", "upper")) < 3
 
 
 @given(st.integers(0, N), st.integers(0, N))
@@ -350,13 +366,6 @@ def test_verdicts_are_plain_data(base: int, after: int) -> None:
     verdict = policy.seeded_training(nested(base), nested(after), BAND1, claimed_lift=79)
     assert json.loads(json.dumps(dict(verdict.details))) == dict(verdict.details)
     assert verdict.reason
-
-
-def test_every_kind_has_a_simulated_scenario() -> None:
-    from selfboot.analysis.power import scenarios
-
-    by_contrast = {"yield", "boundary"}  # judged by significance, as a contrast without a published size
-    assert {scenario.kind for scenario in scenarios()} == set(policy.KINDS) - by_contrast
 
 
 def test_published_numbers_reproduce_themselves() -> None:
@@ -369,6 +378,6 @@ def test_published_numbers_reproduce_themselves() -> None:
         "math500": policy.difference(*flips(500, 30, 70, 200), published=-40),
         "selfcorrect": policy.difference(before, after, published=-230),
         "sweep": policy.sweep({10: [51], 21: [86, 95], 40: [104, 112, 95]}, spread=SPREAD, rise=27),
-        "control": policy.equivalence(nested(25), nested(25), margin=8),
+        "control": policy.equivalence(nested(25), nested(*[25] * 7), margin=8),
     }
     assert policy.worst(part.status for part in parts.values()) == "reproduced", {k: v.reason for k, v in parts.items()}

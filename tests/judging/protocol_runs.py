@@ -29,7 +29,7 @@ class MadeUp:
     evaluate_answers = evaluate
 
     def benchmark(self, name: str) -> Any:
-        return SimpleNamespace(tokens=400, format="")
+        return SimpleNamespace(name=name, asked=name, tokens=400, format="")
 
     def pairs(self, model: str, name: str) -> Any:
         return [1] * 100
@@ -37,6 +37,9 @@ class MadeUp:
     def miner(self, *args: Any) -> Any:
         tasks = [SimpleNamespace(task_id=name) for name in ("t", *(f"other {i}" for i in range(79)))]
         return SimpleNamespace(items=lambda records: [1] * len(records), seeds=SimpleNamespace(tasks=tasks))
+
+    def script_miner(self, file: str) -> Any:
+        return self.miner()
 
     def train_stages(self, *args: Any, **options: Any) -> Any:
         return self.train()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -10,8 +9,7 @@ import pytest
 from selfboot.analysis.verdict import ENOUGH_POWER
 from selfboot.cli.main import main
 from selfboot.judging.error_rates import ClaimPower, powered_claims
-from selfboot.paths import MEASURED
-from selfboot.report.rates import document, error_rates
+from selfboot.judging.paper_rates import simulated_claims
 
 POWERED = list(powered_claims())
 DRAWS = 60
@@ -38,16 +36,23 @@ def test_formula_and_judge_agree_and_underpowered_is_never_reproduced(one: Claim
     assert seen.false_pass <= 1 - formula.power + noise(formula.power)
 
 
-def test_the_document_has_every_kind_and_every_claim(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    text = document(1)
-    assert all(f"| {one.claim.id} |" in text for one in POWERED)
-    kinds = json.loads((MEASURED / "error_rates" / "power.json").read_text(encoding="utf-8"))["rows"]
-    assert all(f"| {row['claim']} |" in text for row in kinds)
-    recorded = (MEASURED / "error_rates" / "README.md").read_text(encoding="utf-8")
-    assert all(" | ".join(row) in recorded for row in error_rates()), (
-        "stale: `selfboot claims --power --draws 1000 --out …`"
-    )
+PAPERS = {one.claim.id: one for one in simulated_claims()}
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_if_the_paper_is_right_its_claims_are_hardly_ever_red(name: str) -> None:
+    """Two in a hundred at most; in 100 runs chance may show five."""
+    assert PAPERS[name].simulate(100, seed=2).wrongly_red <= 0.05
+
+
+@pytest.mark.parametrize("name", ["recipe-7b", "recipe-14b", "control", "saturation", "bcb-hard", "code-to-math"])
+def test_a_training_that_does_nothing_or_destroys_the_model_is_red(name: str) -> None:
+    assert PAPERS[name].simulate(20, seed=3).red == 1.0
+
+
+def test_the_document_has_every_claim(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["claims", "--power", "--draws", "1", "--out", str(tmp_path / "p.md")]) == 0
-    assert (tmp_path / "p.md").read_text(encoding="utf-8") == text
+    text = (tmp_path / "p.md").read_text(encoding="utf-8")
+    assert all(f"| {name} |" in text for name in (*PAPERS, *(one.claim.id for one in POWERED)))
     assert main(["claims", "--power", "--draws", "0"]) == 2
     assert "at least one" in capsys.readouterr().err

@@ -61,6 +61,7 @@ def calibrated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     calibration.cache_clear()
 
 
+TRAINING = [c.id for c in registry().values() if c.scales["paper"].recipe and c.scales["paper"].protocol]
 PUBLISHED = {"base": (25.0,), "trained": (104.0, 112.0, 95.0)}
 
 
@@ -153,8 +154,8 @@ class TestPaper:
         good, poor = ([run(base=25, trained=count)] for count in (100, 25))
         parts = decide(checks(paper.claim, "paper"), lambda _: good).parts
         assert statuses(parts) == {"base": "reproduced", "contrast": "reproduced"}
-        assert paper.contrast(poor).failed
-        assert paper.figure("base", good).asked == Asked("band", 19, 31)
+        assert decide(checks(paper.claim, "paper"), lambda _: poor).status == "not reproduced"
+        assert paper.figure("base", good).asked == Asked("band", 15, 35)
 
     def test_a_sweep_needs_its_rise(self) -> None:
         sweep = judge(scale="paper", kind="sweep", contrast=("3 pairs", "40 pairs"))
@@ -162,15 +163,30 @@ class TestPaper:
         assert sweep.sweep([run(base=40, _3_pairs=60, _40_pairs=100)] * 3).status == "reproduced"
         assert sweep.sweep([run(base=40, _3_pairs=100, _40_pairs=100)] * 3).failed
 
+    def test_a_base_of_another_protocol_is_a_mismatch_and_the_lift_is_judged_all_the_same(self) -> None:
+        parts = decide(checks(judge(scale="paper").claim, "paper"), lambda _: [run(base=70, trained=104)]).parts
+        assert statuses(parts) == {"base": "protocol mismatch", "contrast": "reproduced"}
+
     def test_a_control_must_stay_within_its_margin(self) -> None:
         control = judge("none", scale="paper", kind="equivalence", margin=8.0)
-        assert control.contrast([run(base=25, trained=25)]).status == "reproduced"
+        assert control.contrast([run(base=25, trained=25)] * 7).status == "reproduced"
+        assert control.contrast([run(base=25, trained=25)]).status == "inconclusive", "one seed cannot tell"
         assert control.contrast([run(base=25, trained=60)]).failed
 
     def test_no_clean_lift(self) -> None:
         boundary = judge("none", scale="paper", kind="no_lift", margin=8.0)
         assert not boundary.contrast([run(base=25, trained=24)]).failed
         assert boundary.contrast([run(base=25, trained=80)]).failed
+
+    @pytest.mark.parametrize("claim", TRAINING)
+    def test_an_adapter_that_destroys_the_model_is_not_reproduced(
+        self, claim: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        known = registry()[claim]
+        found = made_up_run(monkeypatch, known.scales["paper"])
+        dead = {n: [False] * len(o) if found.arms[n].role == "trained" else o for n, o in found.outcomes.items()}
+        lost = Run({**found.figures, **{n: float(sum(o)) for n, o in dead.items()}}, found.arms, dead)
+        assert decide(checks(known, "paper"), lambda _: [lost] * 3).status == "not reproduced"
 
 
 PART = Part(
