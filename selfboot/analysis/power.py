@@ -220,7 +220,7 @@ def training_scenario(fresh: int, mean: float = 103.7, sd: float = 7.0, base: in
     def draw(rng: Rng, offset: float) -> Verdict:
         scores = np.clip(np.round(rng.normal(mean, sd, 3)), 0, N)
         band = training_band([float(x) for x in scores], N, fresh)
-        return _two_strikes(rng, band, base, float(scores.mean()), lambda: rng.normal(mean + offset, sd, fresh))
+        return _with_retry(rng, band, base, float(scores.mean()), lambda: rng.normal(mean + offset, sd, fresh))
 
     def rates() -> Rates:
         alarm, power = (outside_twice(x, sd, 3, spreads, scale, own) for x in (0, shift))
@@ -244,7 +244,7 @@ def calibrated_scenario(
 
     def draw(rng: Rng, offset: float) -> Verdict:
         band = calibrated_band([float(x) for x in np.round(rng.normal(mean, sd, seeds))], limits=(0, N))
-        return _two_strikes(rng, band, base, mean, lambda: rng.normal(mean + offset, sd, 1))
+        return _with_retry(rng, band, base, mean, lambda: rng.normal(mean + offset, sd, 1))
 
     def rates() -> Rates:
         alarm, power = (outside_twice(x, sd, seeds, spreads, scale, sd) for x in (0, shift))
@@ -256,7 +256,7 @@ def calibrated_scenario(
     )  # fmt: skip
 
 
-def _two_strikes(rng: Rng, band: Band, base: int, claimed: float, scores: Callable[[], NDArray[np.float64]]) -> Verdict:
+def _with_retry(rng: Rng, band: Band, base: int, claimed: float, scores: Callable[[], NDArray[np.float64]]) -> Verdict:
     baseline, first, lift = [solved(rng, N, base)], _trained(rng, scores()), claimed - base
     judged = policy.seeded_training(baseline, first, band, claimed_lift=lift)
     if not judged.retry:
@@ -475,7 +475,7 @@ def plateau_scenario(lift: float = 80, seeds: int = 3, sd: float = 7.0, base: in
 
 
 def floor_scenario(attempts: int = 128, rate: float = 0.005, limit: float = 0.05, healthy: float = 0.4) -> Scenario:
-    """A model that hardly ever mines a pair; the alternative mines like the organism's base."""
+    """A model that hardly ever mines a pair; the alternative mines like the mini model's base."""
     reached = [float(stats.beta.ppf(0.95, m + 1, attempts - m)) for m in range(attempts)]
     lows = [0.0, *(float(stats.beta.ppf(0.05, m, attempts - m + 1)) for m in range(1, attempts + 1))]
     most = max(m for m, upper in enumerate(reached) if upper < limit)

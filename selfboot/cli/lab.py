@@ -76,7 +76,7 @@ def shared_options(seed: bool = True, choice: bool = True) -> argparse.ArgumentP
         shared.add_argument("--engine", choices=["auto", "transformers", "vllm"], default="auto",
                             help="what draws completions (auto: vLLM for the paper's models where it is)")  # fmt: skip
         shared.add_argument(
-            "--weights", choices=["trained", "random"], default="trained", help="random: the untrained twin"
+            "--weights", choices=["trained", "random"], default="trained", help="random: random-init models"
         )
     if seed:
         shared.add_argument("--seed", type=int, default=7, help="default: %(default)s")
