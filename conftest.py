@@ -31,7 +31,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "scale": {
         "choices": ["mini", "paper", "auto"],
         "default": "auto",
-        "help": "mini: the organism on a CPU; paper: its models on GPUs; auto: mini, and paper where it can run",
+        "help": "mini: the mini model on a CPU; paper: its models on GPUs; auto: mini, and paper where it can run",
     },
     "fresh": {"action": "store_true", "help": "build everything again instead of reading the run store"},
     "store": {
@@ -42,18 +42,18 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "weights": {
         "choices": ["trained", "random"],
         "default": "trained",
-        "help": "random: every claim on a randomly initialised twin; claims must come out drifted, or not reproduced",
+        "help": "random: every claim on a random-init model; claims must come out drifted, or not reproduced",
     },
-    "stand-in": {
+    "substitute": {
         "default": "",
         "metavar": "MODEL",
-        "help": "another model in the place of each claim's own, judged by the claim's bands: what must fail does it?",
+        "help": "another model in the place of each claim's own, judged by the claim's bands",
     },
     "tokens": {
         "type": int,
         "default": None,
         "metavar": "N",
-        "help": "with random weights or a stand-in: no completion longer than this, for a quick answer",
+        "help": "with random weights or a substitute model: no completion longer than this, for a quick answer",
     },
     "organism": {"choices": ["0", "1", "2"], "default": "0", "help": "which pre-training seed of the organism"},
     "isolation": {
@@ -65,7 +65,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "default": "auto",
         "help": "what draws completions; auto: vLLM for the paper's models where an interpreter has it",
     },
-    "device": {"default": "cpu", "help": "where the organism runs: cpu or cuda"},
+    "device": {"default": "cpu", "help": "where the mini model runs: cpu or cuda"},
     "report": {"type": Path, "default": None, "metavar": "DIR", "help": "write the report of this session into DIR"},
 }
 
@@ -77,7 +77,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    for mark in ("mini: the organism's scale", "paper: the paper's scale", "claim(id): the registry entry"):
+    for mark in ("mini: the mini model's scale", "paper: the paper's scale", "claim(id): the registry entry"):
         config.addinivalue_line("markers", mark)
     _no_deadlines()
     count = gpu.device_count()
@@ -89,8 +89,8 @@ def pytest_configure(config: pytest.Config) -> None:
     _registry_can_be_read()
     if getattr(config.option, "maxschedchunk", 1) is None:
         config.option.maxschedchunk = 1  # xdist hands out tests one by one: in chunks, one worker got all the long ones
-    if config.getoption("--tokens") and not _rehearsal(config):
-        raise pytest.UsageError("--tokens is for rehearsals: add --weights random or --stand-in MODEL")
+    if config.getoption("--tokens") and not _trial(config):
+        raise pytest.UsageError("--tokens is for trial runs: add --weights random or --substitute MODEL")
     if config.getoption("--report"):
         _report_can_be_written()
     if config.getoption("--fresh"):
@@ -137,10 +137,10 @@ def _report_can_be_written() -> None:
         raise pytest.UsageError(f"--report needs {' and '.join(missing)}: pip install -e '.[report]'")
 
 
-def _rehearsal(config: pytest.Config) -> str:
+def _trial(config: pytest.Config) -> str:
     """What is not the claims' own model in this session; "" when all of it is."""
-    stand_in, weights = config.getoption("--stand-in"), config.getoption("--weights")
-    return f"stand-in-{stand_in}" if stand_in else weights if weights != "trained" else ""
+    substitute, weights = config.getoption("--substitute"), config.getoption("--weights")
+    return f"substitute-{substitute}" if substitute else weights if weights != "trained" else ""
 
 
 def store_root(config: pytest.Config) -> Path:
@@ -261,7 +261,7 @@ def _minutes(item: pytest.Item) -> float:
 
 @pytest.fixture(autouse=True)
 def _runnable(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Skip a case that this machine cannot run, with what is missing and the remedy; choose the organism; take turns
+    """Skip a case that this machine cannot run, with what is missing and the remedy; choose the mini model; take turns
     at a GPU."""
     case, config = _case(request.node), request.config
     if case is None:
@@ -271,7 +271,7 @@ def _runnable(request: pytest.FixtureRequest) -> Iterator[None]:
     from selfboot.planning.availability import missing
 
     uncalibrated = None
-    case.weights, case.stand_in = _rehearsal(config) or "trained", config.getoption("--stand-in")
+    case.weights, case.substitute = _trial(config) or "trained", config.getoption("--substitute")
     if case.scale == "mini":
         if case.settings.model == "organism-0":
             case.settings = replace(case.settings, model=f"organism-{config.getoption('--organism')}")
@@ -339,8 +339,8 @@ class Table:
         if self.results:
             from selfboot.report.terminal import render
 
-            rehearsal = _rehearsal(self.config)
-            terminalreporter.section(f"claims, {rehearsal}: no reproduction" if rehearsal else "claims")
+            trial = _trial(self.config)
+            terminalreporter.section(f"claims, {trial}: no reproduction" if trial else "claims")
             terminalreporter.write(render(self.results))
         self._write_report(terminalreporter)
 

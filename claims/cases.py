@@ -35,8 +35,8 @@ class Case:
     scale: Scale
     settings: Settings
     seed: int = 0
-    weights: str = "trained"  # else what kind of rehearsal this is
-    stand_in: str = ""  # a model that runs in the place of the claim's own
+    weights: str = "trained"  # else what kind of trial run this is
+    substitute: str = ""  # a model that runs in the place of the claim's own
     results: list[Result] = field(default_factory=list)
 
     @property
@@ -60,11 +60,11 @@ class Case:
 
     @property
     def runnable(self) -> Settings:
-        """The settings as they are run: with the stand-in, if there is one, and the pairs of the claim's own model."""
-        if not self.stand_in:
+        """The settings as they are run: with the substitute model, if any, and the pairs of the claim's own model."""
+        if not self.substitute:
             return self.settings
         own = pair_files.join(f"{self.model}/{part}" for part in pair_files.parts(self.settings.pairs))
-        return replace(self.settings, model=self.stand_in, pairs=own)
+        return replace(self.settings, model=self.substitute, pairs=own)
 
     def check(self, lab: Lab) -> list[Run]:
         """Run the claim's protocol, judge every check of the claim, and report; what lies outside its band is measured

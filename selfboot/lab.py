@@ -39,7 +39,7 @@ from selfboot.mining.catalogue import make_miner
 from selfboot.mining.scripts import script_miner
 from selfboot.models.chat import chat_of, template_text
 from selfboot.models.find import find_model, turn_ends
-from selfboot.models.shape import rehearsal_spec
+from selfboot.models.shape import random_init_spec
 from selfboot.models.spec import ModelSpec, locate
 from selfboot.pairs import load_pairs, write_pairs
 from selfboot.progress import Progress, Silent, counter
@@ -161,11 +161,11 @@ class Adapter:
 class Lab:
     """A store, engines and a grader.
 
-    ``weights="random"`` puts the random twin in every model's place: the proof that positive claims can fail.
+    ``weights="random"`` puts the random-init model in every model's place: the proof that positive claims can fail.
     ``engine`` draws completions (engines.py), on ``device`` what is not of the paper's scale. ``isolation`` is the
     grader's level ("auto": the strongest that the machine has), and no score of a weaker level is read in its place;
     ``graders`` are its processes, ``rows`` the transformers sampler's batch size (None: default);
-    ``tokens`` caps every completion, for rehearsals whose only question is whether anything passes;
+    ``tokens`` caps every completion, for trial runs whose only question is whether anything passes;
     ``chat_template`` is used in place of every model's own (models/chat.py).
     Models, engines and the grader's workers start when first needed; ``close`` ends them.
     """
@@ -222,16 +222,16 @@ class Lab:
         return self._specs[model]
 
     def _random(self, entry: ModelEntry, spec: ModelSpec) -> ModelSpec:
-        """The model's random twin; where nothing of the model is here, from its shape and the organism's tokenizer."""
+        """Its random-init version; where nothing of it is here, from its shape and the mini model's tokenizer."""
         try:
-            locate(spec.random_twin())
-            return spec.random_twin()
+            locate(spec.random_init())
+            return spec.random_init()
         except UnavailableError:
             if entry.shape is None:
                 raise
         own = model_entry("organism-0")
-        folder = self.store.root / "rehearsal"
-        made = rehearsal_spec(entry.name, entry.shape, own.tokenizer, own.stop_tokens, folder)
+        folder = self.store.root / "random-init"
+        made = random_init_spec(entry.name, entry.shape, own.tokenizer, own.stop_tokens, folder)
         return replace(made, quantization=entry.quantization)
 
     def _model_ref(self, model: str, adapter: Adapter | None) -> ModelRef:

@@ -2,7 +2,7 @@
 
 Pure: numbers in, numbers out. Two sources speak, and both say how far off they are when asked about a model that they
 were not fitted on (leave-one-out):
-- the organism family: lift against headroom (pass@8 - greedy), both measured by us, as shares of the benchmark
+- the family of mini models: lift against headroom (pass@8 - greedy), both measured by us, as shares of the benchmark
 - the paper's boundary table (§3.11): lift against base score, all that is published
 Neither is much of a law: eight small animals of one corpus, and seven published rows. Hence intervals, and wide ones.
 """

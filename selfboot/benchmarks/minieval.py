@@ -1,4 +1,4 @@
-"""MiniEval: the organism's own benchmark, 164 held-out tasks.
+"""MiniEval: the mini model's own benchmark, 164 held-out tasks.
 
 ``minieval-plus`` judges with the hidden tests too; ``minieval-dev`` is the split to tune on.
 """

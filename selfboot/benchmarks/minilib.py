@@ -1,4 +1,4 @@
-"""MiniLib: 60 held-out tasks that need the standard library, the organism's stand-in for BigCodeBench-Hard (§3.10)."""
+"""MiniLib: 60 held-out tasks that need the standard library: BigCodeBench-Hard (§3.10) for the mini model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""MiniMath: word problems with held-out numbers, kinds and lengths; the organism's GSM8K and MATH.
+"""MiniMath: word problems with held-out numbers, kinds and lengths; the mini model's GSM8K and MATH.
 
 ``minimath`` is the frozen test split, ``minimath-hard`` its slice of six to eight steps (for the AIME row),
 ``minimath-train`` the problems to mine from, ``minimath-dev`` the split to tune on. The files go from easy to hard;

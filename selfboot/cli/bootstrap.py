@@ -33,12 +33,12 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     parser.add_argument("--pairs", type=int, default=40, help="end mining at so many (default: %(default)s)")
     parser.add_argument("--method", choices=["bootstrap", "multi-pair", "curriculum", "seeded"], default="bootstrap")
     parser.add_argument(
-        "--seeds", default="", help="seeded: the tasks (default: miniseeds for an organism, mbpp-train)"
+        "--seeds", default="", help="seeded: the tasks (default: miniseeds for a mini model, mbpp-train)"
     )
     parser.add_argument(
-        "--recipe", default="", help="of data/recipes.toml (default: mini for an organism, paper-rank16)"
+        "--recipe", default="", help="of data/recipes.toml (default: mini for a mini model, paper-rank16)"
     )
-    parser.add_argument("--benchmark", default="", help="default: minieval for an organism, else humaneval")
+    parser.add_argument("--benchmark", default="", help="default: minieval for a mini model, else humaneval")
     parser.add_argument("--tasks", type=int, default=0, help="score on so many tasks, drawn at random (default: all)")
     parser.add_argument(
         "--budget",

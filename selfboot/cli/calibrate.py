@@ -1,4 +1,4 @@
-"""`selfboot calibrate`: measure what the organism does over many seeds, for the bands of the mini scale."""
+"""`selfboot calibrate`: measure what the mini model does over many seeds, for the bands of the mini scale."""
 
 from __future__ import annotations
 

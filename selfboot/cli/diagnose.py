@@ -28,20 +28,20 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     """Add the command to argparse's sub-commands."""
     parser: argparse.ArgumentParser = commands.add_parser(
         "diagnose",
-        help="should the recipe work on this model? scores, headroom, harvest, predicted lift, cost",
+        help="should the recipe work on this model? scores, headroom, a mining run, predicted lift, cost",
         description=__doc__,
         epilog=EXAMPLES,
         formatter_class=RAW,
         parents=[shared_options()],
     )
     parser.add_argument("model", nargs="?", default="", help=MODEL)
-    parser.add_argument("--benchmark", default="", help="default: minieval for an organism, else humaneval")
+    parser.add_argument("--benchmark", default="", help="default: minieval for a mini model, else humaneval")
     parser.add_argument("--tasks", type=int, default=0, help="score so many tasks, drawn at random (default: all)")
     parser.add_argument("--budget", default="", metavar="TIME", help="as many tasks as fit, e.g. 10m")
     parser.add_argument("--samples", type=positive, default=8, help="samples a task for pass@8 (default: %(default)s)")
     parser.add_argument("--sampled", type=int, default=0, help="on so many of the tasks (default: all scored ones)")
     parser.add_argument(
-        "--rounds", type=positive, default=2, help="rounds of 16 problems to harvest (default: %(default)s)"
+        "--rounds", type=positive, default=2, help="rounds of 16 problems to mine (default: %(default)s)"
     )
     parser.add_argument("--gpu", nargs="+", default=["h100", "rtx-6000-ada"], metavar="NAME", help="GPUs to price")
     parser.add_argument("--json", type=Path, default=None, metavar="OUT", help="write everything as JSON")

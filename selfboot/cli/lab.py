@@ -88,7 +88,7 @@ def shared_options(seed: bool = True, choice: bool = True) -> argparse.ArgumentP
             help="instead of its own: a .jinja file, or of data/templates",
         )
         shared.add_argument(
-            "--weights", choices=["trained", "random"], default="trained", help="random: the untrained twin"
+            "--weights", choices=["trained", "random"], default="trained", help="random: random-init models"
         )
     if seed:
         shared.add_argument("--seed", type=seed_number, default=7, help="default: %(default)s")

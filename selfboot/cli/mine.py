@@ -68,7 +68,7 @@ def add_parser(commands: Any) -> None:
     mine.add_argument("--target", type=positive, default=None, help="end when so many items are there (bootstrap: 40)")
     mine.add_argument("--steps", "--iterations", type=positive, default=None, help="at most so many rounds or batches")
     mine.add_argument("--seeds", default="", metavar="NAME",
-                      help="the benchmark that problems are taken from (default: the organism's own, else the "
+                      help="the benchmark that problems are taken from (default: the mini model's own, else the "
                       "paper's); for a control: mbpp-train, or a file of tasks with solutions "
                       "(data/tasks/minieval/seeds.jsonl) or of pairs")  # fmt: skip
     mine.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="any other setting of the miner")
@@ -149,7 +149,7 @@ def _control(args: argparse.Namespace) -> int:
 
 def control_tasks(seeds: str) -> tuple[list[CodeTask], dict[str, str]]:
     """The tasks with solutions that a control's pairs are made from, and what they are for the provenance: of a file
-    (empty: the organism's own), or MBPP's training split."""
+    (empty: the mini model's own), or MBPP's training split."""
     from selfboot.benchmarks.base import load_benchmark
     from selfboot.benchmarks.miniseeds import seed_task
     from selfboot.mining.corruption import read_seeds

@@ -13,7 +13,7 @@ from selfboot.paths import ROOT, require
 
 EXAMPLES = """\
 examples:
-  selfboot run -m fastpath --scale mini              every fast claim on the organism
+  selfboot run -m fastpath --scale mini              every fast claim on the mini model
   selfboot run -m fastpath --scale mini -n 2 --report out/
   selfboot run -k recipe-7b --scale paper --weights random
   selfboot run --collect-only -q                     what would run

@@ -44,7 +44,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--store", type=Path, default=default_store(), help="run store (default: %(default)s)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
     parser.add_argument(
-        "--weights", choices=["trained", "random"], default="trained", help="random: the untrained twin"
+        "--weights", choices=["trained", "random"], default="trained", help="random: random-init models"
     )
     parser.add_argument("--isolation", default="auto", help="how strictly programs are isolated")
     parser.add_argument(
@@ -56,7 +56,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--organism", choices=["0", "1", "2"], default="0", help="which pre-training seed, as for pytest"
     )
-    parser.add_argument("--tokens", type=positive, default=None, metavar="N", help="no completion longer (rehearsals)")
+    parser.add_argument("--tokens", type=positive, default=None, metavar="N", help="no completion longer (trial runs)")
     add_where(parser)
 
 
@@ -131,8 +131,8 @@ def before_pytest(options: Sequence[str]) -> list[str]:
     where, rest = ours.parse_known_args(list(options))
     if not (where.ray or where.url or where.processes):
         return list(options)
-    if any(word.partition("=")[0] == "--stand-in" for word in options):
-        raise DataError("--stand-in: its artifacts cannot be made beforehand; leave out --ray, --url and --processes")
+    if any(word.partition("=")[0] == "--substitute" for word in options):
+        raise DataError("--substitute: its artifacts cannot be made beforehand; leave out --ray, --url and --processes")
     every = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     add_options(every)
     args, _ = every.parse_known_args(list(options))

@@ -41,7 +41,7 @@ class Unit:
 
     @property
     def gpus(self) -> int:
-        """GPUs that the model needs: none for an organism."""
+        """GPUs that the model needs: none for a mini model."""
         entry = model_entry(self.model)
         return entry.tensor_parallel if entry.gpu_gb else 0
 

@@ -1,4 +1,4 @@
-"""Measure what the organism does over many seeds, for the bands of the mini scale.
+"""Measure what the mini model does over many seeds, for the bands of the mini scale.
 
     selfboot calibrate organism-0 --seeds 20                                   # on the CPU, resumable, hours
     selfboot calibrate organism-0 --seeds 30 --device cuda --jobs 12 --rows 1024
@@ -6,7 +6,7 @@
 Every figure goes through the same protocols as the claims; calibration seeds start at 1000, so that the published seeds
 7, 13 and 42 stay fresh. Seeds that the file has for the same settings are kept, wherever they were measured, so several
 machines can share the work; what was interrupted is read from the run store. Processes share out the GPUs that they may
-use. A member of the family that no claim names (organisms 1 and 2) is measured by the claims of organism 0.
+use. A member of the family that no claim names (mini models 1 and 2) is measured by the claims of mini model 0.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ FIRST_SEED = 1000
 FLIP_ROWS = (8, 32)  # batch sizes compared with the default one
 SAVE_S = 20.0
 SIBLINGS = ("organism-1", "organism-2")  # measured by the claims of the first
-STAND_IN = "organism-0"
+MAIN = "organism-0"
 Remeasure = Literal["", "outdated", "all"]
 
 
@@ -59,8 +59,8 @@ def calibrated_claims(model: str) -> dict[str, Settings]:
     own = {name: settings for name, settings in mini.items() if settings.model == model}
     if model not in SIBLINGS:
         return own
-    stand_in = {name: replace(s, model=model) for name, s in mini.items() if s.model == STAND_IN}
-    return own | {name: s for name, s in stand_in.items() if not s.arms or name == "control"}
+    substitute = {name: replace(s, model=model) for name, s in mini.items() if s.model == MAIN}
+    return own | {name: s for name, s in substitute.items() if not s.arms or name == "control"}
 
 
 def flips(how: How, model: str) -> int:

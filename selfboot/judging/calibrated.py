@@ -29,8 +29,8 @@ from selfboot.judging.rules import (
     four_arms,
     p_values,
     span,
-    strike,
     tasks,
+    to_retry,
     within,
 )
 from selfboot.protocols.base import Run
@@ -71,7 +71,7 @@ class Calibrated(Rules):
         value, p = float(found.sum()), float(stats.ttest_1samp(found, 0.0).pvalue)
         text = f"difference of differences {value:+.1f} tasks, band {span(band, signed=True)}, p = {p:.2g} over tasks"
         ends: dict[str, policy.Detail] = {"measured": value, "lower": band.lower, "upper": band.upper, "p": p}
-        verdict = Verdict("reproduced", text, ends) if value in band else strike(text, ends)
+        verdict = Verdict("reproduced", text, ends) if value in band else to_retry(text, ends)
         return part("interaction", "interaction", verdict, within(band, difference=True), [value], of=len(found))
 
     def difference(
@@ -90,18 +90,18 @@ class Calibrated(Rules):
         inside = test.difference in band
         text = f"{test.difference:+.1f} tasks {'inside' if inside else 'outside'} its band {span(band, signed=True)}"
         if shows == "none":
-            return self._no_difference(runs, n, text, details) if inside else strike(text, details)
+            return self._no_difference(runs, n, text, details) if inside else to_retry(text, details)
         p = test.up if shows == "up" else test.down
         text = f"{text}, p = {p:.2g} one-sided"
         if p <= ALPHA:
-            return Verdict("reproduced", text, details) if inside else strike(text, details)
+            return Verdict("reproduced", text, details) if inside else to_retry(text, details)
         if not inside:
             return Verdict("not reproduced", text, details)
         power = usual_power(self.differences, before, after)
         details["power"] = power
         if power < policy.ENOUGH_POWER:
             return Verdict("inconclusive", f"{text}; only {power:.0%} of such runs are significant", details)
-        return strike(f"{text}; not significant", details)
+        return to_retry(f"{text}; not significant", details)
 
     def difference_band(self, runs: Sequence[Run]) -> Band:
         """Band of the contrast in tasks; between two greedy arms, where no seed varies, flips decide its width."""

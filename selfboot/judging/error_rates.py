@@ -2,8 +2,9 @@
 
     selfboot claims --power --draws 400
 
-Null: the organism still does what its calibration saw. Alternative: training (or sampling) changes nothing, the claim's
-after-arm scores what its before-arm does; for a claim of no difference, the after-arm is an eighth of the tasks higher.
+Null: the mini model still does what its calibration saw. Alternative: training (or sampling) changes nothing, the
+claim's after-arm scores what its before-arm does; for a claim of no difference, the after-arm is an eighth of the tasks
+higher.
 A claim of no difference with less than 80 % power against that is never as calibrated, only unsettled (calibrated.py).
 A claim is judged over the mean of its seeds, or where every seed is a case of its own (``by_seed``) over one.
 ``false_alarm`` and ``power`` are the chances of "drifted" under each; ``false_pass`` of "as calibrated" under the

@@ -139,7 +139,7 @@ class Result:
     expects: Direction  # the paper's direction
     effect: float | None  # the paper's published difference as a share of the tasks, where there is one
     parts: tuple[Part, ...]
-    weights: str = "trained"  # else ("random", "stand-in-…") a rehearsal, never a reproduction
+    weights: str = "trained"  # else ("random", "substitute-…") a trial run, never a reproduction
     seconds: float = 0.0
     evidence: tuple[Evidence, ...] = ()
     arm: ArmName = "ours"  # the arm that is judged
@@ -220,7 +220,7 @@ def _part(table: dict[str, Any]) -> Part:
 
 
 def save(folder: Path, results: Iterable[Result]) -> None:
-    """Write each result to its own file in ``folder`` (rehearsals beside, not over, real ones)."""
+    """Write each result to its own file in ``folder`` (trial runs beside, not over, real ones)."""
     for result in results:
         folder.mkdir(parents=True, exist_ok=True)
         mark = "" if result.weights == "trained" else f".{result.weights}"

@@ -67,7 +67,7 @@ class Rules(ABC):
         alive = fixed and self.claim.kind not in MAY_SOLVE_NOTHING
         verdict = policy.baseline(float(np.mean(values)), band, alive=alive)
         if verdict.failed and not fixed:
-            verdict = strike(verdict.reason, verdict.details)
+            verdict = to_retry(verdict.reason, verdict.details)
         shown = values[:1] if fixed else values
         return part(name, "figure", verdict, within(band), shown, arm=arm(runs, name), of=tasks(runs, name))
 
@@ -143,7 +143,7 @@ def four_arms(runs: Sequence[Run]) -> FourArms:
     return FourArms(*([run.outcomes[name] for run in runs] for name in four(scored)))
 
 
-def strike(reason: str, details: Mapping[str, policy.Detail]) -> Verdict:
+def to_retry(reason: str, details: Mapping[str, policy.Detail]) -> Verdict:
     """Not as it was: to be tried again with fresh seeds."""
     return Verdict("direction only", reason, details, retry=True)
 

@@ -27,7 +27,7 @@ class BootstrapMiner(Capped):
     """``steps`` rounds of ``problems`` problems with ``attempts`` attempts each, until ``target`` pairs are mined.
 
     ``train_every``: continue the adapter on all pairs so far after so many rounds, from ``needed`` pairs on; 0: never.
-    ``repairs=False`` leaves the repairs out (the 4-bit harvest: 20 rounds of 8 problems, attempts only).
+    ``repairs=False`` leaves the repairs out (the 4-bit mining run: 20 rounds of 8 problems, attempts only).
     """
 
     steps: int = 20

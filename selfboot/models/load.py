@@ -182,7 +182,7 @@ def _trained(spec: ModelSpec, dtype: torch.dtype, download: bool, more: dict[str
 
 
 def _random(spec: ModelSpec, dtype: torch.dtype, device: torch.device, download: bool) -> Any:
-    """The random twin. For a GPU it is made there and in its own dtype: billions of weights take a CPU minutes."""
+    """The random-init model. For a GPU it is made there, in its own dtype: billions of weights take a CPU minutes."""
     if device.type == "cuda":
         importlib.import_module("torch._dynamo")  # under a device, as transformers would below, torch 2.6 cannot
     config, made = _config(spec, download), torch.float32 if device.type == "cpu" else dtype

@@ -1,7 +1,7 @@
 """A dense decoder's shape as data: enough for its parameter count, its memory, and its config.json.
 
 The registry gives a shape for every model of the paper, so that memory can be planned, and ``--weights random`` can
-rehearse a claim, on a machine that has nothing of the model (``rehearsal_spec``).
+try a claim, on a machine that has nothing of the model (``random_init_spec``).
 """
 
 from __future__ import annotations
@@ -113,8 +113,8 @@ class Shape:
         }
 
 
-def rehearsal_spec(name: str, shape: Shape, tokenizer: str, stop_tokens: tuple[str, ...], folder: Path) -> ModelSpec:
-    """A random twin of a model from its shape alone: a config.json in ``folder``/NAME and a tokenizer at hand.
+def random_init_spec(name: str, shape: Shape, tokenizer: str, stop_tokens: tuple[str, ...], folder: Path) -> ModelSpec:
+    """A random-init model of a model from its shape alone: a config.json in ``folder``/NAME and a tokenizer at hand.
 
     The weights' sizes, and so memory and time, are the model's; its text is worth nothing, and its prompts are as long
     as that tokenizer makes them.
@@ -122,4 +122,4 @@ def rehearsal_spec(name: str, shape: Shape, tokenizer: str, stop_tokens: tuple[s
     home = folder / name
     home.mkdir(parents=True, exist_ok=True)
     write_atomic(home / "config.json", json.dumps(shape.config(), indent=1, sort_keys=True) + "\n")
-    return ModelSpec(name, str(home), tokenizer=tokenizer, stop_tokens=stop_tokens).random_twin()
+    return ModelSpec(name, str(home), tokenizer=tokenizer, stop_tokens=stop_tokens).random_init()

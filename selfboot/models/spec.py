@@ -43,8 +43,8 @@ class ModelSpec:
     """A model by data.
 
     ``source``: folder or hub id of config and weights. ``tokenizer``: likewise, empty: where the weights are.
-    ``weights="random"``: the twin with the same config and tokenizer but weights initialised from ``random_seed``; on
-    it every positive claim must fail. ``sha256``: what the weights must hash to (``weights_sha256``), empty: unchecked.
+    ``weights="random"``: a random-init model with the same config and tokenizer, from ``random_seed``; on it
+    every positive claim must fail. ``sha256``: what the weights must hash to (``weights_sha256``), empty: unchecked.
     ``dtype``: "float32" wherever it runs; empty: float32 on the CPU, bfloat16 on a GPU.
     ``stop_tokens``: tokens that end a completion beside the tokenizer's eos, such as ``<|im_end|>``.
     ``quantization``: "nf4": linear layers in 4 bits (nf4.py); empty: none.
@@ -63,7 +63,7 @@ class ModelSpec:
     quantization: Quantization = ""
     chat_template: str = ""
 
-    def random_twin(self, seed: int = 0) -> ModelSpec:
+    def random_init(self, seed: int = 0) -> ModelSpec:
         """The same architecture and tokenizer with untrained weights."""
         return replace(self, name=f"{self.name}-random{seed}", weights="random", random_seed=seed, sha256="")
 
@@ -118,7 +118,7 @@ def _pickled(found: Located) -> bool:
 
 
 def fingerprint(spec: ModelSpec, download: bool = False) -> str:
-    """sha256 (hex) over config, tokenizer, weight bytes (random twin: its seed) and quantisation, for store keys. Names
+    """sha256 (hex) over config, tokenizer, weight bytes (random-init: its seed) and quantisation, for store keys. Names
     and paths do not enter: the same bytes elsewhere are the same model. File hashes are cached by path, size, mtime."""
     found = locate(spec, download)
     weights = weights_sha256(found) if spec.weights == "trained" else f"random:{spec.random_seed}"

@@ -1,4 +1,4 @@
-"""Tiny random models with a tiny tokenizer, made in a moment: for tests and rehearsals, worth nothing as models."""
+"""Tiny random models with a tiny tokenizer, made in a moment: for tests and trial runs, worth nothing as models."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ARCHITECTURES = ("llama", "qwen2", "qwen3", "olmo2")
 
 
 def save_tokenizer(folder: Path) -> None:
-    """A byte-level BPE tokenizer with 400 tokens at most and ChatML's special ones, as the organism's."""
+    """A byte-level BPE tokenizer with 400 tokens at most and ChatML's special ones, as the mini model's."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()

@@ -1,4 +1,4 @@
-"""The whole recipe on any model: harvest, audit, train, evaluate, judge; the adapter with its card in one folder.
+"""The whole recipe on any model: mine, audit, train, evaluate, judge; the adapter with its card in one folder.
 
     with OpenLab(RunStore(Path("store"))) as lab:
         done = bootstrap(lab, "organism-0", Wish(pairs=40), Path("adapter"))
@@ -42,7 +42,7 @@ ALPHA = 0.05
 
 @dataclass(frozen=True)
 class Wish:
-    """What is asked for. Empty ``benchmark``, ``recipe``, ``seeds``: what suits the model (organism or not).
+    """What is asked for. Empty ``benchmark``, ``recipe``, ``seeds``: what suits the model (a mini model or not).
 
     ``tasks``: score on so many tasks drawn at random (0: all). ``seconds``: the time that all of it may take (0: no
     limit); it decides, after one round, how many rounds are mined, so methods that are given their tasks take none.

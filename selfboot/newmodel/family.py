@@ -1,4 +1,4 @@
-"""The organism family, tried: what a diagnosis says of every member beside the lift that the recipe then brings.
+"""The family of mini models, tried: what a diagnosis says of every member beside the lift that the recipe then brings.
 
     selfboot diagnose --family --jobs 8           # writes data/measured/diagnosis/family.json; minutes on 16 cores
     selfboot diagnose --family organism-0 floor   # these members again; the others stay as they are
@@ -39,7 +39,7 @@ PLAN, MINER = Plan(benchmark="minieval", sampled=40), BootstrapMiner(target=40)
 
 @dataclass(frozen=True)
 class Trial:
-    """How much is run of a member: its diagnosis, the harvest (of which the diagnosis sees the beginning), trainings.
+    """How much is run of a member: its diagnosis, the mining run (its beginning is the diagnosis's), trainings.
     ``least``: pairs without which it is not trained."""
 
     plan: Plan = PLAN
@@ -60,7 +60,7 @@ def measure_family(
 ) -> Path:
     """Measure members, ``jobs`` side by side, and put their rows into ``out``. DataError for an unknown member."""
     if unknown := [name for name in members if name not in MEMBERS]:
-        raise DataError(f"unknown member {unknown[0]!r} of the organism family; known: {', '.join(MEMBERS)}")
+        raise DataError(f"unknown member {unknown[0]!r} of the family of mini models; known: {', '.join(MEMBERS)}")
     given = ([store] * len(members), [device] * len(members), [trial] * len(members))
     if jobs > 1:
         with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:

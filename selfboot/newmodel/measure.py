@@ -45,10 +45,10 @@ REFERENCE_CLAIM = "recipe-7b-full"  # whose minutes on the reference GPU the cos
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is measured. ``benchmark`` empty: MiniEval for an organism, else HumanEval. ``tasks`` 0: all.
+    """How much is measured. ``benchmark`` empty: MiniEval for a mini model, else HumanEval. ``tasks`` 0: all.
 
     ``samples`` a task for pass@8 (fewer than 8: pass@that many), on ``sampled`` of the tasks (0: on all that are
-    scored); ``rounds`` of ``problems`` problems make the harvest.
+    scored); ``rounds`` of ``problems`` problems make the mining run.
     ``seconds``: so many tasks as fit into that time (0: as ``tasks`` says), reckoned from the first few.
     """
 
@@ -132,7 +132,7 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class Measured:
-    """What was run: the part ``bench`` of the ``whole`` benchmark, four greedy readings, the draws, the harvest."""
+    """What was run: the part ``bench`` of the ``whole`` benchmark, four greedy readings, the draws, the mining run."""
 
     whole: Benchmark
     bench: Benchmark
@@ -189,7 +189,7 @@ def measured(found: Measured, plan: Plan) -> dict[str, Any]:
 
 
 def default_benchmark(entry: ModelEntry) -> str:
-    """MiniEval for what was trained on the organism's corpus, else HumanEval."""
+    """MiniEval for what was trained on the mini model's corpus, else HumanEval."""
     return "minieval" if is_organism(entry) else "humaneval"
 
 
@@ -273,7 +273,7 @@ def _harvest(mined: Mined, plan: Plan) -> Harvest:
 
 
 def _predict(headroom: Estimate, chat: float) -> tuple[Estimate, Estimate]:
-    """Predicted lift from the organism family (by headroom) and from the published table (by base score)."""
+    """Predicted lift from the family of mini models (by headroom) and from the published table (by base score)."""
     published = prediction.fit(prediction.boundary_points(boundary_table()))
     return prediction.fit(family()).predict((headroom.value,)), published.predict((chat,))
 
@@ -282,7 +282,7 @@ def _seconds(run: Measured) -> dict[str, float]:
     """What building the artifacts took, whenever that was."""
     built = {a.id: a.seconds for one in run.scores.values() for a in (one.samples.artifact, one.artifact)}
     sampled = run.drawn.samples.artifact.seconds + run.drawn.artifact.seconds if run.drawn else 0.0
-    parts = {"greedy": sum(built.values()), "samples": sampled, "harvest": run.mined.artifact.seconds}
+    parts = {"greedy": sum(built.values()), "samples": sampled, "mining run": run.mined.artifact.seconds}
     return {name: round(value, 1) for name, value in parts.items()}
 
 
@@ -308,10 +308,9 @@ def _row(entry: published.Published) -> Row:
 
 @functools.cache
 def family() -> tuple[Point, ...]:
-    """The organism family as measured (data/measured/diagnosis/family.json): headroom -> lift, as shares of MiniEval.
-    Where too
-    little was mined to train on, the recipe's lift is none."""
-    path = require(MEASURED / "diagnosis" / "family.json", "the organism family's measured lifts")
+    """The family of mini models as measured (data/measured/diagnosis/family.json): headroom -> lift, as shares of
+    MiniEval. Where too little was mined to train on, the recipe's lift is none."""
+    path = require(MEASURED / "diagnosis" / "family.json", "the family of mini models's measured lifts")
     try:
         members = json.loads(path.read_text(encoding="utf-8"))["members"]
         return tuple(Point(name, (row["headroom"],), row["lift"]) for name, row in members.items())

@@ -53,7 +53,7 @@ def _because(found: Diagnosis) -> list[str]:
     return [
         f"- the chat score, {chat.solved} of {chat.n}, is {where} in the paper's table",
         f"- headroom: {drawn} {_percent(found.headroom)} of the tasks more than one greedy answer",
-        f"- a full harvest should find {pairs.value:.0f} pairs ({pairs.low:.0f} to {pairs.high:.0f}): {enough}",
+        f"- a full mining run should find {pairs.value:.0f} pairs ({pairs.low:.0f} to {pairs.high:.0f}): {enough}",
     ]
 
 
@@ -77,8 +77,8 @@ def _failing(found: Diagnosis) -> list[str]:
 def _harvest(found: Diagnosis) -> list[str]:
     one = found.harvest
     return [
-        f"harvest: {one.asked} problems asked for, {one.well_formed} well formed, {one.fresh} new, {one.valid} valid "
-        f"(own solution passes own tests), {one.pairs} pairs"
+        f"mining run: {one.asked} problems asked for, {one.well_formed} well formed, {one.fresh} new, {one.valid}"
+        f" valid (own solution passes own tests), {one.pairs} pairs"
     ]
 
 
@@ -87,9 +87,9 @@ def _predicted(found: Diagnosis) -> list[str]:
     off = {"family": found.family_error * n, "table": found.published_error * n}
     return [
         f"predicted lift, tasks of {n} (90 % interval)",
-        f"  from the organism family, by headroom   {_tasks(found.lift, n)}; off by {off['family']:.0f} on average",
+        f"  from the mini models, by headroom       {_tasks(found.lift, n)}; off by {off['family']:.0f} on average",
         f"  from the paper's table, by base score   {_tasks(found.lift_published, n)}; off by {off['table']:.0f}",
-        "  (errors: leave-one-out. A model unlike the organisms lies outside of what the first line has seen.)",
+        "  (errors: leave-one-out. A model unlike the mini models lies outside of what the first line has seen.)",
     ]
 
 
@@ -120,7 +120,7 @@ def _tasks(one: Estimate, n: int) -> str:
 def left_out_table(n: int = 164) -> str:
     """Predicted and measured lift of every member and every published row, each left out of its own prediction."""
     family, table = left_out()
-    return f"organism family\n{_rows(family, n)}\n\npublished table\n{_rows(table, n)}"
+    return f"family of mini models\n{_rows(family, n)}\n\npublished table\n{_rows(table, n)}"
 
 
 def _rows(rows: Sequence[LeftOut], n: int) -> str:

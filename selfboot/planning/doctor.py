@@ -20,7 +20,7 @@ from selfboot.errors import SelfbootError, UnavailableError
 from selfboot.paths import DATA, in_checkout
 
 Purpose = Literal["mini", "paper", "report", "data"]
-MEMORY_GB, DISK_GB = 4.0, 2.0  # free, for the organism with two workers, and for a run store of all mini claims
+MEMORY_GB, DISK_GB = 4.0, 2.0  # free, for the mini model with two workers, and for a run store of all mini claims
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def _organisms(store: Path) -> Iterator[Check]:
             locate(ModelSpec(entry.name, entry.source, tokenizer=entry.tokenizer, sha256=entry.sha256))
         except SelfbootError as error:
             wrong.append(str(error))
-    yield Check("organisms", "mini", not wrong, f"{len(own) - len(wrong)} of {len(own)} here", "; ".join(wrong))
+    yield Check("mini models", "mini", not wrong, f"{len(own) - len(wrong)} of {len(own)} here", "; ".join(wrong))
 
 
 def _shipped(store: Path) -> Iterator[Check]:

@@ -210,7 +210,7 @@ def table(wanted: Sequence[TimedStep], kind: Gpu, counts: Sequence[int]) -> str:
     """Hours and dollars of the steps on each number of GPUs, as text."""
     kinds = {name: sum(step.name.startswith(name) for step in wanted) for name in ("score", "pairs", "adapter")}
     lines = [
-        f"{len(wanted)} steps: {kinds['score']} scores, {kinds['pairs']} harvests, {kinds['adapter']} trainings",
+        f"{len(wanted)} steps: {kinds['score']} scores, {kinds['pairs']} mining runs, {kinds['adapter']} trainings",
         f"{kind.name:<6}  hours  GPU hours  of them starting engines  busy  $ if paid while busy  $ if all are kept",
     ]
     for count in counts:

@@ -1,7 +1,7 @@
 """From results and run store to what the report shows: cases with evidence, lifts over seeds, and what was not run.
 
 A lift's groups are its trained arms, whatever their seed; scores on another benchmark than the claim's are none of it.
-Results on random weights or a stand-in are rehearsals: kept apart, in no count and no figure.
+Results on random weights or a substitute model are trial runs: kept apart, in no count and no figure.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class CaseView:
 
     @property
     def finding(self) -> str:
-        """What the registry says of the organism, where that is not what the paper says."""
+        """What the registry says of the mini model, where that is not what the paper says."""
         return self.settings.finding if self.settings else ""
 
     @property
@@ -165,7 +165,7 @@ class Gathered:
     """All that a report shows."""
 
     cases: tuple[CaseView, ...]
-    rehearsals: tuple[CaseView, ...]
+    trials: tuple[CaseView, ...]
     not_run: tuple[NotRun, ...]
     lifts: tuple[Lift, ...]
     diagnoses: tuple[Kept, ...]
@@ -173,7 +173,7 @@ class Gathered:
 
     @property
     def counts(self) -> dict[VerdictStatus, int]:
-        """Cases a verdict; rehearsals are not among them."""
+        """Cases a verdict; trial runs are not among them."""
         found = [case.result.verdict for case in self.cases]
         return {verdict: found.count(verdict) for verdict in MARKS if verdict in found}
 
@@ -184,9 +184,9 @@ def gather(results: Sequence[Result], shelf: Shelf, skipped: Mapping[str, str] |
     ordered = sorted(results, key=lambda r: (order.get(r.claim, len(order)), r.scale, r.model, natural(r.name)))
     cases = [_case(result, shelf) for result in ordered]
     real = tuple(case for case in cases if case.result.weights == "trained")
-    rehearsals = tuple(case for case in cases if case.result.weights != "trained")
+    trials = tuple(case for case in cases if case.result.weights != "trained")
     diagnoses, missing = tuple(kept(shelf.root, shelf.notes)), tuple(_not_run(real, skipped or {}))
-    return Gathered(real, rehearsals, missing, tuple(_lifts(real)), diagnoses, shelf)
+    return Gathered(real, trials, missing, tuple(_lifts(real)), diagnoses, shelf)
 
 
 def _case(result: Result, shelf: Shelf) -> CaseView:

@@ -1,4 +1,4 @@
-"""The report: one HTML file that needs no network, with Markdown and JSON twins beside it.
+"""The report: one HTML file that needs no network, with Markdown and JSON copies beside it.
 
     selfboot report --out report/        pytest --report report/
 
@@ -62,7 +62,7 @@ def write_report(
         raise StoreError(
             f"{out}: the report has {len(page.encode()):,} bytes, more than {LIMIT:,}; report fewer results"
         )
-    write_atomic(out / "report.json", text.json_twin(gathered, drawn))
+    write_atomic(out / "report.json", text.as_json(gathered, drawn))
     write_atomic(out / "report.md", text.markdown(gathered, drawn))
     write_atomic(out / "report.html", page)
     return out / "report.html"

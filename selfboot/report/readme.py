@@ -36,7 +36,7 @@ from selfboot.store import write_atomic
 COMMAND = "selfboot claims --update-readme"
 README, CLAIMS_README = ROOT / "README.md", CLAIMS / "README.md"
 ORGANISMS = ("organism-0", "organism-1", "organism-2")
-HEAD = ("claim", "§", "tier", "paper", "organism", "direction", "what it says")
+HEAD = ("claim", "§", "tier", "paper", "mini model", "direction", "what it says")
 
 
 def claims_table() -> str:
@@ -155,7 +155,7 @@ def update_run(folder: Path, path: Path = README) -> int:
 
 
 def _is_fastpath(result: Result) -> bool:
-    """Of the fast path, on the registry's model, by bands that there still are: no rehearsal, no other organism's, none
+    """Of the fast path, on the registry's model, by bands that there still are: no trial run, no other model's, none
     from before a change of the claim's settings."""
     claim = registry().get(result.claim)
     settings = claim.scales.get("mini") if claim else None

@@ -41,8 +41,8 @@ def lede(gathered: Gathered) -> list[str]:
     if not results:
         return ["No claim has been judged yet in this store."]
     said = [headline(results)]
-    if gathered.rehearsals:
-        said.append(f"Apart, and in no count: {_plural(len(gathered.rehearsals), 'rehearsal')}, on other weights.")
+    if gathered.trials:
+        said.append(f"Apart, and in no count: {_plural(len(gathered.trials), 'trial run')}, on other weights.")
     if gathered.not_run:
         said.append(f"Not run: {_missing(gathered.not_run)}.")
     return [*said, DIRECTIONS]

@@ -1,4 +1,4 @@
-"""The report's twins: Markdown for a pull request or a paper's appendix, JSON for programs."""
+"""The report as Markdown for a pull request or a paper's appendix, JSON for programs."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def markdown(gathered: Gathered, figures: Sequence[FigureView]) -> str:
     """The whole report as Markdown, samples aside."""
     lines = ["# selfboot report", "", *lede(gathered), "", *(f"- note: {note}" for note in outdated(gathered)), ""]
     lines += [*_table(gathered.cases), ""]
-    if gathered.rehearsals:
+    if gathered.trials:
         lines += [
-            "## Rehearsals on other weights: never reproductions",
+            "## Trial runs on other weights: never reproductions",
             "",
-            *_table(gathered.rehearsals),
+            *_table(gathered.trials),
             "",
         ]
     lines += ["## Why", "", *(line for case in gathered.cases for line in _why(case)), ""]
@@ -61,7 +61,7 @@ def _why(case: CaseView) -> Iterator[str]:
     yield f"- **{cell(case.result.name)}** {cell(case.result.title)}: {cell('; '.join(case.reasons))}.{found}"
 
 
-def json_twin(gathered: Gathered, figures: Sequence[FigureView]) -> str:
+def as_json(gathered: Gathered, figures: Sequence[FigureView]) -> str:
     """Everything but the samples as JSON."""
     table: dict[str, Any] = {
         "selfboot": __version__,
@@ -69,7 +69,7 @@ def json_twin(gathered: Gathered, figures: Sequence[FigureView]) -> str:
         "headline": headline([case.result for case in gathered.cases]),
         "counts": gathered.counts,
         "results": [_result(case.result) for case in gathered.cases],
-        "rehearsals": [_result(case.result) for case in gathered.rehearsals],
+        "trial_runs": [_result(case.result) for case in gathered.trials],
         "not_run": [{"claim": m.claim.id, "scale": m.scale, "reason": m.reason} for m in gathered.not_run],
         "figures": [{"id": f.id, "title": f.title, "head": f.head, "rows": f.rows} for f in figures],
         "lifts": [_lift(gathered, place) for place in range(len(gathered.lifts))],

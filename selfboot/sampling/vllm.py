@@ -10,7 +10,7 @@ functions as for the transformers sampler. Each sample is a request of its own w
 first 8 of 32 are those of n=8; prefix caching makes them share their prompt. A stop string also ends a request early,
 but only where our own cut agrees: a row that the engine ended and we would not have is drawn again without.
 The end of the process gives the GPU's memory back (``close``), before training starts.
-``spec.weights == "random"``: vLLM's dummy weights (uniform within ±0.001, not those of the transformers twin).
+``spec.weights == "random"``: vLLM's dummy weights (uniform within ±0.001, not those of the transformers model).
 
 Not covered: several engines on one GPU, quantised weights, sampling that is bit-identical to the transformers sampler's
 (the streams differ; greedy differs at near ties only, ``tests/vllm`` measures how often).

@@ -103,7 +103,7 @@ def test_verdicts(solved: int, headroom: Estimate, pairs: tuple[int, int], lift:
 
 
 def test_a_weak_chat_score_alone_is_not_too_weak() -> None:
-    """An organism that solves little in chat but much when read otherwise, and yields pairs."""
+    """A mini model that solves little in chat but much when read otherwise, and yields pairs."""
     chat, best = boundary(3, 164, TABLE), boundary(110, 164, TABLE)
     lift = Estimate(0.4, 0.2, 0.6)
     assert judge(chat, best, Estimate(0.4, 0.3, 0.5), expected_pairs(3, 128), lift) == "uncertain"

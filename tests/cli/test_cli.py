@@ -139,7 +139,7 @@ def test_doctor_names_what_is_missing_and_the_remedy(
     found = json.loads(capsys.readouterr().out)
     checks = {check["name"]: check for check in found["checks"]}
     assert code == (0 if found["mini"] else 1)
-    assert {"Python", "packages", "organisms", "isolation of programs", "memory", "disk", "GPUs"} <= set(checks)
+    assert {"Python", "packages", "mini models", "isolation of programs", "memory", "disk", "GPUs"} <= set(checks)
     assert not checks["data sets"]["ok"]
     assert "selfboot fetch" in checks["data sets"]["remedy"]
     assert all(check["remedy"] for check in found["checks"] if not check["ok"])

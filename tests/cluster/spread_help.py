@@ -1,4 +1,4 @@
-"""Small jobs on a real organism, workers for tests of pools, and what to compare stores by."""
+"""Small jobs on a real mini model, workers for tests of pools, and what to compare stores by."""
 
 from __future__ import annotations
 

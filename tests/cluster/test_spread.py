@@ -306,9 +306,9 @@ def test_run_takes_its_own_options_and_fills_first(
     assert "0 units" in capsys.readouterr().out
 
 
-def test_a_stand_in_cannot_be_made_beforehand() -> None:
-    with pytest.raises(DataError, match="--stand-in"):
-        cli_spread.before_pytest(["--ray", "auto", "--stand-in=organism-1"])
+def test_a_substitute_cannot_be_made_beforehand() -> None:
+    with pytest.raises(DataError, match="--substitute"):
+        cli_spread.before_pytest(["--ray", "auto", "--substitute=organism-1"])
 
 
 def test_workers_and_planner_have_the_same_options(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The suite must be able to fail, and to say why it cannot run: rehearsal, report, missing GPUs."""
+"""The suite must be able to fail, and to say why it cannot run: trial run, report, missing GPUs."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ FULL = bool(os.environ.get("SELFBOOT_FULL"))
 
 
 @pytest.fixture(scope="module", params=["fastpath", *(["fullpath"] if FULL else [])])
-def rehearsal(
+def trial(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[str, list[Result], str, Path]:
     """A tier on random weights, in a process and store of its own; of the recipe one seed. SELFBOOT_FULL=1: mining too.
 
-    Thirty-two tokens a completion: the twin never ends one by itself, and what it writes never passes.
+    Thirty-two tokens a completion: a random-init model never ends one by itself, and what it writes never passes.
     """
     store: Path = tmp_path_factory.mktemp("store")
     words = ["claims", "-m", request.param, "-k", "not mini-13 and not mini-42", "--scale", "mini"]
@@ -41,10 +41,10 @@ def rehearsal(
 @calibrated
 @pytest.mark.slow
 def test_every_claim_but_determinism_fails_on_random_weights(
-    rehearsal: tuple[str, list[Result], str, Path],
+    trial: tuple[str, list[Result], str, Path],
 ) -> None:
     """Random weights are as deterministic as others."""
-    tier, results, output, _ = rehearsal
+    tier, results, output, _ = trial
     claims = [claim for claim in registry().values() if claim.tier == tier]
     judged = {claim.id for claim in claims if not lacking(claim.id, claim.scales["mini"])}
     verdicts = {result.claim: result.verdict for result in results}
@@ -54,28 +54,28 @@ def test_every_claim_but_determinism_fails_on_random_weights(
 
 @calibrated
 @pytest.mark.slow
-def test_a_rehearsal_is_marked_as_one(rehearsal: tuple[str, list[Result], str, Path]) -> None:
-    _, results, output, report = rehearsal
+def test_a_trial_run_is_marked_as_one(trial: tuple[str, list[Result], str, Path]) -> None:
+    _, results, output, report = trial
     assert {result.weights for result in results} == {"random"}
     assert "claims, random: no reproduction" in output
-    twin = json.loads((report / "report.json").read_text(encoding="utf-8"))
-    assert twin["results"] == []
-    assert len(twin["rehearsals"]) == len(results)
+    copied = json.loads((report / "report.json").read_text(encoding="utf-8"))
+    assert copied["results"] == []
+    assert len(copied["trial_runs"]) == len(results)
 
 
 FAILURES = {  # a documented failure, and a model that does not fail so: the sibling that stops where it should
-    "few-pairs-72b": ["--stand-in", "organism-tidy"],
-    "bcb-hard": ["--stand-in", "organism-tidy"],
-    "synergy-3b": ["--stand-in", "organism-tidy"],
+    "few-pairs-72b": ["--substitute", "organism-tidy"],
+    "bcb-hard": ["--substitute", "organism-tidy"],
+    "synergy-3b": ["--substitute", "organism-tidy"],
     "code-to-math": ["--weights", "random", "--tokens", "32"],  # the sibling gains nothing from code pairs either
-    "saturation": ["--stand-in", "organism-0"],  # headroom
-    "floor": ["--stand-in", "organism-0"],  # enough to mine from
-    "vanilla-math": ["--stand-in", "organism-floor"],  # nothing to lose
-    "math500-mismatch": ["--stand-in", "organism-floor"],
-    "selfcorrect-naive": ["--stand-in", "organism-floor"],
-    "selfcorrect-mixed": ["--stand-in", "organism-floor"],
-    "recursive": ["--stand-in", "organism-tidy"],  # no lift in round 1
-    "diversity-cued": ["--stand-in", "organism-tidy"],  # plain mining finds next to nothing either
+    "saturation": ["--substitute", "organism-0"],  # headroom
+    "floor": ["--substitute", "organism-0"],  # enough to mine from
+    "vanilla-math": ["--substitute", "organism-floor"],  # nothing to lose
+    "math500-mismatch": ["--substitute", "organism-floor"],
+    "selfcorrect-naive": ["--substitute", "organism-floor"],
+    "selfcorrect-mixed": ["--substitute", "organism-floor"],
+    "recursive": ["--substitute", "organism-tidy"],  # no lift in round 1
+    "diversity-cued": ["--substitute", "organism-tidy"],  # plain mining finds next to nothing either
 }
 
 
@@ -83,7 +83,7 @@ FAILURES = {  # a documented failure, and a model that does not fail so: the sib
 @pytest.mark.slow
 @pytest.mark.parametrize("claim", FAILURES if FULL else list(FAILURES)[:1])
 def test_a_documented_failure_drifts_where_there_is_none(claim: str, tmp_path: Path) -> None:
-    """Judged by the organism's own bands. SELFBOOT_FULL=1: each of them."""
+    """Judged by the mini model's own bands. SELFBOOT_FULL=1: each of them."""
     done = suite(["claims", "-k", claim, "--scale", "mini", *FAILURES[claim]], tmp_path)
     (result,) = load(tmp_path / "results")
     assert (result.claim, result.verdict) == (claim, "drifted"), done.stdout[-5000:]

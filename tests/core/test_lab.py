@@ -102,7 +102,7 @@ def test_greedy_sampling_has_no_seed(lab: Lab) -> None:
     assert first.artifact.id == second.artifact.id
 
 
-def test_random_twin_is_another_model(lab: Lab, tmp_path: Path) -> None:
+def test_random_init_is_another_model(lab: Lab, tmp_path: Path) -> None:
     trained = lab.evaluate("tiny", "bench", sampling=SHORT)
     with Lab(lab.store, weights="random", graders=1) as other:
         assert other.evaluate("tiny", "bench", sampling=SHORT).samples.artifact.id != trained.samples.artifact.id

@@ -1,5 +1,5 @@
-"""The way of a paper-scale claim on a machine like ours: what it needs, made-up pairs in a rehearsal, trainings before
-engines. A tiny model stands in for the paper's, a process on the CPU for one on a GPU."""
+"""The way of a paper-scale claim on a machine like ours: what it needs, made-up pairs in a trial run, trainings before
+engines. A tiny model takes the place of the paper's, a process on the CPU for one on a GPU."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_several_files_are_one_after_the_other(bare: Path, monkeypatch: pytest.M
     write(bare / "elsewhere" / "pairs_14b_multi_new60.jsonl", "c")
     found = load_pairs("qwen2.5-14b", BOTH)
     assert [pair.fixed for pair in found] == ["a", "b", "c"], "SELFBOOT_DATA serves released files, and data/released"
-    assert load_pairs("m", "qwen2.5-14b/pairs_14b_multi_new60") == found[2:], "a stand-in takes the model's own"
+    assert load_pairs("m", "qwen2.5-14b/pairs_14b_multi_new60") == found[2:], "a substitute model takes the model's own"
     write(bare / "elsewhere" / "pairs_7b_40.jsonl", "z")
     assert load_pairs("qwen2.5-14b", "pairs_7b_40")[0].fixed == "z"
 
@@ -107,7 +107,7 @@ def test_missing_pairs_are_a_reason_not_to_run(
     monkeypatch.setattr(availability, "_no_data", lambda settings: None)
     settings = registry()[claim].scales["paper"]
     assert said in str(availability.missing(settings, "paper"))
-    assert availability.missing(settings, "paper", "random") is None, "a rehearsal makes them up"
+    assert availability.missing(settings, "paper", "random") is None, "a trial run makes them up"
     assert availability.missing(settings, "mini") is None, "there a missing file fails a case (calibration.lacking)"
 
 
@@ -160,7 +160,7 @@ def a_case(claim: str, seed: int = 0, benchmark: str = "humaneval:3") -> Case:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("bare")
-def test_the_whole_rehearsal_trains_first_and_reproduces_nothing(tmp_path: Path, order: list[str]) -> None:
+def test_the_whole_trial_run_trains_first_and_reproduces_nothing(tmp_path: Path, order: list[str]) -> None:
     """recipe-7b, its three cases in one session: three trainings in one process, then the base and three adapters."""
     with Lab(RunStore(tmp_path / "store"), weights="random", tokens=2, rows=164) as lab:
         lab.engines.apart = True  # as on a GPU

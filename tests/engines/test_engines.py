@@ -67,7 +67,7 @@ def test_keys_hold_what_may_change_a_result() -> None:
     assert Engines().key(subject("organism-0")) == Engines("transformers").key(subject("organism-0"))
 
 
-def test_a_model_that_is_not_here_is_rehearsed_from_its_shape(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_is_not_here_is_tried_from_its_shape(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "empty"))
     with Lab(RunStore(tmp_path / "store"), weights="random") as lab:

@@ -30,7 +30,7 @@ PAIR = Pair(
 
 
 def chat(messages: Sequence[dict[str, str]]) -> str:
-    """ChatML, as the organism's tokenizer writes it."""
+    """ChatML, as the mini model's tokenizer writes it."""
     text = "".join(f"<|im_start|>{m['role']}\n{m['content']}<|im_end|>\n" for m in messages)
     return text if messages[-1]["role"] == "assistant" else text + "<|im_start|>assistant\n"
 

@@ -204,7 +204,7 @@ def test_table(snapshot: SnapshotAssertion) -> None:
     assert render([replace(RESULT, case="mini-13", parts=(lost,)), RESULT], width=120) == snapshot
 
 
-def test_results_are_kept_and_rehearsals_stay_apart(tmp_path: Path) -> None:
+def test_results_are_kept_and_trial_runs_stay_apart(tmp_path: Path) -> None:
     retried = replace(RESULT, parts=(replace(PART, first=PART), replace(PART, arm=None)))
     assert from_json(to_json(RESULT)) == RESULT
     assert from_json(to_json(retried)) == retried

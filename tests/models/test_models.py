@@ -71,18 +71,18 @@ def test_fingerprint_notices_a_file_changed_in_place(copy: Path) -> None:
     assert fingerprint(spec(copy)) != before
 
 
-def test_random_twin_is_seeded_and_another_model(folder: Path) -> None:
-    twin = spec(folder, sha256="of the trained weights").random_twin(3)
-    one, two, other = (load_model(s).state_dict() for s in (twin, twin, twin.random_twin(4)))
+def test_random_init_is_seeded_and_another_model(folder: Path) -> None:
+    random = spec(folder, sha256="of the trained weights").random_init(3)
+    one, two, other = (load_model(s).state_dict() for s in (random, random, random.random_init(4)))
     assert all(torch.equal(one[name], two[name]) for name in one)
     assert not torch.equal(one["model.embed_tokens.weight"], other["model.embed_tokens.weight"])
-    assert len({fingerprint(s) for s in (spec(folder), twin, twin.random_twin(4))}) == 3
+    assert len({fingerprint(s) for s in (spec(folder), random, random.random_init(4))}) == 3
 
 
-def test_random_twin_needs_no_weights_and_leaves_random_state_alone(copy: Path) -> None:
+def test_random_init_needs_no_weights_and_leaves_random_state_alone(copy: Path) -> None:
     (copy / "model.safetensors").unlink()
     before = torch.get_rng_state()
-    load_model(spec(copy).random_twin())
+    load_model(spec(copy).random_init())
     assert torch.equal(before, torch.get_rng_state())
 
 

@@ -86,7 +86,7 @@ def test_a_weight_takes_the_bytes_that_planning_reckons(tmp_path: Path) -> None:
 
 @quantises
 def test_logits_are_those_of_the_rounded_weights_and_near_the_exact_ones() -> None:
-    """The organism, on three solved tasks: a float model with its 4-bit weights written out computes the same."""
+    """The mini model, on three solved tasks: a float model with its 4-bit weights written out computes the same."""
     from bitsandbytes.functional import dequantize_4bit
 
     entry = model_entry("organism-0-nf4")
@@ -125,10 +125,10 @@ def test_the_sampler_draws_what_generate_does(spec: ModelSpec, small: ModelSpec)
 
 
 @quantises
-def test_a_random_twin_is_seeded_in_four_bits_and_leaves_random_state_alone(small: ModelSpec) -> None:
+def test_a_random_init_model_is_seeded_in_four_bits_and_leaves_random_state_alone(small: ModelSpec) -> None:
     before = torch.get_rng_state()
-    twin = small.random_twin(3)
-    one, two, other = (load_model(each) for each in (twin, twin, twin.random_twin(4)))
+    random = small.random_init(3)
+    one, two, other = (load_model(each) for each in (random, random, random.random_init(4)))
     assert torch.equal(before, torch.get_rng_state())
     name = "model.layers.0.mlp.up_proj"
     packed = [in_four_bits(model)[name].weight.data for model in (one, two, other)]
@@ -138,7 +138,7 @@ def test_a_random_twin_is_seeded_in_four_bits_and_leaves_random_state_alone(smal
     assert torch.equal(one.model.norm.weight, torch.ones(64))
     text = [TransformersSampler(m, load_tokenizer(small)).generate(PROMPTS, Sampling(12), [0] * 3) for m in (one, two)]
     assert text[0] == text[1]
-    assert fingerprint(twin) not in (fingerprint(small), fingerprint(replace(twin, quantization="")))
+    assert fingerprint(random) not in (fingerprint(small), fingerprint(replace(random, quantization="")))
 
 
 def test_a_store_key_is_not_that_of_the_whole_model(spec: ModelSpec, small: ModelSpec) -> None:
@@ -161,7 +161,7 @@ def test_it_is_drawn_by_transformers_with_this_code() -> None:
     assert "selfboot.models.nf4" not in Engines().code(model_entry("organism-0"))
 
 
-def test_a_rehearsal_from_the_shape_alone_is_in_four_bits_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trial_run_from_the_shape_alone_is_in_four_bits_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "empty"))
     with Lab(RunStore(tmp_path / "store"), weights="random") as lab:
@@ -185,7 +185,7 @@ def test_a_random_model_is_never_there_whole(small: ModelSpec, monkeypatch: pyte
         return made
 
     monkeypatch.setattr(nf4, "_quantised", watched)
-    load_model(small.random_twin())
+    load_model(small.random_init())
     assert len(whole) > 10
     assert most <= 2
 
@@ -193,7 +193,7 @@ def test_a_random_model_is_never_there_whole(small: ModelSpec, monkeypatch: pyte
 @quantises
 def test_rows_that_the_cpu_kernel_gets_wrong_are_refused(tmp_path: Path) -> None:
     odd = ModelSpec("odd", str(save_model(tmp_path / "m", intermediate_size=160)), quantization="nf4")
-    for each in (odd, odd.random_twin()):
+    for each in (odd, odd.random_init()):
         with pytest.raises(UnavailableError, match=r"layers\.0\.mlp\.down_proj: rows of 160 weights"):
             load_model(each)
 
@@ -208,7 +208,7 @@ def test_it_takes_no_adapter(small: ModelSpec, tmp_path: Path) -> None:
 def test_without_bitsandbytes_it_says_what_to_install(small: ModelSpec, monkeypatch: pytest.MonkeyPatch) -> None:
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "bitsandbytes" else find(name))
-    for each in (small, small.random_twin()):
+    for each in (small, small.random_init()):
         with pytest.raises(UnavailableError, match=r"bitsandbytes.*not installed: pip install 'selfboot\[quant\]'"):
             load_model(each)
     reason = availability.missing(registry()["harvest-nf4"].scales["mini"], "mini")

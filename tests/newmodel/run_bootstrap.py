@@ -1,4 +1,4 @@
-"""A short bootstrap of the organism in a process of its own, for tests that kill it: STORE OUT."""
+"""A short bootstrap of the mini model in a process of its own, for tests that kill it: STORE OUT."""
 
 import sys
 from pathlib import Path

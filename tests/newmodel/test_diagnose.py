@@ -1,4 +1,4 @@
-"""A diagnosis and a bootstrap of the organism in small, any model by path, and what is said about them."""
+"""A diagnosis and a bootstrap of the mini model in small, any model by path, and what is said about them."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_a_diagnosis_is_kept_for_the_report(found: Diagnosis, tmp_path: Path) ->
     from selfboot.report.evidence import Shelf
     from selfboot.report.gather import gather
     from selfboot.report.html import render
-    from selfboot.report.text import json_twin, markdown
+    from selfboot.report.text import as_json, markdown
 
     keep(tmp_path, replace(found, model="<b>./tidy</b>"))
     (tmp_path / "diagnoses" / "cut.json").write_text('{"summary": ')
@@ -159,7 +159,7 @@ def test_a_diagnosis_is_kept_for_the_report(found: Diagnosis, tmp_path: Path) ->
     assert "<b>./tidy" not in page
     assert "predicted lift" in page
     assert "predicted lift" in markdown(gathered, [])
-    assert json.loads(json_twin(gathered, []))["diagnoses"][0]["verdict"] == found.verdict
+    assert json.loads(as_json(gathered, []))["diagnoses"][0]["verdict"] == found.verdict
     assert any("cut.json cannot be shown" in note for note in gathered.shelf.notes)
 
 
@@ -189,7 +189,7 @@ def test_summary_and_page_say_the_verdict_and_why(found: Diagnosis) -> None:
         "chat, greedy",
         "raw completion",
         "pass@2",
-        "harvest: 4 problems",
+        "mining run: 4 problems",
         "predicted lift",
         "h100",
         "time:",

@@ -16,7 +16,7 @@ from selfboot.cli import plan as cli_plan
 from selfboot.engines.gpu import Gpu, gpu
 from selfboot.errors import DataError
 from selfboot.models.memory import least_gb, need, serving_gb, training_gb
-from selfboot.models.shape import rehearsal_spec
+from selfboot.models.shape import random_init_spec
 from selfboot.planning import cost as planning
 from selfboot.planning.cost import missing_memory, selector
 from selfboot.registry import ModelEntry, model_entry, models, registry
@@ -176,7 +176,7 @@ def test_the_command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mon
             run(*words)
 
 
-def test_a_rehearsal_needs_nothing_but_the_shape(tmp_path: Path) -> None:
+def test_a_trial_run_needs_nothing_but_the_shape(tmp_path: Path) -> None:
     """A config.json that transformers reads, any tokenizer, random weights of the right sizes (here: two layers)."""
     from selfboot.models.load import load_model, load_tokenizer
     from selfboot.models.tiny import save_tokenizer
@@ -186,8 +186,8 @@ def test_a_rehearsal_needs_nothing_but_the_shape(tmp_path: Path) -> None:
     shape = model_entry("qwen3-1.7b").shape
     assert shape is not None
     small = replace(shape, layers=2, hidden=64, heads=4, kv_heads=2, head_dim=16, ffn=96, vocab=400)
-    spec = rehearsal_spec("twin", small, str(tmp_path / "tokenizer"), ("<|im_end|>",), tmp_path)
+    spec = random_init_spec("random", small, str(tmp_path / "tokenizer"), ("<|im_end|>",), tmp_path)
     assert spec.weights == "random"
-    assert json.loads((tmp_path / "twin" / "config.json").read_text())["model_type"] == "qwen3"
+    assert json.loads((tmp_path / "random" / "config.json").read_text())["model_type"] == "qwen3"
     assert sum(p.numel() for p in load_model(spec).parameters()) == small.parameters
     assert load_tokenizer(spec).eos_token == "<|endoftext|>"

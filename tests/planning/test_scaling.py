@@ -117,7 +117,7 @@ def test_measured_phases_are_met_exactly() -> None:
 
 @pytest.mark.parametrize("claim", sorted(name for name, one in registry().items() if "paper" in one.scales))
 def test_every_claim_at_paper_scale_has_its_steps(claim: str) -> None:
-    """Each protocol runs on stand-ins: scores, and trainings that wait for their harvest."""
+    """Each protocol runs on substitutes: scores, and trainings that wait for their mining run."""
     found = {step.name: step for step in forecast.steps("", claim, H100)}
     runs = jobs("", claim, ["paper"])
     assert bool(found) == bool(runs)
@@ -160,7 +160,7 @@ def test_steps_for_more_gpus_than_there_are_are_left_out_with_what_waits_for_the
 def test_the_command_prints_hours_and_dollars(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", "--gpus", "1", "8", "-k", "recipe-7b", "--gpu", "h100"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("10 steps: 5 scores, 1 harvests, 4 trainings")
+    assert lines[0].startswith("10 steps: 5 scores, 1 mining runs, 4 trainings")
     assert [line.split()[0] for line in lines[2:4]] == ["1", "8"]
     assert main(["plan", "--gpus", "1", "-k", "no-such-claim"]) == 1
     with pytest.raises(SystemExit):

@@ -120,7 +120,7 @@ def write(path: Path, rows: Sequence[Any]) -> None:
 
 
 def fill(lab: FakeLab) -> FakeLab:
-    """Results of every claim of the registry at mini scale, a rehearsal, and one failure of each verdict."""
+    """Results of every claim of the registry at mini scale, a trial run, and one failure of each verdict."""
     base = lab.score("base", 0.3, [run_on, empty, run_on, wrong, hostile])
     before = lab.solved(base)
     for seed in (7, 13, 42):

@@ -41,7 +41,7 @@ def test_every_figure_stands_alone(lab: Any, tmp_path: Path) -> None:
     assert all(f"]({path.name})" in text for path in pictures)
     assert "2 of 5 claims as calibrated" in text
     table = text.partition("## The results that were drawn")[2]
-    assert table.count("recipe-7b") == 3, "no rehearsal is drawn"
+    assert table.count("recipe-7b") == 3, "no trial run is drawn"
 
 
 def test_again_gives_the_same_pictures(lab: Any, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the report is made of: lifts over seeds, bands, rehearsals apart, evidence that is gone."""
+"""What the report is made of: lifts over seeds, bands, trial runs apart, evidence that is gone."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def test_cases_come_in_the_order_of_the_registry_and_seeds_in_theirs(gathered: G
     assert recipe == ["recipe-7b[mini-7]", "recipe-7b[mini-13]", "recipe-7b[mini-42]"]
     claims = list(dict.fromkeys(case.result.claim for case in gathered.cases))
     assert claims == [claim for claim in registry() if claim in claims]
-    assert len({case.anchor for case in gathered.cases + gathered.rehearsals}) == len(names) + 1
+    assert len({case.anchor for case in gathered.cases + gathered.trials}) == len(names) + 1
 
 
-def test_rehearsals_are_counted_nowhere(gathered: Gathered) -> None:
-    assert [case.result.weights for case in gathered.rehearsals] == ["random"]
+def test_trial_runs_are_counted_nowhere(gathered: Gathered) -> None:
+    assert [case.result.weights for case in gathered.trials] == ["random"]
     assert sum(gathered.counts.values()) == len(gathered.cases) == 7
     assert gathered.counts["drifted"] == 1
     assert all(0 not in [len(seeds) for seeds in lift.groups.values()] for lift in gathered.lifts)

@@ -135,7 +135,7 @@ def test_every_case_has_a_card_and_samples_in_reach(page: Path, lab: Any) -> Non
         assert 'href="#samples/' in card[: card.index("</article>")]
 
 
-def test_rehearsals_are_marked_and_kept_out_of_the_count(page: Path) -> None:
+def test_trial_runs_are_marked_and_kept_out_of_the_count(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     papers = sum("paper" in claim.scales for claim in registry().values())
     said = (
@@ -143,7 +143,7 @@ def test_rehearsals_are_marked_and_kept_out_of_the_count(page: Path) -> None:
         " of their directions 3 like the paper, 1 opposite (control), 1 no effect (stop-strings)."
     )
     assert said in text.replace("&#39;", "'")
-    assert "rehearsal (random weights): no reproduction" in text
+    assert "trial run (random weights): no reproduction" in text
     assert text.index("The same tests on random weights") > text.index("Paper and measured")
 
 
@@ -151,10 +151,10 @@ def test_markup_in_a_reason_is_text(page: Path) -> None:
     assert "some &lt;b&gt;markup&lt;/b&gt;" in page.read_text(encoding="utf-8")
 
 
-def test_the_twins_say_the_same(page: Path, lab: Any) -> None:
+def test_the_copies_say_the_same(page: Path, lab: Any) -> None:
     table = json.loads((page.parent / "report.json").read_text(encoding="utf-8"))
     assert table["counts"] == {"as calibrated": 4, "drifted": 1, "unsettled": 2}
-    assert (len(table["results"]), len(table["rehearsals"])) == (7, 1)
+    assert (len(table["results"]), len(table["trial_runs"])) == (7, 1)
     assert table["figures"][0]["id"] == "fig-headline"
     control = next(lift for lift in table["lifts"] if lift["claim"] == "control")
     assert set(control["groups"]["own 21"]["solved"]) == {"7", "13"}

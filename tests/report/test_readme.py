@@ -52,7 +52,7 @@ def calibrated(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 @pytest.mark.usefixtures("calibrated")
 def test_the_last_fast_path_goes_between_its_markers(small_lab: Any, tmp_path: Path) -> None:
-    """Without rehearsals, and without another scale's or another organism's results."""
+    """Without trial runs, and without another scale's or another mini model's results."""
     recipe = small_lab.results[0]
     other = (
         replace(recipe, model="organism-1", paper="organism-1's"),

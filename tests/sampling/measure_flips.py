@@ -3,7 +3,7 @@
     python tests/sampling/measure_flips.py [--device cuda] [--dtype bfloat16] [--rows 8 32 64 164] [--threads 1 2]
                                            [--save hashes.json] [--against hashes.json]
 
-The organism on MiniEval's 164 tasks, chat format: greedy, and T=0.8 with two samples a task. Compared are batch sizes,
+The mini model on MiniEval's 164 tasks, chat format: greedy, and T=0.8 with two samples a task. Compared: batch sizes,
 a fifth of the tasks alone with all together, threads (each count in turn), and a file of another machine or device.
 """
 

@@ -1,4 +1,4 @@
-"""Speed of sampling on the organism, group ``sampling``: 164 MiniEval chat prompts, greedy, 400 new tokens at most.
+"""Speed of sampling on the mini model, group ``sampling``: 164 MiniEval chat prompts, greedy, 400 new tokens at most.
 
     pytest tests/sampling/test_bench_sampling.py -m bench --benchmark-columns=min,rounds
     (on a busy machine with --benchmark-timer=time.process_time: seconds of processor time instead)

@@ -1,4 +1,4 @@
-"""What benchmark and flip measurement run on: the organism's chat prompts for MiniEval, and the arithmetic of a run."""
+"""What benchmarks and the count of flips run on: the mini model's chat prompts, and the arithmetic of a run."""
 
 from __future__ import annotations
 

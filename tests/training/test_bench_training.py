@@ -1,4 +1,4 @@
-"""Speed of training on the organism, group ``training``: 40 pairs, chat-repair format, 2 epochs, rank 16, batch 2.
+"""Speed of training on the mini model, group ``training``: 40 pairs, chat-repair format, 2 epochs, rank 16, batch 2.
 
     pytest tests/training/test_bench_training.py -m bench --benchmark-columns=min,rounds
     (on a busy machine with --benchmark-timer=time.process_time: seconds of processor time instead)
@@ -33,7 +33,7 @@ RECIPE = Recipe(rank=16, lr=5e-4, epochs=2, batch_size=2, accumulation=1, schedu
 pytestmark = [
     pytest.mark.bench,
     pytest.mark.slow,
-    pytest.mark.skipif(not (PAIRS.is_file() and Path(SPEC.source).is_dir()), reason="no organism or pairs here"),
+    pytest.mark.skipif(not (PAIRS.is_file() and Path(SPEC.source).is_dir()), reason="no mini model or pairs here"),
 ]
 
 

@@ -151,7 +151,7 @@ def test_what_is_said_of_memory_and_of_ends() -> None:
 
 
 def test_the_lab_trains_apart_where_it_is_told_to(tmp_path: Path) -> None:
-    """The whole way on the organism: same key, same adapter, and the process ends before an engine takes a GPU."""
+    """The whole way on the mini model: same key, same adapter, and the process ends before an engine takes a GPU."""
     pairs = load_pairs("organism-0", "self-mined")[:4]
 
     def trained(lab: Lab) -> Adapter:

@@ -23,7 +23,7 @@ from selfboot.store import Artifact, RunStore, file_sha256
 pytestmark = [
     pytest.mark.vllm,
     pytest.mark.slow,
-    pytest.mark.skipif(not (FIXTURES / "organism" / "seed0").is_dir(), reason="the organism is not in the checkout"),
+    pytest.mark.skipif(not (FIXTURES / "organism" / "seed0").is_dir(), reason="the mini model is not in the checkout"),
 ]
 MODEL, GREEDY = "organism-0", Sampling(96)
 FLIPS = 1  # of twelve completions; none was seen

