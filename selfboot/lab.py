@@ -47,7 +47,7 @@ SAMPLING_CODE = CODE["transformers"]
 # Every module whose logic can change a verdict (tests/core/test_lab.py follows the imports).
 GRADING_CODE = (
     *(f"selfboot.grading.{name}" for name in ("code", "pool", "worker", "tester", "candidate", "unittests")),
-    *(f"selfboot.grading.{name}" for name in ("zygote", "kernel", "wire", "values", "plus")),
+    *(f"selfboot.grading.{name}" for name in ("fork_server", "kernel", "wire", "values", "plus")),
 )
 UNITTEST_SECONDS = 20.0  # what a task graded by unittests may take (protocols of BigCodeBench)
 MINING_CODE = (

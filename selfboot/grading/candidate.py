@@ -1,7 +1,7 @@
 """The process that holds a model's program: no test, no expected value and no secret is ever in it.
 
-A child of the zygote. It loads the program, then answers calls until its channel closes. Whatever the program does to
-this code it does to itself: the only thing that leaves is the answer to a call.
+A child of the fork server. It loads the program, then answers calls until its channel closes. Whatever the program
+does to this code it does to itself: the only thing that leaves is the answer to a call.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Watch:
 
 
 class Candidate:
-    """Made once in the zygote, served once in each child: what exists before the fork costs a child less to touch."""
+    """Made once in the fork server, served once in each child: what exists before the fork costs a child less."""
 
     def __init__(self, fd: int, watch: Watch) -> None:
         self.stream, self.watch = FdStream(fd), watch

@@ -4,8 +4,8 @@
         outcomes = grader.grade([CodeJob(program, "add", "assert add(1, 2) == 3")])
 
 Tests never enter the process that runs the program: a trusted worker (worker.py) holds them and calls the program
-through a proxy (wire.py); the program runs in a child of a clean, confined zygote (zygote.py, kernel.py). Tests that a
-model wrote run in a sandboxed process of their own (tester.py).
+through a proxy (wire.py); the program runs in a child of a clean, confined fork server (fork_server.py, kernel.py).
+Tests that a model wrote run in a sandboxed process of their own (tester.py).
 
 Not covered: Windows; aarch64 has not been run; on macOS only the level ``rlimits`` exists, which stops accidents and
 no attacker, as the manifest says.
@@ -215,7 +215,7 @@ def usable_cores() -> int:
 
 
 def worker_options(isolation: str, memory_mb: int) -> dict[str, Any]:
-    """Plain data that a worker and its zygotes are started with."""
+    """Plain data that a worker and its fork servers are started with."""
     nothing: list[str] = []
     plain = {"memory_mb": memory_mb, "file_mb": 1, "readable": nothing, "path": nothing, "preload": nothing}
     site = Path(sysconfig.get_path("purelib"))

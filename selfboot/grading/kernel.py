@@ -2,8 +2,8 @@
 
 Three levels, each with all of the one before: ``rlimits`` (any Unix; keeps accidents small, stops no attacker),
 ``kernel`` (no_new_privs, no capabilities, Landlock, seccomp: works in an unprivileged container) and ``namespaces``
-(user, pid, net, ipc, uts, mount). All but the last two calls below happen once a zygote, so a program costs one small
-seccomp filter.
+(user, pid, net, ipc, uts, mount). All but the last two calls below happen once a fork server, so a program costs one
+small seccomp filter.
 
 Read-only files of the standard library, system libraries, time zones and /dev/{null,zero,urandom} stay readable;
 site-packages do not, since an installed benchmark lies there. Nothing but /dev/null can be written.
@@ -65,7 +65,7 @@ def syscall(number: int, *args: Any) -> int:
     return check(libc.syscall(ctypes.c_long(number), *args))
 
 
-# -- the zygote confines itself, and with that every child --------------------------------------------------------
+# -- the fork server confines itself, and with that every child ----------------------------------------------------
 Options = dict[str, Any]
 
 
@@ -255,8 +255,8 @@ SOME: dict[str, tuple[tuple[int, int], int, tuple[int, ...]]] = {
     "ioctl": ((16, 29), 1, (0x5401, 0x5413, 0x541B, 0x5450, 0x5451)),  # isatty, size, FIONREAD, close-on-exec
     "prlimit64": ((302, 261), 0, (0,)),  # one's own limits
 }
-# What the zygote needs beyond that, and its children lose: to fork, to end and reap them, to talk to the worker.
-ZYGOTE_CALLS: dict[str, tuple[int, int]] = {
+# What the fork server needs beyond that, and its children lose: to fork, to end and reap them, to talk to the worker.
+FORK_SERVER_CALLS: dict[str, tuple[int, int]] = {
     "sendto": (44, 206), "recvmsg": (47, 212), "clone": (56, 220), "wait4": (61, 260), "kill": (62, 129),
     "setpgid": (109, 154), "prctl": (157, 167),
 }  # fmt: skip
@@ -297,14 +297,14 @@ def allow_list(column: int, audit: int, tables: list[dict[str, tuple[int, int]]]
 
 
 def deny_list(column: int) -> list[Line]:
-    """Takes back from a child what the zygote needs: it may start threads, no processes, and name them."""
+    """Takes back from a child what the fork server needs: it may start threads, no processes, and name them."""
     code: list[Line] = [(LOAD, 0, 0, 0)]
-    for name, numbers in ZYGOTE_CALLS.items():
+    for name, numbers in FORK_SERVER_CALLS.items():
         if name not in ("clone", "prctl"):
             code += [(JUMP_EQUAL, 0, 1, numbers[column]), (RETURN, 0, 0, EPERM)]
     code += [(JUMP_EQUAL, 0, 4, CLONE[column]), (LOAD, 0, 0, 16), (JUMP_BIT, 0, 1, CLONE_THREAD)]
     code += [(RETURN, 0, 0, ALLOW), (RETURN, 0, 0, EPERM)]
-    code += [(JUMP_EQUAL, 0, 4, ZYGOTE_CALLS["prctl"][column]), (LOAD, 0, 0, 16), (JUMP_EQUAL, 0, 1, PR_SET_NAME)]
+    code += [(JUMP_EQUAL, 0, 4, FORK_SERVER_CALLS["prctl"][column]), (LOAD, 0, 0, 16), (JUMP_EQUAL, 0, 1, PR_SET_NAME)]
     return [*code, (RETURN, 0, 0, ALLOW), (RETURN, 0, 0, EPERM), (RETURN, 0, 0, ALLOW)]
 
 
@@ -334,7 +334,7 @@ def enter_seccomp(options: Options) -> str:
     if os.uname().machine not in MACHINES:
         return f"no (no call table for {os.uname().machine})"
     column, audit = MACHINES[os.uname().machine]
-    tables = [CALLS, ZYGOTE_CALLS]
+    tables = [CALLS, FORK_SERVER_CALLS]
     if options["roomy"]:
         tables.append(WRITE_CALLS)
     alone = options["roomy"] and os.getpid() == 1
@@ -352,7 +352,7 @@ def confine_child() -> None:
     Not a session of its own: where the kernel groups tasks by session (autogroup) that halves the programs a second.
     """
     os.setpgid(0, 0)
-    if LINUX:  # without its zygote no one would end it
+    if LINUX:  # without its fork server no one would end it
         install(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if child_filter is not None:
         child_filter.install()

@@ -41,14 +41,14 @@ class Reply(NamedTuple):
 
 
 class WorkerProcess:
-    """One trusted worker and its zygote: two processes that this one waits for, and the job in hand."""
+    """One trusted worker and its fork server: two processes that this one waits for, and the job in hand."""
 
     def __init__(self, options: dict[str, Any]) -> None:
         self.scratch = tempfile.mkdtemp(prefix="selfboot-grade-")
         self.options = {**options, "scratch": self.scratch}
         self.sock, worker_end = socket.socketpair()
-        control, zygote_end = socket.socketpair()
-        self.zygote = self._python("zygote", zygote_end)
+        control, server_end = socket.socketpair()
+        self.fork_server = self._python("fork_server", server_end)
         self.process = self._python("worker", worker_end, control)
         self.stream = FdStream(self.sock.fileno())
         self.index: int | None = None
@@ -109,8 +109,8 @@ class WorkerProcess:
             return
         self.sock.close()
         if self.index is not None:
-            self.process.kill()  # in the middle of a job; its zygote notices, ends its children and goes
-        for process in (self.process, self.zygote):
+            self.process.kill()  # in the middle of a job; its fork server notices, ends its children and goes
+        for process in (self.process, self.fork_server):
             try:
                 process.wait(timeout=5)
             except subprocess.TimeoutExpired:

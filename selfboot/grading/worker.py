@@ -1,4 +1,4 @@
-"""The trusted process that holds benchmark tests and decides. One a core; each drives a zygote of its own.
+"""The trusted process that holds benchmark tests and decides. One a core; each drives a fork server of its own.
 
 Jobs and outcomes are frames on the descriptor that the grader passed: ``[kind, ..., timeout_s]`` in,
 ``[status, detail, line, seconds, extra]`` out. Kinds: ``grade`` (program, entry point, tests or ``None`` for the same
@@ -28,32 +28,32 @@ MAX_PROGRAM = 1 << 20  # characters
 MAX_TESTS_KEPT = 512
 STATUSES = frozenset(("passed", "wrong", "error", "timeout", "memory", "blocked", "closed"))
 ALARM_AGAIN_S = 0.05  # the alarm repeats, should its first exception get lost
-LOST = "zygote lost"  # asks the grader for a replacement
+LOST = "fork server lost"  # asks the grader for a replacement
 LATE = "TimeoutError: time limit exceeded"
 
 
 def main(fd: int, control_fd: int, options: dict[str, Any]) -> None:
-    """Serve until the grader closes its end of ``fd``; ``control_fd`` leads to the zygote."""
+    """Serve until the grader closes its end of ``fd``; ``control_fd`` leads to the fork server."""
     grader = FdStream(fd)
     limit = options["worker_memory_mb"] << 20
     if sys.platform == "linux":
         resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
-    worker = Worker(Zygote(control_fd), options)
-    grader.send(to_frame(worker.zygote.report))
+    worker = Worker(ForkServer(control_fd), options)
+    grader.send(to_frame(worker.fork_server.report))
     try:
         while True:
             grader.send(to_frame(worker.work(from_frame(grader.recv()))))
             worker.prepare()
-    except (Broken, ZygoteLost):
+    except (Broken, ForkServerLost):
         pass
 
 
-class ZygoteLost(Exception):
-    """The zygote ended: only possible where the kernel keeps a program from little (level ``rlimits``)."""
+class ForkServerLost(Exception):
+    """The fork server ended: only possible where the kernel keeps a program from little (level ``rlimits``)."""
 
 
-class Zygote:
-    """The worker's handle on a zygote: asks for children, hands them sockets, hears how they ended."""
+class ForkServer:
+    """The worker's handle on a fork server: asks for children, hands them sockets, hears how they ended."""
 
     def __init__(self, control_fd: int) -> None:
         self.control = socket.socket(fileno=control_fd)
@@ -64,7 +64,7 @@ class Zygote:
     def _line(self) -> str:
         line = self.reader.readline()
         if not line:
-            raise ZygoteLost
+            raise ForkServerLost
         return line.decode()
 
     def fork(self, role: str, *ends: socket.socket) -> None:
@@ -72,7 +72,7 @@ class Zygote:
         try:
             socket.send_fds(self.control, [role.encode()], [end.fileno() for end in ends])
         except OSError:
-            raise ZygoteLost from None
+            raise ForkServerLost from None
         finally:
             for end in ends:
                 end.close()
@@ -83,7 +83,7 @@ class Zygote:
         try:
             self.control.sendall(b"K")
         except OSError:
-            raise ZygoteLost from None
+            raise ForkServerLost from None
         self.owed = 1
 
     def ended(self) -> dict[str, int]:
@@ -96,8 +96,8 @@ class Zygote:
 class Worker:
     """Works off jobs one at a time, with a fresh child for each."""
 
-    def __init__(self, zygote: Zygote, options: dict[str, Any]) -> None:
-        self.zygote, self.options = zygote, options
+    def __init__(self, fork_server: ForkServer, options: dict[str, Any]) -> None:
+        self.fork_server, self.options = fork_server, options
         self.compiled: collections.OrderedDict[str, Tests] = collections.OrderedDict()
         self.tests = ""
         self.peer: Peer | None = None
@@ -114,8 +114,8 @@ class Worker:
             verdict, extra = self._limited(timeout_s, getattr(self, f"_{kind}"), rest)
             self._end_children()
             if kind == "unittest" or verdict.status == "closed":
-                verdict = explain(verdict, self.zygote.ended())
-        except ZygoteLost:
+                verdict = explain(verdict, self.fork_server.ended())
+        except ForkServerLost:
             verdict, extra = Verdict("error", "SystemExit: the program ended the sandbox"), LOST
         if kind == "unittest":
             empty(self.options["scratch"])
@@ -130,7 +130,7 @@ class Worker:
         if self.spare is not None:
             self.spare.close()
             self.spare = None
-        self.zygote.reap()
+        self.fork_server.reap()
 
     def prepare(self) -> None:
         """Have the next candidate forked while the grader still reads the last outcome."""
@@ -139,7 +139,7 @@ class Worker:
 
     def _fork(self) -> socket.socket:
         ours, theirs = socket.socketpair()
-        self.zygote.fork("C", theirs)
+        self.fork_server.fork("C", theirs)
         return ours
 
     def _limited(self, timeout_s: float, judge: Callable[..., Any], rest: list[Any]) -> tuple[Verdict, Any]:
@@ -206,7 +206,7 @@ class Worker:
     def _verdict_of(self, role: str, job: list[Any], *ends: socket.socket) -> Verdict:
         """The verdict of a sandboxed process on ``job``, told apart from anything else it may say by a nonce."""
         mine, theirs = socket.socketpair()
-        self.zygote.fork(role, theirs, *ends)
+        self.fork_server.fork(role, theirs, *ends)
         with mine:
             stream, nonce = FdStream(mine.fileno()), secrets.token_hex(16)
             stream.send(to_frame([*job, nonce]))

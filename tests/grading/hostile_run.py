@@ -27,7 +27,7 @@ def main() -> None:
     jobs = [CodeJob(program, entry, tests, trusted) for program, entry, tests, trusted in order["jobs"]]
     with code.CodeGrader(workers=4, timeout_s=order["timeout_s"], isolation=order["isolation"]) as grader:
         outcomes = [[o.status, o.detail, o.seconds] for o in grader.grade(jobs)]
-        family = [pid for w in grader.workers for top in (w.process.pid, w.zygote.pid) for pid in below(top)]
+        family = [pid for w in grader.workers for top in (w.process.pid, w.fork_server.pid) for pid in below(top)]
         json.dump({"manifest": grader.manifest, "outcomes": outcomes, "family": family}, sys.stdout)
 
 

@@ -181,7 +181,7 @@ def test_a_test_that_computes_too_long_on_a_result_ends_the_worker_not_the_grade
 
 
 def test_as_many_workers_as_a_large_machine_has_cores() -> None:
-    """Sixty-five: then some descriptor on the way has every number, the one too that a zygote moves its own to."""
+    """Sixty-five: then some descriptor on the way has every number, the one too that a fork server moves its own to."""
     with CodeGrader(workers=65, timeout_s=10.0) as many:
         jobs = [CodeJob("def f(x): return x", "f", f"assert f({i}) == {i % 3}") for i in range(130)]
         assert [outcome.passed for outcome in many.grade(jobs)] == [i < 3 for i in range(130)]
@@ -264,7 +264,7 @@ def test_the_weakest_level_still_grades() -> None:
 def test_no_torch_and_no_grader_code_of_ours_in_the_sandbox(grader: CodeGrader) -> None:
     """A program sees the standard library and the five small modules that serve it; importing the grader is light."""
     program = "import sys\ndef f():\n    return sorted(m for m in sys.modules if m.startswith('selfboot.'))"
-    allowed = {f"selfboot.grading.{n}" for n in ("candidate", "kernel", "tester", "values", "wire", "zygote")}
+    allowed = {f"selfboot.grading.{n}" for n in ("candidate", "kernel", "tester", "values", "wire", "fork_server")}
     assert one(grader, program, f"assert set(f()) <= {allowed | {'selfboot.grading'}!r}").passed
     check = "import selfboot.grading.code, sys; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
@@ -290,7 +290,7 @@ def test_nothing_is_left_behind_and_memory_stays_flat() -> None:
         first = {child.pid: resident(child.pid) for child in root.children(recursive=True)}
         grader.grade((mixed * 40)[:2000])
         lasting = first.keys() & {child.pid for child in root.children(recursive=True)}
-        assert len(lasting) >= 4  # workers and zygotes; a candidate lives for one program
+        assert len(lasting) >= 4  # workers and fork servers; a candidate lives for one program
         growth = [resident(pid) - first[pid] for pid in lasting]
         assert max(growth) < 8 << 20, growth
     assert left_behind(root) == before

@@ -29,7 +29,7 @@ lines = [(kernel.LOAD, 0, 0, 0)]
 for number in order["refuse"]:
     lines += [(kernel.JUMP_EQUAL, 0, 1, number), (kernel.RETURN, 0, 0, kernel.EPERM)]
 if order["no_filters"]:  # prctl(PR_SET_SECCOMP) fails from here on
-    lines += [(kernel.JUMP_EQUAL, 0, 3, kernel.ZYGOTE_CALLS["prctl"][os.uname().machine != "x86_64"])]
+    lines += [(kernel.JUMP_EQUAL, 0, 3, kernel.FORK_SERVER_CALLS["prctl"][os.uname().machine != "x86_64"])]
     lines += [(kernel.LOAD, 0, 0, 16), (kernel.JUMP_EQUAL, 0, 1, kernel.PR_SET_SECCOMP)]
     lines += [(kernel.RETURN, 0, 0, kernel.EPERM)]
 kernel.Filter([*lines, (kernel.RETURN, 0, 0, kernel.ALLOW)]).install()
@@ -144,4 +144,4 @@ def test_the_allow_list_is_well_formed() -> None:
         assert len(set(numbers)) == len(numbers)
     words = "execve fork vfork ptrace mount bpf socket connect kill unlink rename chmod keyctl unshare setns clone"
     assert not set(words.split()) & kernel.CALLS.keys()
-    assert {"clone", "kill", "wait4", "sendto", "recvmsg", "setpgid", "prctl"} == kernel.ZYGOTE_CALLS.keys()
+    assert {"clone", "kill", "wait4", "sendto", "recvmsg", "setpgid", "prctl"} == kernel.FORK_SERVER_CALLS.keys()

@@ -41,7 +41,7 @@ def main(control_fd: int, options: dict[str, Any]) -> None:
     control.sendall(json.dumps(report).encode() + b"\n")
     gc.collect()
     gc.freeze()
-    Zygote(control, options).loop()
+    ForkServer(control, options).loop()
 
 
 def out_of_the_way(fd: int) -> int:
@@ -71,7 +71,7 @@ def preload(options: dict[str, Any]) -> None:
     importlib.util.find_spec("no_such_module")  # reads the folders of sys.path while they can still be listed
 
 
-class Zygote:
+class ForkServer:
     def __init__(self, control: _socket.socket, options: dict[str, Any]) -> None:
         self.control, self.pid = control, os.getpid()
         self.children: dict[int, str] = {}
@@ -110,7 +110,7 @@ class Zygote:
         try:
             os.closerange(FIRST_FD + fds, kernel.MAX_FDS)
             kernel.confine_child()
-            if os.getppid() != self.pid:  # the zygote ended before it could be seen to
+            if os.getppid() != self.pid:  # the fork server ended before it could be seen to
                 os._exit(1)
             self.watch.armed = True
             if role == b"C":
