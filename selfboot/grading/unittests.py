@@ -38,7 +38,7 @@ def run(program: str, tests: str) -> tuple[str, str, int | None]:
         suite = unittest.defaultTestLoader.loadTestsFromModule(module)
         result = unittest.TextTestRunner(stream=io.StringIO(), failfast=True).run(suite)
     except BaseException as error:
-        kind, text, line = describe(error)
+        kind, text, line, *_ = describe(error)
         return "error", clean(f"{kind}: {text}"), line
     if result.wasSuccessful() and result.testsRun:
         return "passed", "", None
