@@ -242,7 +242,7 @@ CALLS: dict[str, tuple[int, int]] = {
     "faccessat": (269, 48), "pselect6": (270, 72), "ppoll": (271, 73), "set_robust_list": (273, 99),
     "get_robust_list": (274, 100), "epoll_pwait": (281, 22), "eventfd2": (290, 19), "epoll_create1": (291, 20),
     "dup3": (292, 24), "pipe2": (293, 59), "getcpu": (309, 168), "getrandom": (318, 278), "membarrier": (324, 283),
-    "statx": (332, 291), "rseq": (334, 293), "close_range": (436, 436), "faccessat2": (439, 439),
+    "recvfrom": (45, 207), "statx": (332, 291), "rseq": (334, 293), "close_range": (436, 436), "faccessat2": (439, 439),
 }  # fmt: skip
 WRITE_CALLS: dict[str, tuple[int, int]] = {
     "fsync": (74, 82), "fdatasync": (75, 83), "ftruncate": (77, 46), "rename": (82, -1), "mkdir": (83, -1),
@@ -251,18 +251,21 @@ WRITE_CALLS: dict[str, tuple[int, int]] = {
 }  # fmt: skip
 # Calls allowed for some values of one argument: (x86_64, aarch64), argument index, allowed values.
 SOME: dict[str, tuple[tuple[int, int], int, tuple[int, ...]]] = {
+    "socketpair": ((53, 199), 0, (1,)),  # AF_UNIX: two ends of one's own, for asyncio
     "fcntl": ((72, 25), 1, (0, 1, 2, 3, 4, 5, 6, 1030)),  # never F_SETOWN, which can aim signals at others
-    "ioctl": ((16, 29), 1, (0x5401, 0x5413, 0x541B, 0x5450, 0x5451)),  # isatty, size, FIONREAD, close-on-exec
+    # isatty, size, FIONREAD, FIONBIO, close-on-exec and not
+    "ioctl": ((16, 29), 1, (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)),
     "prlimit64": ((302, 261), 0, (0,)),  # one's own limits
 }
+SENDTO = (44, 206)  # on a connected socket: without an address, which could be that of a socket outside
 # What the fork server needs beyond that, and its children lose: to fork, to end and reap them, to talk to the worker.
 FORK_SERVER_CALLS: dict[str, tuple[int, int]] = {
-    "sendto": (44, 206), "recvmsg": (47, 212), "clone": (56, 220), "wait4": (61, 260), "kill": (62, 129),
+    "recvmsg": (47, 212), "clone": (56, 220), "wait4": (61, 260), "kill": (62, 129),
     "setpgid": (109, 154), "prctl": (157, 167),
 }  # fmt: skip
 # What tests that need real objects may also do where namespaces contain it (unittests.py).
 ROOMY_CALLS: dict[str, tuple[int, int]] = {
-    "socket": (41, 198), "connect": (42, 203), "accept": (43, 202), "sendto": (44, 206), "recvfrom": (45, 207),
+    "socket": (41, 198), "connect": (42, 203), "accept": (43, 202), "sendto": (44, 206),
     "sendmsg": (46, 211), "recvmsg": (47, 212), "shutdown": (48, 210), "bind": (49, 200), "listen": (50, 201),
     "getsockname": (51, 204), "getpeername": (52, 205), "socketpair": (53, 199), "setsockopt": (54, 208),
     "getsockopt": (55, 209), "accept4": (288, 242), "clone": (56, 220), "wait4": (61, 260), "waitid": (247, 95),
@@ -293,6 +296,8 @@ def allow_list(column: int, audit: int, tables: list[dict[str, tuple[int, int]]]
         for value in values:
             code += [(JUMP_EQUAL, 0, 1, value), (RETURN, 0, 0, ALLOW)]
         code += [(RETURN, 0, 0, EPERM)]
+    code += [(JUMP_EQUAL, 0, 5, SENDTO[column]), (LOAD, 0, 0, 48), (JUMP_EQUAL, 0, 3, 0)]  # both halves of the pointer
+    code += [(LOAD, 0, 0, 52), (JUMP_EQUAL, 0, 1, 0), (RETURN, 0, 0, ALLOW)]
     return [*code, (RETURN, 0, 0, EPERM)]
 
 
