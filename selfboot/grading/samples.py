@@ -56,7 +56,7 @@ def grade_samples(
     samples, too few samples for ``k``), ``UnavailableError`` (isolation, data), ``GradingError`` (the grader itself).
     """
     with CodeGrader(workers=workers, timeout_s=timeout_s, isolation=isolation) as grader:
-        tasks = load_tasks(benchmark, grader, data)
+        tasks = load_tasks(benchmark, data)
         programs = read_samples(samples, tasks)
         refuse_gaps(samples, tasks, programs, k, allow_missing)
         outcomes = grade_programs(grader, tasks, programs, timeout_s, progress)

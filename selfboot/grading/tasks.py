@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from selfboot.benchmarks import humaneval_plus
 from selfboot.benchmarks.mbpp import SPLITS
 from selfboot.datasets import read_source, source_path
 from selfboot.errors import DataError
-from selfboot.grading.code import CodeGrader
-from selfboot.grading.programs import humaneval_tests, mbpp_entry_point, mbpp_tests, plus_tests
-from selfboot.records import CodeJob
+from selfboot.grading.programs import humaneval_tests, mbpp_entry_point, mbpp_tests
+from selfboot.records import CodeJob, CodeTask
 
 BENCHMARKS = (
     *("humaneval", "humaneval-plus", "mbpp", "bigcodebench-hard"),
@@ -36,26 +36,26 @@ class Task(NamedTuple):
         return CodeJob(program, self.entry_point, self.tests, timeout_s=timeout_s)
 
 
-def load_tasks(name: str, grader: CodeGrader, data: Path | None = None) -> dict[str, Task]:
+def load_tasks(name: str, data: Path | None = None) -> dict[str, Task]:
     """Tasks by id. ``data`` replaces the file that the benchmark is read from, where it is read from one.
 
-    HumanEval+ is evalplus's file where one is named (``data``, or HUMANEVAL_OVERRIDE_PATH, evalplus's own variable; the
-    expected results are then computed here, in the sandbox, by the canonical solutions), else the hub's. Raises
-    ``DataError``, ``UnavailableError``.
+    HumanEval+ is read from ``data``, else from the file that HUMANEVAL_OVERRIDE_PATH names (evalplus's own variable),
+    each in evalplus's form or the hub's; else it is what was fetched from the hub. Raises ``DataError``,
+    ``UnavailableError``.
     """
     if name not in BENCHMARKS:
         raise DataError(f"unknown benchmark {name!r}; known: {', '.join(BENCHMARKS)}")
     try:
-        return {task.task_id: task for task in find_tasks(name, grader, data)}
+        return {task.task_id: task for task in find_tasks(name, data)}
     except KeyError as error:
         raise DataError(f"{data}: a task lacks {error}; is it the file of {name}?") from None
 
 
-def find_tasks(name: str, grader: CodeGrader, data: Path | None) -> list[Task]:
+def find_tasks(name: str, data: Path | None) -> list[Task]:
     if name == "humaneval":
         return [humaneval(row) for row in humaneval_rows(data)]
     if name == "humaneval-plus" and (plus := data or named_file("HUMANEVAL_OVERRIDE_PATH")):
-        return [humaneval_plus(row, grader) for row in read_rows(plus)]
+        return [of_code_task(humaneval_plus.task(row)) for row in read_rows(plus)]
     if name == "mbpp":
         return [mbpp(row) for row in mbpp_rows(data)]
     if name == "bigcodebench-hard":
@@ -77,13 +77,6 @@ def humaneval_rows(data: Path | None) -> Iterator[dict[str, Any]]:
 
 def humaneval(row: Mapping[str, str]) -> Task:
     return Task(row["task_id"], row["prompt"], row["entry_point"], humaneval_tests(row), row["canonical_solution"])
-
-
-def humaneval_plus(row: Mapping[str, Any], grader: CodeGrader) -> Task:
-    inputs = [*row["base_input"], *row["plus_input"]]
-    expected = grader.call(row["prompt"] + row["canonical_solution"], row["entry_point"], inputs)
-    tests = plus_tests(row["entry_point"], inputs, expected, row["atol"])
-    return Task(row["task_id"], row["prompt"], row["entry_point"], tests, row["canonical_solution"])
 
 
 def mbpp_rows(data: Path | None) -> list[dict[str, Any]]:
@@ -114,7 +107,12 @@ def ours(name: str, data: Path | None) -> list[Task]:
 
     benchmark = load_benchmark(name)
     found = benchmark.tasks if data is None else read_tasks(data)
-    return [Task(t.task_id, t.prompt, t.entry_point, benchmark.tests(t), t.canonical) for t in found]
+    return [of_code_task(task, benchmark.tests(task)) for task in found]
+
+
+def of_code_task(task: CodeTask, tests: str = "") -> Task:
+    """``tests``: empty for the task's own."""
+    return Task(task.task_id, task.prompt, task.entry_point, tests or "\n".join(task.tests), task.canonical)
 
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
