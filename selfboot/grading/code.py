@@ -22,6 +22,7 @@ import sysconfig
 import warnings
 import weakref
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
@@ -236,6 +237,11 @@ def limit_of(job: CodeJob, default: Limit) -> Limit:
     """What a job asks for; seconds by the clock alone are its CPU seconds too."""
     wall_s = job.timeout_s or default.wall_s
     return Limit(job.cpu_s or (wall_s if job.timeout_s else default.cpu_s), wall_s)
+
+
+def limited(job: CodeJob, limit: Limit | None) -> CodeJob:
+    """The job with this limit; ``None``: as it is."""
+    return job if limit is None else replace(job, timeout_s=limit.wall_s, cpu_s=limit.cpu_s)
 
 
 def grading(kind: str, job: CodeJob, limit: Limit) -> Request:

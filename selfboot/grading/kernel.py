@@ -265,33 +265,42 @@ FORK_SERVER_CALLS: dict[str, tuple[int, int]] = {
 }  # fmt: skip
 # What tests that need real objects may also do where namespaces contain it (unittests.py).
 ROOMY_CALLS: dict[str, tuple[int, int]] = {
-    "socket": (41, 198), "connect": (42, 203), "accept": (43, 202), "sendto": (44, 206),
+    "connect": (42, 203), "accept": (43, 202), "sendto": (44, 206),
     "sendmsg": (46, 211), "recvmsg": (47, 212), "shutdown": (48, 210), "bind": (49, 200), "listen": (50, 201),
-    "getsockname": (51, 204), "getpeername": (52, 205), "socketpair": (53, 199), "setsockopt": (54, 208),
-    "getsockopt": (55, 209), "accept4": (288, 242), "clone": (56, 220), "wait4": (61, 260), "waitid": (247, 95),
+    "getsockname": (51, 204), "getpeername": (52, 205), "setsockopt": (54, 208),
+    "getsockopt": (55, 209), "accept4": (288, 242), "wait4": (61, 260), "waitid": (247, 95),
     "kill": (62, 129), "tgkill": (234, 131), "setpgid": (109, 154), "setsid": (112, 157), "chmod": (90, -1),
     "fchmod": (91, 52), "fchmodat": (268, 53), "utimensat": (280, 88), "link": (86, -1), "symlink": (88, -1),
     "linkat": (265, 37), "symlinkat": (266, 36), "statfs": (137, 43), "fstatfs": (138, 44), "fadvise64": (221, 223),
-    "fallocate": (285, 47), "sendfile": (40, 71), "copy_file_range": (326, 285), "memfd_create": (319, 279),
+    "fallocate": (285, 47), "sendfile": (40, 71), "copy_file_range": (326, 285), 
     "timerfd_create": (283, 85), "sched_setaffinity": (203, 122), "sched_getparam": (143, 121),
     "sched_getscheduler": (145, 120), "getrlimit": (97, 163), "mlock": (149, 228), "munlock": (150, 229),
 }  # fmt: skip
+# Of the families of sockets only those that a namespace contains: not AF_VSOCK, which leads to the host.
+ROOMY_SOME: dict[str, tuple[tuple[int, int], int, tuple[int, ...]]] = {
+    "socket": ((41, 198), 0, (1, 2, 10)),  # AF_UNIX, AF_INET, AF_INET6
+}
 CLONE, CLONE3 = (56, 220), 435
+CLONE_NEW = 0x7E020000  # any new namespace: in one of its own a program would have capabilities again
 MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 LOAD, JUMP_EQUAL, JUMP_GREATER, JUMP_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 ALLOW, KILL, EPERM, ENOSYS = 0x7FFF0000, 0x80000000, 0x50001, 0x50026
 Line = tuple[int, int, int, int]
 
 
-def allow_list(column: int, audit: int, tables: list[dict[str, tuple[int, int]]]) -> list[Line]:
+def allow_list(column: int, audit: int, roomy: bool, alone: bool) -> list[Line]:
     """Everything not listed fails with EPERM; a foreign call convention kills."""
+    tables = [CALLS, FORK_SERVER_CALLS, *([WRITE_CALLS] if roomy else []), *([ROOMY_CALLS] if alone else [])]
+    some = SOME | ROOMY_SOME if alone else SOME
     code: list[Line] = [(LOAD, 0, 0, 4), (JUMP_EQUAL, 1, 0, audit), (RETURN, 0, 0, KILL), (LOAD, 0, 0, 0)]
     if column == 0:  # x32 calls on x86_64
         code += [(JUMP_GREATER, 0, 1, 0x40000000), (RETURN, 0, 0, KILL)]
     code += [(JUMP_EQUAL, 0, 1, CLONE3), (RETURN, 0, 0, ENOSYS)]  # glibc then uses clone, whose flags can be seen
-    for number in sorted({numbers[column] for table in tables for numbers in table.values()} - {-1}):
+    for number in sorted({numbers[column] for table in tables for numbers in table.values()} - {-1, CLONE[column]}):
         code += [(JUMP_EQUAL, 0, 1, number), (RETURN, 0, 0, ALLOW)]
-    for numbers, argument, values in SOME.values():
+    code += [(JUMP_EQUAL, 0, 4, CLONE[column]), (LOAD, 0, 0, 16), (JUMP_BIT, 0, 1, CLONE_NEW)]
+    code += [(RETURN, 0, 0, EPERM), (RETURN, 0, 0, ALLOW)]
+    for numbers, argument, values in some.values():
         code += [(JUMP_EQUAL, 0, 2 * len(values) + 2, numbers[column]), (LOAD, 0, 0, 16 + 8 * argument)]
         for value in values:
             code += [(JUMP_EQUAL, 0, 1, value), (RETURN, 0, 0, ALLOW)]
@@ -339,13 +348,9 @@ def enter_seccomp(options: Options) -> str:
     if os.uname().machine not in MACHINES:
         return f"no (no call table for {os.uname().machine})"
     column, audit = MACHINES[os.uname().machine]
-    tables = [CALLS, FORK_SERVER_CALLS]
-    if options["roomy"]:
-        tables.append(WRITE_CALLS)
     alone = options["roomy"] and os.getpid() == 1
-    if alone:
-        tables.append(ROOMY_CALLS)
-    check(libc.prctl(PR_SET_SECCOMP, 2, ctypes.byref(Filter(allow_list(column, audit, tables))), 0, 0))
+    code = allow_list(column, audit, options["roomy"], alone)
+    check(libc.prctl(PR_SET_SECCOMP, 2, ctypes.byref(Filter(code)), 0, 0))
     child_filter = None if alone else Filter(deny_list(column))  # only now: a child without the first needs no second
     return f"yes ({len(CALLS)} calls allowed)"
 

@@ -13,6 +13,8 @@ from selfboot.benchmarks import humaneval_plus
 from selfboot.benchmarks.mbpp import SPLITS
 from selfboot.datasets import read_source, source_path
 from selfboot.errors import DataError
+from selfboot.grading.code import limited
+from selfboot.grading.pool import Limit
 from selfboot.grading.programs import humaneval_tests, mbpp_entry_point, mbpp_tests
 from selfboot.records import CodeJob, CodeTask
 
@@ -32,8 +34,8 @@ class Task(NamedTuple):
     canonical: str
     unittest: bool = False  # the tests are unittest cases that need the program's own objects
 
-    def job(self, program: str, timeout_s: float | None = None) -> CodeJob:
-        return CodeJob(program, self.entry_point, self.tests, timeout_s=timeout_s)
+    def job(self, program: str, limit: Limit | None = None) -> CodeJob:
+        return limited(CodeJob(program, self.entry_point, self.tests), limit)
 
 
 def load_tasks(name: str, data: Path | None = None) -> dict[str, Task]:

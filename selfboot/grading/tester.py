@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
 from selfboot.grading.values import TooLarge
-from selfboot.grading.wire import STEERING, Broken, FdStream, Peer, clean, from_frame, to_frame
+from selfboot.grading.wire import STEERING, Broken, FdStream, Peer, clean, describe, from_frame, to_frame
 
 TESTS = "<tests>"
 MAX_TESTS = 32 << 20  # characters of test source
@@ -127,7 +127,7 @@ def explain(error: BaseException, source: str, peer: Peer) -> Verdict:
 
 
 def summary(error: BaseException) -> str:
-    text = clean(str(error))
+    text = clean(describe(error)[1])  # an exception may hold what has no text, such as an int of 5,000 digits
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
@@ -161,9 +161,9 @@ def serve(worker_fd: int, candidate_fd: int) -> NoReturn:
     """
     try:
         worker = FdStream(worker_fd)
-        source, entry_point, nonce = from_frame(worker.recv())
+        source, entry_point = from_frame(worker.recv())
         verdict = judge(source, entry_point, Peer(FdStream(candidate_fd)))
-        worker.send(to_frame([nonce, *verdict]))
+        worker.send(to_frame([from_frame(worker.recv()), *verdict]))
     finally:
         os._exit(0)
 

@@ -229,8 +229,14 @@ def test_results_of_a_reference_solution(grader: CodeGrader) -> None:
 def test_time_outs_follow_the_canonical_solutions(grader: CodeGrader) -> None:
     slow = "def f(x):\n    import time; time.sleep(1.2)\n    return x"
     limits = grader.calibrate([CodeJob(p, "f", "assert f(1) == 1") for p in ("def f(x): return x", slow)])
-    assert limits[0] == grader.timeout_s
-    assert 12 < limits[1] < 30
+    busy = "def f(x):\n    import time\n    while time.process_time() < 0.4: pass\n    return x"
+    assert limits[0] == grader.limit == (10.0, 10.0)
+    assert limits[1].cpu_s == 10.0
+    assert 12 < limits[1].wall_s < 60
+    with CodeGrader(workers=1, timeout_s=0.6) as strict:
+        (limit,) = strict.calibrate([CodeJob(busy, "f", "assert f(1) == 1")])
+    assert 4 <= limit.cpu_s < 12
+    assert limit.wall_s >= 3 * limit.cpu_s
     with pytest.raises(GradingError, match="canonical"):
         grader.calibrate([CodeJob("def f(x): return 2", "f", "assert f(1) == 1")])
 
