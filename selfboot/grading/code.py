@@ -39,7 +39,8 @@ ISOLATION = ("auto", *kernel.LEVELS)
 DEFAULT_LIMIT = Limit(cpu_s=1.0, wall_s=3.0)
 CANONICAL_FACTOR = 10.0
 WALL_PER_CPU = 3.0
-GRACE_S = 0.2  # what a worker gets beyond the time-out before it is replaced
+GRACE_S = 0.4  # what a worker gets beyond the time-out before it is replaced
+UNITTEST_GRACE_S = 30.0  # it computes on nothing of the program's, but cleans up after it
 UNITTEST_LIMIT = Limit(20.0, 20.0)  # BigCodeBench's
 REFERENCE_PROBE_S = 0.04  # the probe on the machine that DEFAULT_LIMIT was chosen on (EPYC, 2.6 GHz)
 PROBE = CodeJob(
@@ -151,7 +152,8 @@ class CodeGrader:
         Weaker than ``grade``: the program shares a process with its tests (unittests.py). Default time-out 20 s.
         """
         requests = [
-            Request(["unittest", job.program, job.tests], limit_of(job, UNITTEST_LIMIT), GRACE_S) for job in jobs
+            Request(["unittest", job.program, job.tests], limit_of(job, UNITTEST_LIMIT), UNITTEST_GRACE_S)
+            for job in jobs
         ]
         return [outcome(reply) for reply in self._run("unittest", requests, progress, keep)]
 

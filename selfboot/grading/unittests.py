@@ -52,7 +52,7 @@ def run(program: str, tests: str) -> Found:
         suite.run(result)
         refuse_change(clean_state)
     except BaseException as error:
-        kind, text, line = describe(error)
+        kind, text, line, *_ = describe(error)
         return "error", clean(f"{kind}: {text}"), line
     return explain(result, planned)
 
@@ -88,6 +88,8 @@ def explain(result: unittest.TestResult, planned: int) -> Found:
     for what, tests in (("was skipped", result.skipped), ("was expected to fail", result.expectedFailures)):
         if tests:
             return "wrong", clean(f"AssertionError: {tests[0][0]} {what}"), None
-    if result.unexpectedSuccesses or not planned or result.testsRun != planned:
+    if not planned:
+        return "wrong", "AssertionError: no test ran", None
+    if result.unexpectedSuccesses or result.testsRun != planned:
         return "wrong", f"AssertionError: {result.testsRun} of {planned} tests ran as planned", None
     return "passed", "", None

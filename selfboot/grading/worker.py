@@ -46,8 +46,8 @@ def main(fd: int, control_fd: int, options: dict[str, Any]) -> None:
     if sys.platform == "linux":
         resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
     worker = Worker(ForkServer(control_fd), options)
-    grader.send(to_frame(worker.fork_server.report))
     try:
+        grader.send(to_frame(worker.fork_server.report))
         while True:
             grader.send(worker.answer(from_frame(grader.recv())))
             worker.prepare()
