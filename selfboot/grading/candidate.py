@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from typing import Any, NoReturn
 
+from selfboot.grading import kernel
 from selfboot.grading.values import words
 from selfboot.grading.wire import PROGRAM, Broken, FdStream, Peer, describe, from_frame, to_frame
 
@@ -24,7 +25,7 @@ FORBIDDEN = frozenset(
         os.rename os.rmdir os.mkdir os.link os.symlink os.truncate os.chmod os.chown os.chflags os.utime os.setxattr
         os.removexattr os.lockf pty.spawn signal.pthread_kill subprocess.Popen socket.__new__ socket.connect socket.bind
         socket.getaddrinfo socket.gethostbyname shutil.rmtree shutil.move shutil.copyfile ctypes.dlopen ctypes.dlsym
-        ctypes.string_at ctypes.cdata resource.setrlimit resource.prlimit urllib.Request ftplib.connect smtplib.connect
+        ctypes.string_at ctypes.cdata resource.prlimit urllib.Request ftplib.connect smtplib.connect
         http.client.connect webbrowser.open tempfile.mkstemp tempfile.mkdtemp"""
     )
 )
@@ -98,7 +99,8 @@ class Candidate:
         """Load one program and answer calls until the channel closes; never returns."""
         try:
             sys.modules[MODULE] = sys.modules["__main__"] = self.module
-            _, number, program, names = from_frame(self.stream.recv())
+            _, number, program, names, cpu_s = from_frame(self.stream.recv())
+            kernel.limit_cpu(cpu_s)
             self.stream.send(to_frame([*self.load(number, program, names), self.watch.last]))
             while True:
                 self.peer.serve(from_frame(self.stream.recv()))

@@ -298,7 +298,7 @@ def worker_options(isolation: str, memory_mb: int) -> dict[str, Any]:
         # of a program's processes together, which limits of each process alone do not bound
         "total_mb": memory_mb,
         "disk_mb": 256,
-        "files": 10_000,
+        "files": 4_000,
         "profiles": {
             "plain": {**plain, "packages": packages, "roomy": False, "threads": 256, "watch": True, "environment": {}},
             "unittest": {

@@ -90,7 +90,7 @@ class WorkerProcess:
                 stdout=subprocess.DEVNULL,
                 stderr=None if module == "worker" else subprocess.DEVNULL,
                 pass_fds=[end.fileno() for end in ends],
-                process_group=0,
+                start_new_session=True,  # where the kernel shares out cores by session, no program outnumbers a worker
             )
         finally:
             for end in ends:

@@ -18,6 +18,7 @@ from pathlib import Path
 PREFIX = "selfboot-grade-"
 UNFINISHED = "selfboot-making-"  # has no lock yet
 MOST_ARGUMENTS = 500  # of one command
+MOST_DEPTH = 100  # of folders in folders
 UNFINISHED_S = 60.0  # after that its maker was killed
 
 
@@ -84,18 +85,24 @@ def abandoned(folder: Path) -> bool:
 
 
 def size(folder: Path, most_entries: int) -> tuple[int, int]:
-    """Bytes and entries of a tree; stops counting at ``most_entries``. What cannot be read counts as that many."""
-    total, entries, waiting = 0, 0, [str(folder)]
+    """Bytes and entries of a tree; stops counting at ``most_entries``.
+
+    A folder that is too deep or cannot be read counts as ``most_entries``.
+    """
+    total, entries, waiting = 0, 0, [(str(folder), 0)]
     while waiting and entries < most_entries:
+        path, depth = waiting.pop()
         try:
-            with os.scandir(waiting.pop()) as found:
+            with os.scandir(path) as found:
                 for entry in found:
                     entries += 1
                     total += entry.stat(follow_symlinks=False).st_blocks * 512
                     if entry.is_dir(follow_symlinks=False):
-                        waiting.append(entry.path)
-        except FileNotFoundError:
+                        waiting.append((entry.path, depth + 1))
+        except FileNotFoundError:  # removed meanwhile
             continue
         except OSError:
+            return total, most_entries
+        if depth > MOST_DEPTH:
             return total, most_entries
     return total, entries

@@ -17,6 +17,7 @@ import types
 from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
+from selfboot.grading import kernel
 from selfboot.grading.values import TooLarge
 from selfboot.grading.wire import STEERING, Broken, FdStream, Peer, clean, describe, from_frame, to_frame
 
@@ -161,7 +162,8 @@ def serve(worker_fd: int, candidate_fd: int) -> NoReturn:
     """
     try:
         worker = FdStream(worker_fd)
-        source, entry_point = from_frame(worker.recv())
+        source, entry_point, cpu_s = from_frame(worker.recv())
+        kernel.limit_cpu(cpu_s)
         verdict = judge(source, entry_point, Peer(FdStream(candidate_fd)))
         worker.send(to_frame([from_frame(worker.recv()), *verdict]))
     finally:

@@ -18,6 +18,7 @@ import unittest.result
 import unittest.suite
 from typing import Any, NoReturn
 
+from selfboot.grading import kernel
 from selfboot.grading.wire import PROGRAM, FdStream, clean, describe, from_frame, to_frame
 
 UNITTEST = (unittest, unittest.case, unittest.loader, unittest.result, unittest.suite)
@@ -25,10 +26,12 @@ Found = tuple[str, str, int | None]  # status, detail, line
 
 
 def serve(fd: int) -> NoReturn:
-    """Answer the frames ``[program, tests]`` and ``nonce`` with ``[nonce, status, detail, line]``; never returns."""
+    """Answer ``[program, tests, CPU seconds]`` and a nonce with ``[nonce, status, detail, line]``; never returns."""
     try:
         stream = FdStream(fd)
-        verdict = run(*from_frame(stream.recv()))
+        program, tests, cpu_s = from_frame(stream.recv())
+        kernel.limit_cpu(cpu_s)
+        verdict = run(program, tests)
         stream.send(to_frame([from_frame(stream.recv()), *verdict]))
     finally:
         os._exit(0)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import collections
 import json
+import math
 import os
 import resource
 import secrets
@@ -137,11 +138,10 @@ class Worker:
         kind, *rest, self.limit = job
         verdict, extra = self._limited(getattr(self, f"_{kind}"), rest)
         self._end_children()
-        if kind == "unittest" or verdict.status == "closed":
-            verdict = explain(verdict, self.fork_server.ended())
+        if kind == "unittest" or verdict.status in ("closed", "timeout", "blocked", "memory"):
+            verdict = explain(verdict, self.fork_server.ended())  # what takes long to end must not count as the next's
         seconds = time.monotonic() - self.start
         if kind == "unittest":
-            self.fork_server.ended()
             scratch.empty(Path(self.options["scratch"]))
         verdict = tester.name_refusal(verdict, self.peer.blocked if self.peer is not None else "")
         if self.channel is not None:
@@ -225,7 +225,7 @@ class Worker:
         self.channel, self.spare = self.spare or self._fork(), None
         self.peer = peer = Peer(FdStream(self.channel.fileno()))
         try:
-            offered = peer.request("load", program, names)
+            offered = peer.request("load", program, names, self._whole_cpu_s())
         except Exception as error:
             return tester.explain(error, "", peer)
         return offered if isinstance(offered, dict) else Verdict("error", "ProtocolError: malformed reply")
@@ -267,9 +267,15 @@ class Worker:
         self.fork_server.fork(role, theirs, *ends)
         with mine:
             stream, nonce = FdStream(mine.fileno()), secrets.token_hex(16)
-            stream.send(to_frame(job) + to_frame(nonce))  # the second is read when the tests are done
+            stream.send(
+                to_frame([*job, self._whole_cpu_s()]) + to_frame(nonce)
+            )  # the second is read when the tests are done
             message = from_frame(stream.recv())
         return read_verdict(message, nonce)
+
+    def _whole_cpu_s(self) -> int:
+        """The limit that the kernel keeps, which it counts in whole seconds."""
+        return math.ceil(self.limit[0])
 
     def _call(self, program: str, entry_point: str, batch: Any) -> tuple[Verdict, Any]:
         """Results of a program on many inputs, still encoded; ``passed`` here means that no call raised."""
