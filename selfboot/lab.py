@@ -41,6 +41,7 @@ from selfboot.store import Artifact, Builder, RunStore, code_hash, digest, file_
 if TYPE_CHECKING:
     from selfboot.grading.answers import AnswerGrader, AnswerOutcome
     from selfboot.grading.code import CodeGrader
+    from selfboot.grading.pool import Limit
 
 GREEDY = Sampling()
 SAMPLING_CODE = CODE["transformers"]
@@ -49,7 +50,6 @@ GRADING_CODE = (
     *(f"selfboot.grading.{name}" for name in ("code", "pool", "worker", "tester", "candidate", "unittests")),
     *(f"selfboot.grading.{name}" for name in ("fork_server", "kernel", "wire", "values", "plus")),
 )
-UNITTEST_SECONDS = 20.0  # what a task graded by unittests may take (protocols of BigCodeBench)
 MINING_CODE = (
     *(f"selfboot.formats.{name}" for name in ("base", "chat", "raw", "mbpp", "lens", "gsm8k", "math")),
     *(f"selfboot.formats.{name}" for name in ("problems", "word_problems", "arithmetic", "repair", "traces")),
@@ -188,6 +188,7 @@ class Lab:
         self.engines = Engines(engine, device, rows)
         self.progress: Progress = progress or Silent()
         self._grader: CodeGrader | None = None
+        self._measured: dict[str, list[Limit]] = {}  # time limits by the hash of the benchmark
         self._answers: AnswerGrader | None = None
         self._specs: dict[str, ModelSpec] = {}
 
@@ -462,10 +463,11 @@ class Lab:
         key = {"benchmark": bench.sha256, "programs": digest(programs), "code": code_hash(*GRADING_CODE)}
 
         def build(out: Path, work: Path) -> Mapping[str, Any]:
-            limit = UNITTEST_SECONDS if bench.unittest else None
+            from selfboot.grading.code import limited
+
             jobs = [
-                CodeJob(program, task.entry_point, bench.tests(task), timeout_s=limit)
-                for task, row in zip(bench.tasks, programs, strict=True)
+                limited(CodeJob(program, task.entry_point, bench.tests(task)), limit)
+                for task, row, limit in zip(bench.tasks, programs, self._limits(bench), strict=True)
                 for program in row
             ]
             grade = self.grader.grade_unittests if bench.unittest else self.grader.grade
@@ -484,6 +486,16 @@ class Lab:
         rows = _read_rows(artifact.path / "outcomes.jsonl")
         outcomes = tuple(tuple(Outcome(**o) for o in row) for row in rows)
         return Score(artifact, samples, tuple(task.task_id for task in bench.tasks), outcomes)
+
+    def _limits(self, bench: Benchmark) -> Sequence[Limit | None]:
+        """Time limits by task: by the canonical solutions where right programs may take long, else the grader's own."""
+        if not bench.slow:
+            return [None] * len(bench.tasks)
+        if bench.sha256 not in self._measured:
+            tasks = bench.tasks
+            canonical = [CodeJob(t.prompt + t.canonical, t.entry_point, bench.tests(t)) for t in tasks]
+            self._measured[bench.sha256] = self.grader.calibrate(canonical, slow=True)
+        return self._measured[bench.sha256]
 
     def _grade_answers(self, bench: AnswerBenchmark, samples: Samples, form: AnswerFormat) -> AnswerScore:
         texts = [[c.text for c in row] for row in samples.completions]

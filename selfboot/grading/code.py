@@ -42,7 +42,9 @@ CANONICAL_FACTOR = 10.0
 WALL_PER_CPU = 3.0
 GRACE_S = 0.4  # what a worker gets beyond the time-out before it is replaced
 UNITTEST_GRACE_S = 30.0  # it computes on nothing of the program's, but cleans up after it
-UNITTEST_LIMIT = Limit(20.0, 20.0)  # BigCodeBench's
+# Tasks of many and large inputs (HumanEval+). evalplus gives every input a second of its own, and a task a minute.
+SLOW_LIMIT = Limit(cpu_s=10.0, wall_s=60.0)
+UNITTEST_LIMIT = Limit(cpu_s=120.0, wall_s=240.0)  # BigCodeBench's 240 s; its canonical solutions take up to 155 s
 REFERENCE_PROBE_S = 0.04  # the probe on the machine that DEFAULT_LIMIT was chosen on (EPYC, 2.6 GHz)
 PROBE = CodeJob(
     "def probe(n):\n    total = 0\n    for i in range(n):\n        total += i * i % 7\n    return total\n",
@@ -167,7 +169,7 @@ class CodeGrader:
     ) -> list[Outcome]:
         """Programs whose tests are unittest cases that need real objects (BigCodeBench): one sandbox for both.
 
-        Weaker than ``grade``: the program shares a process with its tests (unittests.py). Default time-out 20 s.
+        Weaker than ``grade``: the program shares a process with its tests (unittests.py). Default: ``UNITTEST_LIMIT``.
         """
         requests = [
             Request(["unittest", job.program, job.tests], limit_of(job, UNITTEST_LIMIT), UNITTEST_GRACE_S)
@@ -191,12 +193,12 @@ class CodeGrader:
         return [Codec().decode(value) for value in reply.extra]
 
     def calibrate(
-        self, jobs: Sequence[CodeJob], factor: float = CANONICAL_FACTOR, ceiling_s: float = 60.0
+        self, jobs: Sequence[CodeJob], factor: float = CANONICAL_FACTOR, ceiling_s: float = 60.0, slow: bool = False
     ) -> list[Limit]:
         """Limits for tasks like ``jobs``, whose programs are the canonical solutions.
 
-        ``factor`` times what each needs here, at least the grader's default. Raises ``GradingError`` when one of them
-        does not pass: then no score of this benchmark on this machine would mean anything.
+        ``factor`` times what each needs here, at least the grader's default, or ``SLOW_LIMIT``. Raises ``GradingError``
+        when one of them does not pass: then no score of this benchmark on this machine would mean anything.
         """
         replies = self._run("plain", [grading("measure", job, Limit(ceiling_s, ceiling_s)) for job in jobs])
         outcomes = [outcome(reply) for reply in replies]
@@ -207,11 +209,8 @@ class CodeGrader:
                 f"{len(failed)} canonical solutions do not pass on this machine, the first being {job.entry_point!r}:"
                 f" {found.status}: {found.detail}; check the data, and that nothing else uses up the machine"
             )
-        return [self._longer(factor * reply.extra, factor * reply.seconds) for reply in replies]
-
-    def _longer(self, cpu_s: float, wall_s: float) -> Limit:
-        cpu_s = max(self.limit.cpu_s, cpu_s)
-        return Limit(cpu_s, max(self.limit.wall_s, wall_s, WALL_PER_CPU * cpu_s if cpu_s > self.limit.cpu_s else 0.0))
+        least = Limit(*map(max, self.limit, SLOW_LIMIT)) if slow else self.limit
+        return [longer(least, factor * reply.extra, factor * reply.seconds) for reply in replies]
 
     # -- how --------------------------------------------------------------------------------------------------------
     def _calibrated(self) -> Limit:
@@ -257,6 +256,12 @@ def limit_of(job: CodeJob, default: Limit) -> Limit:
     """What a job asks for; seconds by the clock alone are its CPU seconds too."""
     wall_s = job.timeout_s or default.wall_s
     return Limit(job.cpu_s or (wall_s if job.timeout_s else default.cpu_s), wall_s)
+
+
+def longer(least: Limit, cpu_s: float, wall_s: float) -> Limit:
+    """A limit of so many seconds, at least ``least``."""
+    cpu_s = max(least.cpu_s, cpu_s)
+    return Limit(cpu_s, max(least.wall_s, wall_s, WALL_PER_CPU * cpu_s if cpu_s > least.cpu_s else 0.0))
 
 
 def limited(job: CodeJob, limit: Limit | None) -> CodeJob:

@@ -86,7 +86,8 @@ def grade_programs(
     found = journal.open([grader.manifest["isolation"], *jobs])
     if timeout_s is None and not unittests:  # these have the benchmark's own, which is long
         canonical = [tasks[task_id].job(tasks[task_id].prompt + tasks[task_id].canonical) for task_id in programs]
-        limits.update(zip(programs, grader.calibrate(canonical), strict=True))
+        slow = any(tasks[task_id].slow for task_id in programs)
+        limits.update(zip(programs, grader.calibrate(canonical, slow=slow), strict=True))
     names = [task_id for task_id, row in programs.items() for _ in row]
     waiting = [index for index in range(len(jobs)) if index not in found]
     shown = None if progress is None else lambda done: progress(done + len(jobs) - len(waiting), len(jobs))

@@ -33,6 +33,7 @@ class Task(NamedTuple):
     tests: str
     canonical: str
     unittest: bool = False  # the tests are unittest cases that need the program's own objects
+    slow: bool = False  # its inputs are many or large: right programs may take long (code.SLOW_LIMIT)
 
     def job(self, program: str, limit: Limit | None = None) -> CodeJob:
         return limited(CodeJob(program, self.entry_point, self.tests), limit)
@@ -57,7 +58,7 @@ def find_tasks(name: str, data: Path | None) -> list[Task]:
     if name == "humaneval":
         return [humaneval(row) for row in humaneval_rows(data)]
     if name == "humaneval-plus" and (plus := data or named_file("HUMANEVAL_OVERRIDE_PATH")):
-        return [of_code_task(humaneval_plus.task(row)) for row in read_rows(plus)]
+        return [of_code_task(humaneval_plus.task(row), slow=True) for row in read_rows(plus)]
     if name == "mbpp":
         return [mbpp(row) for row in mbpp_rows(data)]
     if name == "bigcodebench-hard":
@@ -109,12 +110,13 @@ def ours(name: str, data: Path | None) -> list[Task]:
 
     benchmark = load_benchmark(name)
     found = benchmark.tasks if data is None else read_tasks(data)
-    return [of_code_task(task, benchmark.tests(task)) for task in found]
+    return [of_code_task(task, benchmark.tests(task), benchmark.slow) for task in found]
 
 
-def of_code_task(task: CodeTask, tests: str = "") -> Task:
+def of_code_task(task: CodeTask, tests: str = "", slow: bool = False) -> Task:
     """``tests``: empty for the task's own."""
-    return Task(task.task_id, task.prompt, task.entry_point, tests or "\n".join(task.tests), task.canonical)
+    own = tests or "\n".join(task.tests)
+    return Task(task.task_id, task.prompt, task.entry_point, own, task.canonical, slow=slow)
 
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
