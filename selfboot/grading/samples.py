@@ -17,8 +17,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from selfboot.analysis.pass_at_k import mean_pass_at_k
+from selfboot.benchmarks import bigcodebench
 from selfboot.errors import DataError
-from selfboot.grading.code import CodeGrader, limited
+from selfboot.grading.code import CodeGrader, library_python, limited
 from selfboot.grading.journal import Journal
 from selfboot.grading.pool import Limit
 from selfboot.grading.tasks import Task, load_tasks, read_rows
@@ -65,6 +66,8 @@ def grade_samples(
         journal = Journal(path.with_name(f"{path.name}.partial"))
         outcomes = grade_programs(grader, tasks, programs, timeout_s, progress, journal)
         manifest = dict(grader.manifest)
+        if any(tasks[task_id].unittest for task_id in programs):
+            manifest |= {"libraries": library_python(), "lacking": ", ".join(bigcodebench.absent())}
     graded = GradedSamples(benchmark, outcomes, scores(outcomes, k), manifest, path)
     write_atomic(graded.path, render(graded, samples))
     journal.remove()
