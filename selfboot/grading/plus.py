@@ -1,4 +1,4 @@
-"""Tests by many inputs (HumanEval+), run in the trusted worker with batched calls.
+"""Tests by many inputs (HumanEval+, MBPP+), run in the trusted worker with batched calls.
 
 Expected results are listed, or come from a reference solution, which runs here too: it belongs to the benchmark, as
 tests do. The rule is evalplus 0.3.1's, read off its source: equal, or close where a tolerance is given or the expected
@@ -113,4 +113,48 @@ def root_found(args: list[Any], result: Any, wanted: Any, atol: float) -> bool:
     return abs(sum(c * math.pow(result, i) for i, c in enumerate(coefficients))) <= atol
 
 
-RULES: dict[str, Callable[[list[Any], Any, Any, float], bool]] = {"find_zero": root_found}
+def as_sets(args: list[Any], result: Any, wanted: Any, atol: float) -> bool:
+    """MBPP tasks whose order is not asked for."""
+    return set(result) == set(wanted)
+
+
+def found_or_not(args: list[Any], result: Any, wanted: Any, atol: float) -> bool:
+    """MBPP tasks that may answer with a match or with a truth value: None stands for no."""
+    return bool(result) == (wanted is not None) if isinstance(result, bool) else (result is None) == (wanted is None)
+
+
+def anything(args: list[Any], result: Any, wanted: Any, atol: float) -> bool:
+    """Mbpp/164, whose text leaves open what is asked."""
+    return True
+
+
+def or_zero(args: list[Any], result: Any, wanted: Any, atol: float) -> bool:
+    """Mbpp/295."""
+    return bool(result == 0) or agree(result, wanted, atol)
+
+
+def by_height(args: list[Any], result: Any, wanted: Any, atol: float) -> bool:
+    """Mbpp/581, the surface of a square pyramid: its second number may be the height, too."""
+    base, height = args
+    surface = round(base**2 + 2 * base * math.sqrt((base / 2) ** 2 + height**2))
+    return agree(result, wanted, atol) or abs(result - surface) <= atol
+
+
+def digit_by_digit(args: list[Any], result: Any, wanted: Any, atol: float) -> bool:
+    """Mbpp/558: the sum of the differences of digits, the shorter number filled with zeros, will do as well."""
+    width = max(len(str(number)) for number in args)
+    pairs = zip(*(str(number).zfill(width) for number in args), strict=True)
+    return agree(result, wanted, atol) or bool(result == sum(abs(int(one) - int(other)) for one, other in pairs))
+
+
+# By the function's name, which is how evalplus has them.
+RULES: dict[str, Callable[[list[Any], Any, Any, float], bool]] = {
+    "find_zero": root_found,
+    **dict.fromkeys(("similar_elements", "find_char_long", "common_in_nested_lists", "extract_singly"), as_sets),
+    **dict.fromkeys(("larg_nnum", "intersection_array", "find_dissimilar", "Diff"), as_sets),
+    **dict.fromkeys(("check_str", "text_match_three", "text_starta_endb"), found_or_not),
+    "are_equivalent": anything,
+    "sum_div": or_zero,
+    "surface_Area": by_height,
+    "digit_distance_nums": digit_by_digit,
+}

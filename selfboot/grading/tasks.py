@@ -9,17 +9,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from selfboot.benchmarks import humaneval_plus
+from selfboot.benchmarks import humaneval_plus, mbpp_plus
 from selfboot.benchmarks.mbpp import SPLITS
 from selfboot.datasets import read_source, source_path
-from selfboot.errors import DataError
+from selfboot.errors import DataError, UnavailableError
 from selfboot.grading.code import limited
 from selfboot.grading.pool import Limit
 from selfboot.grading.programs import humaneval_tests, mbpp_entry_point, mbpp_tests
 from selfboot.records import CodeJob, CodeTask
 
 BENCHMARKS = (
-    *("humaneval", "humaneval-plus", "mbpp", "bigcodebench-hard"),
+    *("humaneval", "humaneval-plus", "mbpp", "mbpp-plus", "bigcodebench-hard"),
     *("minieval", "minieval-dev", "minieval-plus", "minilib"),
 )
 
@@ -43,8 +43,8 @@ def load_tasks(name: str, data: Path | None = None) -> dict[str, Task]:
     """Tasks by id. ``data`` replaces the file that the benchmark is read from, where it is read from one.
 
     HumanEval+ is read from ``data``, else from the file that HUMANEVAL_OVERRIDE_PATH names (evalplus's own variable),
-    each in evalplus's form or the hub's; else it is what was fetched from the hub. Raises ``DataError``,
-    ``UnavailableError``.
+    each in evalplus's form or the hub's; else from evalplus's own copy, where it has one; else it is what was fetched
+    from the hub. Raises ``DataError``, ``UnavailableError``.
     """
     if name not in BENCHMARKS:
         raise DataError(f"unknown benchmark {name!r}; known: {', '.join(BENCHMARKS)}")
@@ -57,13 +57,33 @@ def load_tasks(name: str, data: Path | None = None) -> dict[str, Task]:
 def find_tasks(name: str, data: Path | None) -> list[Task]:
     if name == "humaneval":
         return [humaneval(row) for row in humaneval_rows(data)]
-    if name == "humaneval-plus" and (plus := data or named_file("HUMANEVAL_OVERRIDE_PATH")):
+    if name == "humaneval-plus" and (plus := data or named_file("HUMANEVAL_OVERRIDE_PATH") or evalplus_s_copy()):
         return [of_code_task(humaneval_plus.task(row), slow=True) for row in read_rows(plus)]
+    if name == "mbpp-plus":
+        return [of_code_task(mbpp_plus.task(row), slow=True) for row in read_rows(mbpp_plus_file(data))]
     if name == "mbpp":
         return [mbpp(row) for row in mbpp_rows(data)]
     if name == "bigcodebench-hard":
         return [bigcodebench(row) for row in (read_rows(data) if data else read_source(name))]
     return ours(name, data)
+
+
+def evalplus_s_copy() -> Path | None:
+    """The file of HumanEval+ that evalplus has fetched, where it is installed and has."""
+    try:
+        from evalplus.data.humaneval import HUMANEVAL_PLUS_VERSION
+        from evalplus.data.utils import get_dataset_metadata
+    except ImportError:
+        return None
+    _, path = get_dataset_metadata("HumanEvalPlus", HUMANEVAL_PLUS_VERSION, mini=False)
+    return Path(path) if Path(path).is_file() else None
+
+
+def mbpp_plus_file(data: Path | None) -> Path:
+    found = data or named_file("MBPP_OVERRIDE_PATH")
+    if found is None:
+        raise UnavailableError("mbpp-plus: name evalplus's MbppPlus.jsonl.gz with --data, or in MBPP_OVERRIDE_PATH")
+    return found
 
 
 def named_file(variable: str) -> Path | None:
