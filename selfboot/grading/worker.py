@@ -47,6 +47,8 @@ def main(fd: int, control_fd: int, options: dict[str, Any]) -> None:
     if sys.platform == "linux":
         resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
     worker = Worker(ForkServer(control_fd), options)
+    if options["roomy"]:
+        scratch.empty(Path(options["scratch"]))  # libraries leave things when they load
     try:
         grader.send(to_frame(worker.fork_server.report))
         while True:
@@ -172,7 +174,7 @@ class Worker:
         """Run ``judge`` under an alarm, which ends waiting for a program and computing on what it returned alike."""
         self.starved, self.cpu_start = False, time.process_time()
         self.armed = True
-        signal.setitimer(signal.ITIMER_REAL, min(WATCH_S, self.limit[1]), WATCH_S)
+        signal.setitimer(signal.ITIMER_REAL, min(WATCH_S, self.limit[1]))
         try:
             try:
                 answer = judge(*rest)
@@ -188,7 +190,10 @@ class Worker:
 
     def _watch(self, *_: object) -> None:
         """End the job when its program takes more than it may."""
-        excess = self._excess() if self.armed else None
+        if not self.armed:
+            return
+        excess = self._excess()
+        signal.setitimer(signal.ITIMER_REAL, WATCH_S)  # only now: looking may take longer than that
         if excess is not None:
             if self.peer is not None:
                 self.peer.broken = self.peer.broken or excess
