@@ -333,7 +333,7 @@ def plain_profile(memory_mb: int) -> dict[str, Any]:
         "preload": [],
         "packages": packages,
         "roomy": False,
-        "threads": 256,
+        "threads": 64,
         "watch": True,
         "environment": {},
     }

@@ -50,6 +50,8 @@ CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
 MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND, MS_REC, MS_PRIVATE = 2, 4, 8, 0x1000, 0x4000, 0x40000
 SIOCSIFFLAGS, IFF_UP_RUNNING = 0x8914, 0x41
 MAX_FDS = 64
+NOBODY = 65534
+OWN_PROCESSES = 8  # of a fork server, beside a program's threads
 
 
 def check(result: int) -> int:
@@ -133,14 +135,14 @@ def enter_namespaces(options: Options) -> str:
     if probe == 0:
         number = 0
         try:
-            unshare_all()
+            unshare_all(options)
         except OSError as error:
             number = error.errno or 255
         os._exit(number)
     number = os.waitstatus_to_exitcode(os.waitpid(probe, 0)[1])
     if number:
         raise OSError(number, os.strerror(number))
-    unshare_all()
+    unshare_all(options)
     pid = os.fork()
     if pid:  # the outer half only waits, holding nothing
         os.closerange(0, 256)
@@ -174,12 +176,46 @@ def mount(source: bytes, target: bytes, kind: bytes | None, flags: int) -> None:
     check(libc.mount(source, target, kind, ctypes.c_ulong(flags), None))
 
 
-def unshare_all() -> None:
+def unshare_all(options: Options) -> None:
     uid, gid = os.geteuid(), os.getegid()
+    map_root = root_mapper() if uid == 0 and not options["roomy"] else None
     check(libc.unshare(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNS))
-    for name, text in (("setgroups", "deny"), ("uid_map", f"65534 {uid} 1"), ("gid_map", f"65534 {gid} 1")):
+    if map_root is None or not map_root():
+        Path("/proc/self/uid_map").write_text(f"{NOBODY} {uid} 1")
+    for name, text in (("setgroups", "deny"), ("gid_map", f"{NOBODY} {gid} 1")):
         Path(f"/proc/self/{name}").write_text(text)
+    limit = options["threads"] + OWN_PROCESSES
+    resource.setrlimit(resource.RLIMIT_NPROC, (limit, limit))
     mount(b"none", b"/", None, MS_REC | MS_PRIVATE)
+
+
+def root_mapper() -> Callable[[], bool]:
+    """Prepares what only a process outside a new namespace may do; the call, from inside, says whether it worked.
+
+    Root's processes escape ``RLIMIT_NPROC``. So the real user becomes nobody, by which the kernel counts them; the
+    effective one, by which it opens files, stays.
+    """
+    inside, outside = _socket.socketpair()
+    outer, helper = os.getpid(), os.fork()
+    if helper == 0:
+        inside.close()
+        with contextlib.suppress(OSError):
+            outside.recv(1)
+            Path(f"/proc/{outer}/uid_map").write_text(f"{NOBODY - 1} 0 1\n{NOBODY} {NOBODY} 1")
+            outside.send(b"y")
+        os._exit(0)
+    outside.close()
+
+    def mapped() -> bool:
+        inside.send(b"g")
+        done = inside.recv(1) == b"y"
+        inside.close()
+        os.waitpid(helper, 0)
+        if done:
+            os.setresuid(NOBODY, -1, -1)
+        return done
+
+    return mapped
 
 
 def set_no_new_privs(_: Options) -> str:

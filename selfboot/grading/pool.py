@@ -90,7 +90,10 @@ class WorkerProcess:
                 stdout=subprocess.DEVNULL,
                 stderr=None if module == "worker" else subprocess.DEVNULL,
                 pass_fds=[end.fileno() for end in ends],
-                start_new_session=True,  # where the kernel shares out cores by session, no program outnumbers a worker
+                process_group=0,
+                # Where the kernel shares out cores by session, one of its own costs every change of process; where
+                # programs may start many processes, it keeps them from outnumbering their worker.
+                start_new_session=self.options["roomy"],
             )
         finally:
             for end in ends:
