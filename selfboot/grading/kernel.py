@@ -6,7 +6,9 @@ Three levels, each with all of the one before: ``rlimits`` (any Unix; keeps acci
 small seccomp filter.
 
 Read-only files of the standard library, system libraries, time zones and /dev/{null,zero,urandom} stay readable;
-site-packages do not, since an installed benchmark lies there. Nothing but /dev/null can be written.
+site-packages do not, since an installed benchmark lies there. Nothing but /dev/null can be written. Unittests of real
+libraries (``roomy``) get more, in namespaces of their own: a scratch folder as /tmp, their own /proc and loopback, the
+system's programs, and those packages.
 
 Not covered: names and sizes of files can still be seen (``stat``), CPU side channels, kernel bugs. The numbers for
 aarch64 are taken from the kernel's generic table and have not been run.
@@ -249,10 +251,10 @@ def enter_landlock(options: Options) -> str:
     allow_path(ruleset, Path("/dev/null"), READ_FILE | WRITE_FILE)
     if options["roomy"]:
         allow_path(ruleset, Path(options["scratch"]), rights & ~EXECUTE)
-        for path in (*options["path"], sysconfig.get_path("stdlib")):  # which packages there are
-            allow_path(ruleset, Path(path), READ_DIR)
-        for path in (*SYSTEM_PROGRAMS, os.path.realpath(sys.executable)) if alone else ():
-            allow_path(ruleset, Path(path), EXECUTE | READ_FILE | READ_DIR)
+        for folder in (*options["path"], sysconfig.get_path("stdlib")):  # which packages there are
+            allow_path(ruleset, Path(folder), READ_DIR)
+        for program in (*SYSTEM_PROGRAMS, os.path.realpath(sys.executable)) if alone else ():
+            allow_path(ruleset, Path(program), EXECUTE | READ_FILE | READ_DIR)
     syscall(RESTRICT_SELF, ctypes.c_int(ruleset), ctypes.c_uint32(0))
     os.close(ruleset)
     prctl(PR_SET_DUMPABLE, 0)  # no core dumps, no ptrace

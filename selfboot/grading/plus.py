@@ -110,7 +110,7 @@ def close(result: Any, wanted: Any, atol: float) -> bool:
 def root_found(args: list[Any], result: Any, wanted: Any, atol: float) -> bool:
     """HumanEval/32: any root of the polynomial will do."""
     (coefficients,) = args
-    return abs(sum(c * math.pow(result, i) for i, c in enumerate(coefficients))) <= atol
+    return bool(abs(sum(c * math.pow(result, i) for i, c in enumerate(coefficients))) <= atol)
 
 
 def as_sets(args: list[Any], result: Any, wanted: Any, atol: float) -> bool:
