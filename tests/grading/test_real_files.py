@@ -30,7 +30,7 @@ SLOW = {f"HumanEval/{n}" for n in (15, 36, 55, 59, 63, 83, 94, 100, 130, 139, 14
 FORMS = ("HumanEvalPlus.jsonl.gz", "HumanEvalPlus-OriginFmt.jsonl.gz")
 # Tasks of MBPP whose asserts MBPP+ changed, or compares in a way of its own: there its verdict is on another question.
 MBPP_CHANGED = {2, 87, 111, 115, 117, 143, 164, 229, 232, 249, 295, 396, 400, 431, 442, 461, 574, 612, 640}
-# They fetch pages of the internet.
+# They fetch pages of the internet: the canonical solution fails here, and so did the model's program there.
 ONLINE = {f"BigCodeBench/{n}" for n in (101, 590, 1006, 1012)}
 
 
@@ -185,7 +185,9 @@ def test_bigcodebench_verdicts_are_the_published_ones(tmp_path: Path) -> None:
     path, chosen = bigcodebench_tasks()
     rows = completions("bigcodebench_hard")
     found = graded(tmp_path, "bigcodebench-hard", path, {t: rows[t]["solution"] for t in chosen})
-    assert differing(found, {t: row["status"] == "pass" for t, row in rows.items()}).keys() <= ONLINE
+    theirs = {t: row["status"] == "pass" for t, row in rows.items()}
+    assert rows["BigCodeBench/417"]["status"] == "timeout"  # a right program, which trains a network
+    assert differing(found, theirs).keys() <= {"BigCodeBench/417"}
 
 
 RAISED = {
