@@ -99,9 +99,15 @@ class Candidate:
         """Load one program and answer calls until the channel closes; never returns."""
         try:
             sys.modules[MODULE] = sys.modules["__main__"] = self.module
-            _, number, program, names, cpu_s = from_frame(self.stream.recv())
+            _, number, program, names, cpu_s, ahead = from_frame(self.stream.recv())
             kernel.limit_cpu(cpu_s)
-            self.stream.send(to_frame([*self.load(number, program, names), self.watch.last]))
+            self.stream.held = [] if ahead else None
+            answer = self.load(number, program, names)
+            self.stream.send(to_frame([*answer, self.watch.last]))
+            for request in ahead if answer[0] == "ok" else []:  # those that the tests are known to make
+                self.peer.serve(request)
+            self.stream.flush()
+            self.stream.held = None
             while True:
                 self.peer.serve(from_frame(self.stream.recv()))
         except Broken:

@@ -110,6 +110,7 @@ class CodeGrader:
         self.options = worker_options(isolation, memory_mb)
         self.count = workers or usable_cores() + 1  # one endless loop a core must not keep all others waiting
         self.pools: dict[str, Pool] = {}
+        self.calls: dict[str, list[Any]] = {}  # that tests make, as far as a canonical solution has shown it
         self._finalizer = weakref.finalize(self, close_all, self.pools)
         report = self._pool("plain").report
         try:
@@ -162,7 +163,7 @@ class CodeGrader:
         ``keep`` is called with each outcome and its place as soon as it is known. Raises ``GradingError`` when the
         grader itself fails or benchmark tests do not compile: never a program's fault.
         """
-        requests = [grading("grade", job, limit_of(job, self.limit)) for job in jobs]
+        requests = [grading("grade", job, limit_of(job, self.limit), self.calls.get(job.tests)) for job in jobs]
         return [outcome(reply, GIVEN) for reply in self._run("plain", requests, progress, keep)]
 
     def grade_unittests(
@@ -211,7 +212,8 @@ class CodeGrader:
                 f" {found.status}: {found.detail}; check the data, and that nothing else uses up the machine"
             )
         least = Limit(*map(max, self.limit, SLOW_LIMIT)) if slow else self.limit
-        return [longer(least, factor * reply.extra, factor * reply.seconds) for reply in replies]
+        self.calls |= {job.tests: reply.extra[1] for job, reply in zip(jobs, replies, strict=True) if job.trusted_tests}
+        return [longer(least, factor * reply.extra[0], factor * reply.seconds) for reply in replies]
 
     # -- how --------------------------------------------------------------------------------------------------------
     def _calibrated(self) -> Limit:
@@ -219,7 +221,7 @@ class CodeGrader:
         found = self._run("plain", [grading("measure", PROBE, Limit(30.0, 30.0))] * 3)
         if not all(reply.status == "passed" for reply in found):
             raise GradingError(f"the probe program failed: {found}")
-        slower = max(1.0, min(reply.extra for reply in found) / REFERENCE_PROBE_S)
+        slower = max(1.0, min(reply.extra[0] for reply in found) / REFERENCE_PROBE_S)
         return Limit(round(DEFAULT_LIMIT.cpu_s * slower, 2), round(DEFAULT_LIMIT.wall_s * slower, 2))
 
     def _run(
@@ -270,8 +272,8 @@ def limited(job: CodeJob, limit: Limit | None) -> CodeJob:
     return job if limit is None else replace(job, timeout_s=limit.wall_s, cpu_s=limit.cpu_s)
 
 
-def grading(kind: str, job: CodeJob, limit: Limit) -> Request:
-    return Request([kind, job.program, job.entry_point, job.tests, job.trusted_tests], limit, GRACE_S)
+def grading(kind: str, job: CodeJob, limit: Limit, calls: list[Any] | None = None) -> Request:
+    return Request([kind, job.program, job.entry_point, job.tests, job.trusted_tests, calls or []], limit, GRACE_S)
 
 
 def outcome(reply: Reply, given: str = "") -> Outcome:

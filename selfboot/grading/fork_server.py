@@ -94,6 +94,8 @@ class ForkServer:
         if options["watch"]:
             sys.addaudithook(self.watch)
         self.candidate = candidate.Candidate(FIRST_FD, self.watch)
+        if not options["roomy"]:  # by this the worker asks for what a program that takes long has answered so far
+            signal.signal(signal.SIGUSR2, self.candidate.stream.flush)
 
     def loop(self) -> None:
         try:

@@ -68,7 +68,7 @@ class WorkerProcess:
         self.index: int | None = None
         self.deadline = float("inf")
         self.cpu_start = 0.0
-        self.tests: str | None = None
+        self.tests: list[Any] | None = None
         self.report: dict[str, str] | None = None
         self.owner = os.getpid()
 
@@ -116,8 +116,9 @@ class WorkerProcess:
         self.greet()
         body = request.body
         if body[0] in ("grade", "measure"):  # the tests of a task travel once, not once a sample
-            body = [*body[:3], None if body[3] == self.tests else body[3], *body[4:]]
-            self.tests = request.body[3]
+            known = body[3:] == self.tests
+            body = [*body[:3], *((None, body[4], None) if known else body[3:])]
+            self.tests = request.body[3:]
         self.index, self.deadline = index, time.monotonic() + request.limit.wall_s + request.grace_s
         self.cpu_start = cpu_seconds(self.process.pid)
         self.stream.send(to_frame([*body, request.limit]))

@@ -29,14 +29,16 @@ class Family:
         self.own = {root, *descendants(root)}
         self.shared_mb = max(memory_and_threads(pid)[0] for pid in self.own)  # what every child has from its start
 
+    def pids(self) -> list[int]:
+        return [pid for pid in descendants(self.root) if pid not in self.own]
+
     def usage(self) -> Usage:
         cpu_s, memory_mb, threads = 0.0, 0.0, 0
-        for pid in descendants(self.root):
-            if pid not in self.own:
-                mine, running = memory_and_threads(pid)
-                cpu_s += cpu_seconds(pid)
-                memory_mb += max(mine - self.shared_mb, 0.0)
-                threads += running
+        for pid in self.pids():
+            mine, running = memory_and_threads(pid)
+            cpu_s += cpu_seconds(pid)
+            memory_mb += max(mine - self.shared_mb, 0.0)
+            threads += running
         return Usage(cpu_s, memory_mb, threads)
 
 

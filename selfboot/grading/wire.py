@@ -19,6 +19,7 @@ from selfboot.grading.values import ATOMS, MODULES, Codec, TooLarge, is_exact, m
 MAX_FRAME = 32 << 20  # bytes: HumanEval+ has single results of 12 MiB
 ENOUGH = 1 << 20  # bytes of results after which a batch of calls is answered as far as it is
 BATCH = 64  # items of a remote iterator fetched at a time
+MAX_HELD = 1 << 16  # bytes of an answer that is not sent at once
 MAX_BASES = 16  # classes of an exception that cross by name
 DETAIL = 300  # characters of an error message that cross
 PROGRAM = "<program>"  # file name of the program in tracebacks
@@ -83,16 +84,35 @@ class FdStream:
     def __init__(self, fd: int) -> None:
         self.fd = fd
         self.buffer = bytearray()
+        self.held: list[bytes] | None = None  # a list: frames wait here until ``flush``
+        self.writing = False
 
     def send(self, frame: bytes) -> None:
+        if self.held is None:
+            self._write(frame)
+        else:
+            self.held.append(frame)
+            if len(frame) > MAX_HELD or len(self.held) > BATCH:
+                self.flush()
+
+    def flush(self, *_: object) -> None:
+        """Write what is held. Also a signal handler; it leaves alone a write that it interrupts."""
+        while self.held and not self.writing:
+            self._write(self.held.pop(0))
+
+    def _write(self, frame: bytes) -> None:
+        self.writing = True
         try:
             sent = os.write(self.fd, frame)
             while sent < len(frame):
                 sent += os.write(self.fd, memoryview(frame)[sent:])
         except OSError:
             raise Broken("closed", "the process ended") from None
+        finally:
+            self.writing = False
 
     def recv(self) -> bytes:
+        self.flush()
         size = int.from_bytes(self._take(4), "big")
         if size > MAX_FRAME:
             raise Broken("error", f"ValueError: value is larger than {MAX_FRAME >> 20} MiB")
@@ -124,6 +144,9 @@ class Peer(Codec):
         self.stream, self.lookup = stream, lookup
         self.sequence = 0
         self.calls = 0
+        self.ahead: list[bytes] = []  # requests that the other side has before they are made: see ``_say``
+        self.missed = False
+        self.said: list[list[Any]] | None = None  # a list: every request is noted here
         self.broken: Broken | None = None
         self.last_error: BaseException | None = None
         self.last_line: int | None = None
@@ -142,7 +165,7 @@ class Peer(Codec):
 
     def _request(self, verb: str, payload: tuple[Any, ...]) -> Any:
         self.sequence = number = self.sequence + 1
-        self.stream.send(to_frame([verb, number, *payload]))
+        self._say([verb, number, *payload])
         while True:
             message = from_frame(self.stream.recv())
             if not (isinstance(message, list) and len(message) >= 2 and isinstance(message[0], str)):
@@ -157,6 +180,20 @@ class Peer(Codec):
             if message[0] == "raise":
                 raise self._remote_error(message[2])
             return message[2]
+
+    def _say(self, request: list[Any]) -> None:
+        """Send a request, but for one that the other side was told to expect: it is being answered already.
+
+        One that differs from what was told means that the program over there has done what it should not have.
+        """
+        frame = to_frame(request)
+        if self.said is not None:
+            self.said.append(request)
+        if not self.ahead:
+            self.stream.send(frame)
+        elif frame != self.ahead.pop(0):
+            self.missed = True
+            raise Broken("error", "ProtocolError: another request than was foretold")
 
     def call(self, target: str | int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call ``target`` over there. Changes made to mutable arguments over there are repeated on ours."""

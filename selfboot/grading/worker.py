@@ -2,8 +2,9 @@
 
 Jobs and outcomes are frames on the descriptor that the grader passed: ``[kind, ..., [cpu_s, wall_s]]`` in,
 ``[status, detail, line, seconds, extra]`` out. Kinds: ``grade`` (program, entry point, tests or ``None`` for the same
-tests as before, trusted), ``measure`` (the same; ``extra`` is the CPU seconds that it took), ``call`` (program, entry
-point, encoded inputs) and ``unittest`` (program, tests).
+tests as before, trusted, requests that these tests are known to make), ``measure`` (the same; ``extra`` is the CPU
+seconds that it took and those requests), ``call`` (program, entry point, encoded inputs) and ``unittest`` (program,
+tests).
 
 No program ends a worker: whatever goes wrong while one is judged is that program's ``error``, and asks for a new worker
 (``extra`` is ``LOST``). A program that ran out of wall-clock time because others had the cores is told apart
@@ -13,6 +14,7 @@ No program ends a worker: whatever goes wrong while one is judged is that progra
 from __future__ import annotations
 
 import collections
+import contextlib
 import json
 import math
 import os
@@ -33,6 +35,7 @@ from selfboot.grading.wire import Broken, FdStream, Peer, clean, from_frame, to_
 
 MAX_PROGRAM = 1 << 20  # characters
 MAX_TESTS_KEPT = 512
+MAX_AHEAD, MAX_AHEAD_BYTES = 256, 1 << 16  # requests that are sent before they are made
 STATUSES = frozenset(("passed", "wrong", "error", "timeout", "memory", "blocked", "closed"))
 WATCH_S = 0.05  # how often a program is looked at; the alarm that ends it repeats, should its exception get lost
 LOST, STARVED = "lost", "starved"
@@ -113,6 +116,8 @@ class Worker:
         self.fork_server, self.options = fork_server, options
         self.compiled: collections.OrderedDict[str, Tests] = collections.OrderedDict()
         self.tests = ""
+        self.requests: list[list[Any]] = []
+        self.noted: list[list[Any]] | None = None
         self.peer: Peer | None = None
         self.channel: socket.socket | None = None
         self.spare: socket.socket | None = None
@@ -200,6 +205,8 @@ class Worker:
             raise excess
 
     def _excess(self) -> Broken | None:
+        if self.peer is not None and self.peer.ahead:
+            self._ask_for_answers()
         usage, seconds = self._usage(), time.monotonic() - self.start
         cpu_s, wall_s = self.limit
         if usage.cpu_s >= cpu_s or seconds >= wall_s - WATCH_S / 10:
@@ -210,6 +217,12 @@ class Worker:
         if usage.memory_mb > self.options["total_mb"]:
             return Broken("memory", f"MemoryError: more than {self.options['total_mb']} MiB in all processes together")
         return self._disk_excess() if self.options["roomy"] else None
+
+    def _ask_for_answers(self) -> None:
+        """A wrong answer among those that the program holds back may decide already."""
+        for pid in self.family.pids():
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGUSR2)
 
     def _disk_excess(self) -> Broken | None:
         most_mb, most_files = self.options["disk_mb"], self.options["files"]
@@ -223,36 +236,64 @@ class Worker:
         found = self.family.usage()
         return found._replace(cpu_s=found.cpu_s + time.process_time() - self.cpu_start)
 
-    def _load(self, program: str, names: list[str]) -> Verdict | dict[str, Any]:
-        """Have a fresh candidate load the program: what it offers for ``names``, or how it failed."""
+    def _load(self, program: str, names: list[str], ahead: list[list[Any]]) -> Verdict | dict[str, Any]:
+        """Have a fresh candidate load the program: what it offers for ``names``, or how it failed.
+
+        ``ahead``: the requests that the tests are going to make. The program answers them without waiting for each.
+        """
         if len(program) > MAX_PROGRAM:
             return Verdict("error", f"ValueError: the program is longer than {MAX_PROGRAM} characters")
         self.channel, self.spare = self.spare or self._fork(), None
         self.peer = peer = Peer(FdStream(self.channel.fileno()))
         try:
-            offered = peer.request("load", program, names, self._whole_cpu_s())
+            offered = peer.request("load", program, names, self._whole_cpu_s(), ahead)
+            peer.ahead = [to_frame(request) for request in ahead]
         except Exception as error:
             return tester.explain(error, "", peer)
         return offered if isinstance(offered, dict) else Verdict("error", "ProtocolError: malformed reply")
 
-    def _grade(self, program: str, entry_point: str, tests: str | None, trusted: bool) -> Verdict:
-        self.tests = self.tests if tests is None else tests
+    def _grade(
+        self, program: str, entry_point: str, tests: str | None, trusted: bool, requests: list[list[Any]] | None
+    ) -> Verdict:
+        if tests is not None:
+            self.tests, self.requests = tests, requests or []
         try:
             compiled = self._compile(self.tests) if trusted else None
         except (SyntaxError, ValueError, RecursionError) as error:
             return Verdict("invalid", clean(f"{type(error).__name__}: {error}"))
-        offered = self._load(program, tester.wanted(compiled, entry_point) if compiled else [])
+        if compiled is None:
+            return self._grade_sandboxed(program, entry_point)
+        verdict = self._run_tests(program, entry_point, compiled, self.requests)
+        if self.peer is not None and self.peer.missed:  # what was answered too early may have changed the program
+            self._end_children()
+            verdict = self._run_tests(program, entry_point, compiled, [])
+        return verdict
+
+    def _grade_sandboxed(self, program: str, entry_point: str) -> Verdict:
+        """By tests that a model wrote, in a sandboxed process of their own."""
+        offered = self._load(program, [], [])
+        if isinstance(offered, Verdict):
+            return offered
+        assert self.channel is not None
+        return self._verdict_of("T", [self.tests, entry_point], self.channel)
+
+    def _run_tests(self, program: str, entry_point: str, tests: Tests, ahead: list[list[Any]]) -> Verdict:
+        offered = self._load(program, tester.wanted(tests, entry_point), ahead)
         if isinstance(offered, Verdict):
             return offered
         assert self.peer is not None
-        assert self.channel is not None
-        if compiled is None:  # written by a model: to a sandboxed tester of its own
-            return self._verdict_of("T", [self.tests, entry_point], self.channel)
-        return tester.run_tests(compiled, entry_point, offered, self.peer)
+        self.peer.said = self.noted
+        return tester.run_tests(tests, entry_point, offered, self.peer)
 
-    def _measure(self, *job: Any) -> tuple[Verdict, float]:
-        verdict = self._grade(*job)
-        return verdict, self._usage().cpu_s
+    def _measure(self, *job: Any) -> tuple[Verdict, Any]:
+        """``extra``: CPU seconds, and the requests that the tests made, unless they are too many to be sent ahead."""
+        self.noted = []
+        try:
+            verdict = self._grade(*job)
+        finally:
+            noted, self.noted = self.noted, None
+        few = len(noted) <= MAX_AHEAD and sum(len(to_frame(request)) for request in noted) <= MAX_AHEAD_BYTES
+        return verdict, [self._usage().cpu_s, noted if few else []]
 
     def _compile(self, source: str) -> Tests:
         if source in self.compiled:
@@ -284,7 +325,7 @@ class Worker:
 
     def _call(self, program: str, entry_point: str, batch: Any) -> tuple[Verdict, Any]:
         """Results of a program on many inputs, still encoded; ``passed`` here means that no call raised."""
-        offered = self._load(program, [])
+        offered = self._load(program, [], [])
         if isinstance(offered, Verdict):
             return offered, None
         assert self.peer is not None
