@@ -32,7 +32,7 @@ SAMPLING = ENGINES["transformers"]
 # Every module whose logic can change a program's verdict (tests/core/test_lab.py follows the imports).
 GRADING = (
     *_modules("grading", "code", "pool", "worker", "tester", "candidate", "unittests"),
-    *_modules("grading", "zygote", "kernel", "wire", "values", "plus"),
+    *_modules("grading", "fork_server", "kernel", "scratch", "usage", "wire", "values", "plus"),
 )
 ANSWERS = (
     *_modules("grading", "answers", "answer_worker", "reading", "spelling", "normal", "form", "algebra"),

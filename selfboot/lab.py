@@ -53,10 +53,10 @@ from selfboot.store import Artifact, Builder, RunStore, digest, file_sha256
 if TYPE_CHECKING:
     from selfboot.grading.answers import AnswerGrader, AnswerOutcome
     from selfboot.grading.code import CodeGrader
+    from selfboot.grading.pool import Limit
 
 GREEDY = Sampling()
 WEIGHTS = "adapter_model.safetensors"
-UNITTEST_SECONDS = 20.0  # what a task graded by unittests may take (protocols of BigCodeBench)
 
 
 class Passing(Protocol):
@@ -190,6 +190,7 @@ class Lab:
         self.engines = Engines(engine, device, rows)
         self.progress: Progress = progress or Silent()
         self._grader: CodeGrader | None = None
+        self._measured: dict[str, list[Limit]] = {}  # time limits by the hash of the benchmark
         self._answers: AnswerGrader | None = None
         self._specs: dict[str, ModelSpec] = {}
 
@@ -508,11 +509,13 @@ class Lab:
             key |= {"script": script and code_hash(*keys.SCRIPT_VERDICT), "timeout_s": timeout_s}
 
         def build(out: Path, work: Path) -> Mapping[str, Any]:
-            limit = timeout_s or (UNITTEST_SECONDS if bench.unittest else None)
-            tests = script_tests if script else bench.tests
+            from selfboot.grading.code import limited
+            from selfboot.grading.pool import Limit
+
+            given, tests = Limit(timeout_s, timeout_s) if timeout_s else None, script_tests if script else bench.tests
             jobs = [
-                CodeJob(program, task.entry_point, tests(task), timeout_s=limit)
-                for task, row in zip(bench.tasks, programs, strict=True)
+                limited(CodeJob(program, task.entry_point, tests(task)), given or limit)
+                for task, row, limit in zip(bench.tasks, programs, self._limits(bench), strict=True)
                 for program in row
             ]
             by_exit: list[int] = []
@@ -538,6 +541,16 @@ class Lab:
         rows = _rows(artifact.text("outcomes.jsonl"))
         outcomes = tuple(tuple(Outcome(**o) for o in row) for row in rows)
         return Score(artifact, samples, tuple(task.task_id for task in bench.tasks), outcomes)
+
+    def _limits(self, bench: Benchmark) -> Sequence[Limit | None]:
+        """Time limits by task: by the canonical solutions where right programs may take long, else the grader's own."""
+        if not bench.slow:
+            return [None] * len(bench.tasks)
+        if bench.sha256 not in self._measured:
+            tasks = bench.tasks
+            canonical = [CodeJob(t.prompt + t.canonical, t.entry_point, bench.tests(t)) for t in tasks]
+            self._measured[bench.sha256] = self.grader.calibrate(canonical, slow=True)
+        return self._measured[bench.sha256]
 
     def _grade_answers(self, bench: AnswerBenchmark, samples: Samples, form: AnswerFormat) -> AnswerScore:
         texts = [[c.text for c in row] for row in samples.completions]

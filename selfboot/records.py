@@ -76,7 +76,10 @@ class CodeJob:
     entry_point: str
     tests: str
     trusted_tests: bool = True
-    timeout_s: float | None = None  # None: the grader's calibrated default
+    timeout_s: float | None = None  # by the clock on the wall; None: the grader's default
+    cpu_s: float | None = (
+        None  # CPU time; None: as many as ``timeout_s`` where that is given, else the grader's default
+    )
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ class Benchmark:
     format: str = "chat"
     tokens: int = 400
     unittest: bool = False
+    slow: bool = False  # right programs may need longer than the grader's default: time-outs by the canonical solutions
     asked: str = ""  # the name it was loaded by, with the part of it
     sha256: str = field(init=False)
 

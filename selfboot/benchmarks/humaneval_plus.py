@@ -1,14 +1,15 @@
-"""HumanEval+: HumanEval's 164 tasks with many more inputs each (§3.2, §3.3), from the hub's ``evalplus/humanevalplus``.
+"""HumanEval+: HumanEval's 164 tasks with many more inputs each (§3.2, §3.3), in either of its two published forms.
 
-The hub's test programs need numpy and the program's own process. Their inputs and expected results are read off them
-(as data, nothing is run) and judged by the grader's batched comparison, whose rule is evalplus's (grading/plus.py).
+The hub's (``evalplus/humanevalplus``) holds test programs that need numpy and the program's own process: inputs and
+expected results are read off them, as data. evalplus's own file holds inputs alone: expected is what the canonical
+solution returns. Both are judged by the grader's batched comparison, whose rule is evalplus's (grading/plus.py).
 """
 
 from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -22,49 +23,46 @@ from selfboot.records import CodeTask
 
 @dataclass(frozen=True)
 class Cases:
-    """What a test program of the hub's holds. ``reference``: source of ``ref_func`` where results are not listed."""
+    """What is tested. ``reference``: source and name of the function to agree with where results are not listed."""
 
     inputs: list[list[Any]]
     results: list[Any] | None
     atol: float
-    reference: str = ""
+    reference: tuple[str, str] = ("", "")
 
 
 def load(name: str) -> Benchmark:
     """HumanEval+ with evalplus's prompts; the tests hold HumanEval's own inputs too."""
-    return Benchmark(name, tuple(_task(row) for row in read_source("humaneval-plus")))
+    return Benchmark(name, tuple(task(row) for row in read_source("humaneval-plus")), slow=True)
 
 
-def _task(row: dict[str, Any]) -> CodeTask:
+def task(row: Mapping[str, Any]) -> CodeTask:
+    """One row of either form."""
+    entry_point, prompt, canonical = row["entry_point"], row["prompt"], row["canonical_solution"]
     try:
-        cases = read_cases(row["test"])
-        tests = (*helpers(row["prompt"], row["entry_point"]), test_program(row["entry_point"], cases))
-    except (SyntaxError, ValueError, KeyError) as error:
+        cases = inputs_only(row) if "plus_input" in row else read_cases(row["test"])
+        plus = plus_tests(entry_point, cases.inputs, cases.results, cases.atol, cases.reference)
+        tests = (*helpers(prompt, entry_point), plus)
+    except (SyntaxError, ValueError) as error:
         raise DataError(f"{row['task_id']}: its tests cannot be read ({error}); fetch humaneval-plus again") from None
-    return CodeTask(
-        row["task_id"], row["prompt"], row["entry_point"], tests, row["canonical_solution"], kind="humaneval+"
-    )
+    return CodeTask(row["task_id"], prompt, entry_point, tests, canonical, kind="humaneval+")
 
 
-def test_program(entry_point: str, cases: Cases) -> str:
-    """The cases as a test program for our grader. Expected results that are not listed come from ``ref_func``."""
-    if cases.results is not None:
-        return plus_tests(entry_point, cases.inputs, cases.results, cases.atol)
-    return (
-        "from selfboot.grading.plus import cases_text, check_cases\n"
-        f"{cases.reference}\ninputs = {cases.inputs!r}\n"
-        "cases = cases_text(inputs, [ref_func(*args) for args in inputs])\n"
-        f"check_cases({entry_point}, cases, atol={cases.atol!r})\n"
-    )
+def inputs_only(row: Mapping[str, Any]) -> Cases:
+    """The cases of a row of evalplus's own file."""
+    reference = (row["prompt"] + row["canonical_solution"], row["entry_point"])
+    return Cases([*row["base_input"], *row["plus_input"]], None, row["atol"], reference)
 
 
 def read_cases(source: str) -> Cases:
     """Inputs, expected results and tolerance of a test program of the hub's.
 
-    KeyError: no ``check`` with inputs; ValueError: they are not plain data; SyntaxError: not Python.
+    ValueError: no ``check`` with inputs, or they are not plain data; SyntaxError: not Python.
     """
     with _long_integers():
         functions = {node.name: node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)}
+        if "check" not in functions:
+            raise ValueError("no function check")
         body = functions["check"].body
         lists = {
             target.id: ast.literal_eval(node.value)
@@ -73,11 +71,11 @@ def read_cases(source: str) -> Cases:
             for target in node.targets
             if isinstance(target, ast.Name)
         }
-        reference = ast.unparse(functions["ref_func"]) if "ref_func" in functions else ""
-    results = None if reference else lists["results"]
-    if results is not None and len(results) != len(lists["inputs"]):
-        raise ValueError(f"{len(lists['inputs'])} inputs but {len(results)} results")
-    return Cases(lists["inputs"], results, _tolerance(body), reference)
+        reference = (ast.unparse(functions["ref_func"]), "ref_func") if "ref_func" in functions else ("", "")
+    inputs, results = lists.get("inputs"), None if any(reference) else lists.get("results", [])
+    if inputs is None or (results is not None and len(results) != len(inputs)):
+        raise ValueError(f"{len(inputs or [])} inputs and {len(results or [])} results")
+    return Cases(inputs, results, _tolerance(body), reference)
 
 
 def _tolerance(body: list[ast.stmt]) -> float:

@@ -160,5 +160,7 @@ def render(graded: GradedSamples) -> str:
     samples = sum(counts.values())
     lines = [f"{graded.benchmark}: {samples} samples of {len(graded.outcomes)} tasks", *_scores(graded.pass_at_k)]
     lines += ["  " + ", ".join(f"{status} {count}" for status, count in counts.most_common())]
+    if graded.manifest.get("lacking"):
+        lines += [f"  libraries that are absent, so that programs that need them fail: {graded.manifest['lacking']}"]
     lines += [f"  isolation {graded.manifest['isolation']} -> {graded.path}"]
     return "\n".join([*lines, *([graded.note] if graded.note else [])])

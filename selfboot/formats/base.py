@@ -96,6 +96,7 @@ CODE_FORMATS = {
     "bcb": "selfboot.formats.bcb",
     "chat": "selfboot.formats.chat",
     "chat-tolerant": "selfboot.formats.tolerant",
+    "evalplus": "selfboot.formats.evalplus",
     "mbpp": "selfboot.formats.mbpp",
     "raw": "selfboot.formats.raw",
     "raw-tolerant": "selfboot.formats.raw_tolerant",

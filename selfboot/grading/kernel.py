@@ -2,11 +2,13 @@
 
 Three levels, each with all of the one before: ``rlimits`` (any Unix; keeps accidents small, stops no attacker),
 ``kernel`` (no_new_privs, no capabilities, Landlock, seccomp: works in an unprivileged container) and ``namespaces``
-(user, pid, net, ipc, uts, mount). All but the last two calls below happen once a zygote, so a program costs one small
-seccomp filter.
+(user, pid, net, ipc, uts, mount). All but the last two calls below happen once a fork server, so a program costs one
+small seccomp filter.
 
 Read-only files of the standard library, system libraries, time zones and /dev/{null,zero,urandom} stay readable;
-site-packages do not, since an installed benchmark lies there. Nothing but /dev/null can be written.
+site-packages do not, since an installed benchmark lies there. Nothing but /dev/null can be written. Unittests of real
+libraries (``roomy``) get more, in namespaces of their own: a scratch folder as /tmp, their own /proc and loopback, the
+system's programs, and those packages.
 
 Not covered: names and sizes of files can still be seen (``stat``), CPU side channels, kernel bugs. The numbers for
 aarch64 are taken from the kernel's generic table and have not been run.
@@ -14,6 +16,7 @@ aarch64 are taken from the kernel's generic table and have not been run.
 
 from __future__ import annotations
 
+import _socket
 import contextlib
 import ctypes
 import os
@@ -46,8 +49,11 @@ PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NAME, PR_SET_SECCOMP, PR_CAPBSET_DROP,
 PR_SET_NO_NEW_PRIVS = 38
 CLONE_THREAD, CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x10000, 0x20000, 0x4000000, 0x8000000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
-MS_REC, MS_PRIVATE = 0x4000, 0x40000
+MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND, MS_REC, MS_PRIVATE = 2, 4, 8, 0x1000, 0x4000, 0x40000
+SIOCSIFFLAGS, IFF_UP_RUNNING = 0x8914, 0x41
 MAX_FDS = 64
+NOBODY = 65534
+OWN_PROCESSES = 8  # of a fork server, beside a program's threads
 
 
 def check(result: int) -> int:
@@ -65,7 +71,7 @@ def syscall(number: int, *args: Any) -> int:
     return check(libc.syscall(ctypes.c_long(number), *args))
 
 
-# -- the zygote confines itself, and with that every child --------------------------------------------------------
+# -- the fork server confines itself, and with that every child ----------------------------------------------------
 Options = dict[str, Any]
 
 
@@ -109,7 +115,7 @@ def attempt(step: Callable[[Options], str], options: Options) -> str:
 
 
 def set_limits(options: Options) -> str:
-    limits = {"RLIMIT_CORE": 0, "RLIMIT_FSIZE": options["file_mb"] << 20, "RLIMIT_NOFILE": MAX_FDS, "RLIMIT_CPU": 600}
+    limits = {"RLIMIT_CORE": 0, "RLIMIT_FSIZE": options["file_mb"] << 20, "RLIMIT_NOFILE": MAX_FDS}
     if LINUX:  # macOS refuses a small address space
         limits["RLIMIT_AS"] = options["memory_mb"] << 20
     for name, limit in limits.items():
@@ -122,7 +128,7 @@ def set_limits(options: Options) -> str:
     return "yes"
 
 
-def enter_namespaces(_: Options) -> str:
+def enter_namespaces(options: Options) -> str:
     """New user, pid, net, ipc, uts and mount namespaces; nothing in them but this process and no way to the network.
 
     Tried in a throw-away child first: a process that gets only half of them could not go on without them.
@@ -131,28 +137,87 @@ def enter_namespaces(_: Options) -> str:
     if probe == 0:
         number = 0
         try:
-            unshare_all()
+            unshare_all(options)
         except OSError as error:
             number = error.errno or 255
         os._exit(number)
     number = os.waitstatus_to_exitcode(os.waitpid(probe, 0)[1])
     if number:
         raise OSError(number, os.strerror(number))
-    unshare_all()
+    unshare_all(options)
     pid = os.fork()
     if pid:  # the outer half only waits, holding nothing
         os.closerange(0, 256)
         os.waitpid(pid, 0)
         os._exit(0)
+    if options["roomy"]:
+        own_places(options)
     return "yes (user, pid, net, ipc, uts, mount)"
 
 
-def unshare_all() -> None:
+def own_places(options: Options) -> None:
+    """What tests of real libraries expect of a machine: a /tmp and a /proc of their own, and a loopback interface.
+
+    Each is left out where it cannot be had (a container that hides parts of /proc, packages that lie in /tmp).
+    """
+    with contextlib.suppress(OSError):
+        mount(b"proc", b"/proc", b"proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+        options["readable"] = [*options["readable"], "/proc"]
+    needed = [options["root"], sys.executable, os.path.realpath(sys.executable), *options["readable"]]
+    if not any(path.startswith("/tmp/") for path in needed):
+        with contextlib.suppress(OSError):
+            mount(options["scratch"].encode(), b"/tmp", None, MS_BIND)
+            os.chdir("/tmp")
+            os.environ.update(HOME="/tmp", TMPDIR="/tmp")
+    with contextlib.suppress(OSError), contextlib.closing(_socket.socket()) as any_socket:
+        request = ctypes.create_string_buffer(struct.pack("16sH14x", b"lo", IFF_UP_RUNNING))
+        check(libc.ioctl(any_socket.fileno(), SIOCSIFFLAGS, request))
+
+
+def mount(source: bytes, target: bytes, kind: bytes | None, flags: int) -> None:
+    check(libc.mount(source, target, kind, ctypes.c_ulong(flags), None))
+
+
+def unshare_all(options: Options) -> None:
     uid, gid = os.geteuid(), os.getegid()
+    map_root = root_mapper() if uid == 0 and not options["roomy"] else None
     check(libc.unshare(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNS))
-    for name, text in (("setgroups", "deny"), ("uid_map", f"65534 {uid} 1"), ("gid_map", f"65534 {gid} 1")):
+    if map_root is None or not map_root():
+        Path("/proc/self/uid_map").write_text(f"{NOBODY} {uid} 1")
+    for name, text in (("setgroups", "deny"), ("gid_map", f"{NOBODY} {gid} 1")):
         Path(f"/proc/self/{name}").write_text(text)
-    check(libc.mount(None, b"/", None, ctypes.c_ulong(MS_REC | MS_PRIVATE), None))
+    limit = options["threads"] + OWN_PROCESSES
+    resource.setrlimit(resource.RLIMIT_NPROC, (limit, limit))
+    mount(b"none", b"/", None, MS_REC | MS_PRIVATE)
+
+
+def root_mapper() -> Callable[[], bool]:
+    """Prepares what only a process outside a new namespace may do; the call, from inside, says whether it worked.
+
+    Root's processes escape ``RLIMIT_NPROC``. So the real user becomes nobody, by which the kernel counts them; the
+    effective one, by which it opens files, stays.
+    """
+    inside, outside = _socket.socketpair()
+    outer, helper = os.getpid(), os.fork()
+    if helper == 0:
+        inside.close()
+        with contextlib.suppress(OSError):
+            outside.recv(1)
+            Path(f"/proc/{outer}/uid_map").write_text(f"{NOBODY - 1} 0 1\n{NOBODY} {NOBODY} 1")
+            outside.send(b"y")
+        os._exit(0)
+    outside.close()
+
+    def mapped() -> bool:
+        inside.send(b"g")
+        done = inside.recv(1) == b"y"
+        inside.close()
+        os.waitpid(helper, 0)
+        if done:
+            os.setresuid(NOBODY, -1, -1)
+        return done
+
+    return mapped
 
 
 def set_no_new_privs(_: Options) -> str:
@@ -169,7 +234,7 @@ def drop_capabilities(_: Options) -> str:
 
 
 # -- Landlock: which files ----------------------------------------------------------------------------------------
-READ_FILE, READ_DIR, WRITE_FILE = 1 << 2, 1 << 3, 1 << 1
+EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 4: (1 << 15) - 1, 5: (1 << 16) - 1}
 
@@ -178,17 +243,25 @@ def enter_landlock(options: Options) -> str:
     abi = syscall(CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(1))
     rights = RIGHTS[min(abi, 5)]
     sizes = 8 if abi < 4 else 16 if abi < 6 else 24  # TCP since ABI 4, signals and abstract sockets since 6
-    attributes = struct.pack("QQQ", rights, 3, 3)[:sizes]
+    alone = options["roomy"] and os.getpid() == 1  # with a network of its own, of one loopback interface
+    attributes = struct.pack("QQQ", rights, 0 if alone else 3, 3)[:sizes]
     ruleset = syscall(CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), ctypes.c_uint32(0))
     for path in readable_paths(options):
         allow_path(ruleset, path, READ_FILE | READ_DIR)
     allow_path(ruleset, Path("/dev/null"), READ_FILE | WRITE_FILE)
     if options["roomy"]:
-        allow_path(ruleset, Path(options["scratch"]), rights & ~1)  # everything but execution
+        allow_path(ruleset, Path(options["scratch"]), rights & ~EXECUTE)
+        for folder in (*options["path"], sysconfig.get_path("stdlib")):  # which packages there are
+            allow_path(ruleset, Path(folder), READ_DIR)
+        for program in (*SYSTEM_PROGRAMS, os.path.realpath(sys.executable)) if alone else ():
+            allow_path(ruleset, Path(program), EXECUTE | READ_FILE | READ_DIR)
     syscall(RESTRICT_SELF, ctypes.c_int(ruleset), ctypes.c_uint32(0))
     os.close(ruleset)
     prctl(PR_SET_DUMPABLE, 0)  # no core dumps, no ptrace
     return f"yes (ABI {abi})"
+
+
+SYSTEM_PROGRAMS = ("/bin", "/usr/bin", "/lib", "/lib64", "/usr/lib")  # run in the same confinement as who runs them
 
 
 def allow_path(ruleset: int, path: Path, rights: int) -> None:
@@ -198,7 +271,7 @@ def allow_path(ruleset: int, path: Path, rights: int) -> None:
         return
     try:
         if not stat.S_ISDIR(os.fstat(fd).st_mode):
-            rights &= READ_FILE | WRITE_FILE
+            rights &= READ_FILE | WRITE_FILE | EXECUTE
         rule = ctypes.create_string_buffer(struct.pack("=Qi", rights, fd))
         syscall(ADD_RULE, ctypes.c_int(ruleset), ctypes.c_int(1), rule, ctypes.c_uint32(0))
     finally:
@@ -242,7 +315,7 @@ CALLS: dict[str, tuple[int, int]] = {
     "faccessat": (269, 48), "pselect6": (270, 72), "ppoll": (271, 73), "set_robust_list": (273, 99),
     "get_robust_list": (274, 100), "epoll_pwait": (281, 22), "eventfd2": (290, 19), "epoll_create1": (291, 20),
     "dup3": (292, 24), "pipe2": (293, 59), "getcpu": (309, 168), "getrandom": (318, 278), "membarrier": (324, 283),
-    "statx": (332, 291), "rseq": (334, 293), "close_range": (436, 436), "faccessat2": (439, 439),
+    "recvfrom": (45, 207), "statx": (332, 291), "rseq": (334, 293), "close_range": (436, 436), "faccessat2": (439, 439),
 }  # fmt: skip
 WRITE_CALLS: dict[str, tuple[int, int]] = {
     "fsync": (74, 82), "fdatasync": (75, 83), "ftruncate": (77, 46), "rename": (82, -1), "mkdir": (83, -1),
@@ -251,60 +324,79 @@ WRITE_CALLS: dict[str, tuple[int, int]] = {
 }  # fmt: skip
 # Calls allowed for some values of one argument: (x86_64, aarch64), argument index, allowed values.
 SOME: dict[str, tuple[tuple[int, int], int, tuple[int, ...]]] = {
+    "socketpair": ((53, 199), 0, (1,)),  # AF_UNIX: two ends of one's own, for asyncio
     "fcntl": ((72, 25), 1, (0, 1, 2, 3, 4, 5, 6, 1030)),  # never F_SETOWN, which can aim signals at others
-    "ioctl": ((16, 29), 1, (0x5401, 0x5413, 0x541B, 0x5450, 0x5451)),  # isatty, size, FIONREAD, close-on-exec
+    # isatty, size, FIONREAD, FIONBIO, close-on-exec and not
+    "ioctl": ((16, 29), 1, (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)),
     "prlimit64": ((302, 261), 0, (0,)),  # one's own limits
 }
-# What the zygote needs beyond that, and its children lose: to fork, to end and reap them, to talk to the worker.
-ZYGOTE_CALLS: dict[str, tuple[int, int]] = {
-    "sendto": (44, 206), "recvmsg": (47, 212), "clone": (56, 220), "wait4": (61, 260), "kill": (62, 129),
+SENDTO = (44, 206)  # on a connected socket: without an address, which could be that of a socket outside
+# What the fork server needs beyond that, and its children lose: to fork, to end and reap them, to talk to the worker.
+FORK_SERVER_CALLS: dict[str, tuple[int, int]] = {
+    "recvmsg": (47, 212), "clone": (56, 220), "wait4": (61, 260), "kill": (62, 129),
     "setpgid": (109, 154), "prctl": (157, 167),
 }  # fmt: skip
 # What tests that need real objects may also do where namespaces contain it (unittests.py).
 ROOMY_CALLS: dict[str, tuple[int, int]] = {
-    "socket": (41, 198), "connect": (42, 203), "accept": (43, 202), "sendto": (44, 206), "recvfrom": (45, 207),
+    "connect": (42, 203), "accept": (43, 202), "sendto": (44, 206),
     "sendmsg": (46, 211), "recvmsg": (47, 212), "shutdown": (48, 210), "bind": (49, 200), "listen": (50, 201),
-    "getsockname": (51, 204), "getpeername": (52, 205), "socketpair": (53, 199), "setsockopt": (54, 208),
-    "getsockopt": (55, 209), "accept4": (288, 242), "clone": (56, 220), "wait4": (61, 260), "waitid": (247, 95),
+    "getsockname": (51, 204), "getpeername": (52, 205), "setsockopt": (54, 208),
+    "getsockopt": (55, 209), "accept4": (288, 242), "wait4": (61, 260), "waitid": (247, 95),
     "kill": (62, 129), "tgkill": (234, 131), "setpgid": (109, 154), "setsid": (112, 157), "chmod": (90, -1),
     "fchmod": (91, 52), "fchmodat": (268, 53), "utimensat": (280, 88), "link": (86, -1), "symlink": (88, -1),
     "linkat": (265, 37), "symlinkat": (266, 36), "statfs": (137, 43), "fstatfs": (138, 44), "fadvise64": (221, 223),
-    "fallocate": (285, 47), "sendfile": (40, 71), "copy_file_range": (326, 285), "memfd_create": (319, 279),
+    "sendfile": (40, 71), "copy_file_range": (326, 285), 
     "timerfd_create": (283, 85), "sched_setaffinity": (203, 122), "sched_getparam": (143, 121),
     "sched_getscheduler": (145, 120), "getrlimit": (97, 163), "mlock": (149, 228), "munlock": (150, 229),
 }  # fmt: skip
+# Of the families of sockets only those that a namespace contains: not AF_VSOCK, which leads to the host.
+ROOMY_SOME: dict[str, tuple[tuple[int, int], int, tuple[int, ...]]] = {
+    "socket": ((41, 198), 0, (1, 2, 10)),  # AF_UNIX, AF_INET, AF_INET6
+}
+ROOMY_CALLS |= {  # files' attributes (shutil.copy2), other programs (subprocess)
+    "getxattr": (191, 8), "lgetxattr": (192, 9), "fgetxattr": (193, 10), "listxattr": (194, 11),
+    "llistxattr": (195, 12), "flistxattr": (196, 13), "execve": (59, 221), "vfork": (58, -1), "arch_prctl": (158, -1),
+    "creat": (85, -1),
+}  # fmt: skip
 CLONE, CLONE3 = (56, 220), 435
+CLONE_NEW = 0x7E020000  # any new namespace: in one of its own a program would have capabilities again
 MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 LOAD, JUMP_EQUAL, JUMP_GREATER, JUMP_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 ALLOW, KILL, EPERM, ENOSYS = 0x7FFF0000, 0x80000000, 0x50001, 0x50026
 Line = tuple[int, int, int, int]
 
 
-def allow_list(column: int, audit: int, tables: list[dict[str, tuple[int, int]]]) -> list[Line]:
+def allow_list(column: int, audit: int, roomy: bool, alone: bool) -> list[Line]:
     """Everything not listed fails with EPERM; a foreign call convention kills."""
+    tables = [CALLS, FORK_SERVER_CALLS, *([WRITE_CALLS] if roomy else []), *([ROOMY_CALLS] if alone else [])]
+    some = SOME | ROOMY_SOME if alone else SOME
     code: list[Line] = [(LOAD, 0, 0, 4), (JUMP_EQUAL, 1, 0, audit), (RETURN, 0, 0, KILL), (LOAD, 0, 0, 0)]
     if column == 0:  # x32 calls on x86_64
         code += [(JUMP_GREATER, 0, 1, 0x40000000), (RETURN, 0, 0, KILL)]
     code += [(JUMP_EQUAL, 0, 1, CLONE3), (RETURN, 0, 0, ENOSYS)]  # glibc then uses clone, whose flags can be seen
-    for number in sorted({numbers[column] for table in tables for numbers in table.values()} - {-1}):
+    for number in sorted({numbers[column] for table in tables for numbers in table.values()} - {-1, CLONE[column]}):
         code += [(JUMP_EQUAL, 0, 1, number), (RETURN, 0, 0, ALLOW)]
-    for numbers, argument, values in SOME.values():
+    code += [(JUMP_EQUAL, 0, 4, CLONE[column]), (LOAD, 0, 0, 16), (JUMP_BIT, 0, 1, CLONE_NEW)]
+    code += [(RETURN, 0, 0, EPERM), (RETURN, 0, 0, ALLOW)]
+    for numbers, argument, values in some.values():
         code += [(JUMP_EQUAL, 0, 2 * len(values) + 2, numbers[column]), (LOAD, 0, 0, 16 + 8 * argument)]
         for value in values:
             code += [(JUMP_EQUAL, 0, 1, value), (RETURN, 0, 0, ALLOW)]
         code += [(RETURN, 0, 0, EPERM)]
+    code += [(JUMP_EQUAL, 0, 5, SENDTO[column]), (LOAD, 0, 0, 48), (JUMP_EQUAL, 0, 3, 0)]  # both halves of the pointer
+    code += [(LOAD, 0, 0, 52), (JUMP_EQUAL, 0, 1, 0), (RETURN, 0, 0, ALLOW)]
     return [*code, (RETURN, 0, 0, EPERM)]
 
 
 def deny_list(column: int) -> list[Line]:
-    """Takes back from a child what the zygote needs: it may start threads, no processes, and name them."""
+    """Takes back from a child what the fork server needs: it may start threads, no processes, and name them."""
     code: list[Line] = [(LOAD, 0, 0, 0)]
-    for name, numbers in ZYGOTE_CALLS.items():
+    for name, numbers in FORK_SERVER_CALLS.items():
         if name not in ("clone", "prctl"):
             code += [(JUMP_EQUAL, 0, 1, numbers[column]), (RETURN, 0, 0, EPERM)]
     code += [(JUMP_EQUAL, 0, 4, CLONE[column]), (LOAD, 0, 0, 16), (JUMP_BIT, 0, 1, CLONE_THREAD)]
     code += [(RETURN, 0, 0, ALLOW), (RETURN, 0, 0, EPERM)]
-    code += [(JUMP_EQUAL, 0, 4, ZYGOTE_CALLS["prctl"][column]), (LOAD, 0, 0, 16), (JUMP_EQUAL, 0, 1, PR_SET_NAME)]
+    code += [(JUMP_EQUAL, 0, 4, FORK_SERVER_CALLS["prctl"][column]), (LOAD, 0, 0, 16), (JUMP_EQUAL, 0, 1, PR_SET_NAME)]
     return [*code, (RETURN, 0, 0, ALLOW), (RETURN, 0, 0, EPERM), (RETURN, 0, 0, ALLOW)]
 
 
@@ -334,13 +426,9 @@ def enter_seccomp(options: Options) -> str:
     if os.uname().machine not in MACHINES:
         return f"no (no call table for {os.uname().machine})"
     column, audit = MACHINES[os.uname().machine]
-    tables = [CALLS, ZYGOTE_CALLS]
-    if options["roomy"]:
-        tables.append(WRITE_CALLS)
     alone = options["roomy"] and os.getpid() == 1
-    if alone:
-        tables.append(ROOMY_CALLS)
-    check(libc.prctl(PR_SET_SECCOMP, 2, ctypes.byref(Filter(allow_list(column, audit, tables))), 0, 0))
+    code = allow_list(column, audit, options["roomy"], alone)
+    check(libc.prctl(PR_SET_SECCOMP, 2, ctypes.byref(Filter(code)), 0, 0))
     child_filter = None if alone else Filter(deny_list(column))  # only now: a child without the first needs no second
     return f"yes ({len(CALLS)} calls allowed)"
 
@@ -352,10 +440,15 @@ def confine_child() -> None:
     Not a session of its own: where the kernel groups tasks by session (autogroup) that halves the programs a second.
     """
     os.setpgid(0, 0)
-    if LINUX:  # without its zygote no one would end it
+    if LINUX:  # without its fork server no one would end it
         install(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if child_filter is not None:
         child_filter.install()
+
+
+def limit_cpu(seconds: int) -> None:
+    """Have the kernel end this process after so much CPU time: it does not wait for a core to do that on."""
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
 
 
 def end_strays() -> None:

@@ -1,32 +1,44 @@
-"""Trusted workers as processes: started, fed with jobs, replaced when they hang, ended with all that is below them."""
+"""Trusted workers as processes: started, fed with jobs, replaced when they hang, ended with all that is below them.
+
+No job ends a run. One whose worker ended, or that wanted to compute and could not, is judged again when all others are
+done and nothing else runs here; what comes out then stands.
+"""
 
 from __future__ import annotations
 
 import os
 import selectors
-import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, suppress
 from typing import Any, NamedTuple, cast
 
 from selfboot.errors import GradingError
+from selfboot.grading.scratch import Scratch
+from selfboot.grading.usage import cpu_seconds
 from selfboot.grading.wire import Broken, FdStream, from_frame, to_frame
-from selfboot.grading.worker import LOST
+from selfboot.grading.worker import LOST, STARVED, starved
 
 # No site-packages, nothing from the working folder or the caller's environment; a fixed order of sets of strings.
 FLAGS = ("-s", "-S", "-P", "-X", "utf8", "-W", "ignore")
 ENVIRONMENT = {"PYTHONHASHSEED": "0", "LANG": "C.UTF-8"}
 
 
+class Limit(NamedTuple):
+    """Seconds that a program may take, its tests included: of CPU time, and by the clock on the wall."""
+
+    cpu_s: float
+    wall_s: float
+
+
 class Request(NamedTuple):
-    """What a worker gets, its time-out, and what it gets beyond that before it is replaced (seconds)."""
+    """What a worker gets, its limit, and how many seconds it gets beyond that before it is replaced."""
 
     body: list[Any]
-    timeout_s: float
+    limit: Limit
     grace_s: float
 
 
@@ -41,19 +53,22 @@ class Reply(NamedTuple):
 
 
 class WorkerProcess:
-    """One trusted worker and its zygote: two processes that this one waits for, and the job in hand."""
+    """One trusted worker and its fork server: two processes that this one waits for, and the job in hand."""
 
     def __init__(self, options: dict[str, Any]) -> None:
-        self.scratch = tempfile.mkdtemp(prefix="selfboot-grade-")
+        self.folder = Scratch()
+        self.scratch = str(self.folder.path)
         self.options = {**options, "scratch": self.scratch}
         self.sock, worker_end = socket.socketpair()
-        control, zygote_end = socket.socketpair()
-        self.zygote = self._python("zygote", zygote_end)
+        control, server_end = socket.socketpair()
+        self.fork_server = self._python("fork_server", server_end)
+        self.options["fork_server"] = self.fork_server.pid
         self.process = self._python("worker", worker_end, control)
         self.stream = FdStream(self.sock.fileno())
         self.index: int | None = None
         self.deadline = float("inf")
-        self.tests: str | None = None
+        self.cpu_start = 0.0
+        self.tests: list[Any] | None = None
         self.report: dict[str, str] | None = None
         self.owner = os.getpid()
 
@@ -68,14 +83,17 @@ class WorkerProcess:
         home = {"HOME": self.scratch, "TMPDIR": self.scratch}
         try:
             return subprocess.Popen(
-                [sys.executable, *FLAGS, "-c", code],
+                [self.options["python"] if module == "fork_server" else sys.executable, *FLAGS, "-c", code],
                 env={**ENVIRONMENT, **home, **self.options["environment"]},
                 cwd=self.scratch,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=None if module == "worker" else subprocess.DEVNULL,
                 pass_fds=[end.fileno() for end in ends],
-                process_group=0,
+                process_group=None if self.options["roomy"] else 0,  # a session has a group of its own
+                # Where the kernel shares out cores by session, one of its own costs every change of process; where
+                # programs may start many processes, it keeps them from outnumbering their worker.
+                start_new_session=self.options["roomy"],
             )
         finally:
             for end in ends:
@@ -97,11 +115,20 @@ class WorkerProcess:
     def start(self, index: int, request: Request) -> None:
         self.greet()
         body = request.body
-        if body[0] == "grade":  # the tests of a task travel once, not once a sample
-            body = [*body[:3], None if body[3] == self.tests else body[3], *body[4:]]
-            self.tests = request.body[3]
-        self.index, self.deadline = index, time.monotonic() + request.timeout_s + request.grace_s
-        self.stream.send(to_frame([*body, request.timeout_s]))
+        if body[0] in ("grade", "measure"):  # the tests of a task travel once, not once a sample
+            known = body[3:] == self.tests
+            body = [*body[:3], *((None, body[4], None) if known else body[3:])]
+            self.tests = request.body[3:]
+        self.index, self.deadline = index, time.monotonic() + request.limit.wall_s + request.grace_s
+        self.cpu_start = cpu_seconds(self.process.pid)
+        self.stream.send(to_frame([*body, request.limit]))
+
+    def late(self, request: Request) -> Reply:
+        """What to say of a job whose worker does not answer: a test computes on what the program returned."""
+        seconds = request.limit.wall_s + request.grace_s
+        used = cpu_seconds(self.process.pid) - self.cpu_start
+        again = STARVED if starved(used, *request.limit) else None
+        return Reply("timeout", "TimeoutError: time limit exceeded in a test", None, seconds, again)
 
     def close(self) -> None:
         """End the worker and all below it; returns when they are gone. In a forked copy of this process: nothing."""
@@ -109,14 +136,14 @@ class WorkerProcess:
             return
         self.sock.close()
         if self.index is not None:
-            self.process.kill()  # in the middle of a job; its zygote notices, ends its children and goes
-        for process in (self.process, self.zygote):
+            self.process.kill()  # in the middle of a job; its fork server notices, ends its children and goes
+        for process in (self.process, self.fork_server):
             try:
                 process.wait(timeout=5)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        self.folder.remove()
 
 
 class Pool:
@@ -136,29 +163,51 @@ class Pool:
         while self.workers:
             self.workers.pop().close()
 
-    def run(self, requests: Sequence[Request], progress: Callable[[int], None] | None = None) -> list[Reply]:
-        """``progress`` is called in this thread with the number done. Raises ``GradingError`` when a worker ends."""
+    def run(self, requests: Sequence[Request], done: Callable[[int, Reply], None] | None = None) -> list[Reply]:
+        """Replies in the order of ``requests``. ``done`` is called in this thread with each one and its place.
+
+        Raises ``GradingError`` when this grader is closed, or when workers cannot be started any more.
+        """
         if not self.workers:
             raise GradingError("this grader is closed; make a new one")
         replies: dict[int, Reply] = {}
-        waiting = iter(range(len(requests)))
+        again: list[int] = []
+
+        def final(index: int, reply: Reply) -> None:
+            replies[index] = reply
+            if done is not None:
+                done(index, reply)
+
+        with closing(self._replies(self.workers, range(len(requests)), requests)) as found:
+            for index, reply in found:
+                if reply.extra in (LOST, STARVED):
+                    again.append(index)
+                else:
+                    final(index, reply)
+        with closing(self._replies(self.workers[:1], again, requests)) as found:
+            for index, reply in found:
+                final(index, reply)
+        return [replies[index] for index in range(len(requests))]
+
+    def _replies(
+        self, workers: Sequence[WorkerProcess], indices: Sequence[int], requests: Sequence[Request]
+    ) -> Generator[tuple[int, Reply], None, None]:
+        """The replies to the requests of these indices, as they come; however this ends, no job is left running."""
+        waiting = iter(indices)
         try:
             with selectors.DefaultSelector() as selector:
-                for worker in self.workers:
+                for worker in workers:
                     self._next(worker, waiting, requests, selector)
-                while len(replies) < len(requests):
+                while selector.get_map():
                     for worker, answered in ready(selector):
                         selector.unregister(worker.sock)
                         index = cast(int, worker.index)
-                        replies[index], worker = self._collect(worker, requests[index], answered)
+                        reply, worker = self._collect(worker, requests[index], answered)
                         self._next(worker, waiting, requests, selector)
-                        if progress is not None:
-                            progress(len(replies))
-        except BaseException:
+                        yield index, reply
+        finally:
             for worker in [worker for worker in self.workers if worker.index is not None]:
-                self._replace(worker)  # it may be in the middle of a job
-            raise
-        return [replies[index] for index in range(len(requests))]
+                self._replace(worker)
 
     def _next(
         self,
@@ -170,18 +219,18 @@ class Pool:
         worker.index, worker.deadline = None, float("inf")
         index = next(waiting, None)
         if index is not None:
-            worker.start(index, requests[index])
+            worker.index = index
+            with suppress(Broken):  # ended between two jobs: seen where its answer is read
+                worker.start(index, requests[index])
             selector.register(worker.sock, selectors.EVENT_READ, worker)
 
     def _collect(self, worker: WorkerProcess, request: Request, answered: bool) -> tuple[Reply, WorkerProcess]:
         if not answered:
-            seconds = request.timeout_s + request.grace_s
-            late = Reply("timeout", "TimeoutError: time limit exceeded in a test", None, seconds, None)
-            return late, self._replace(worker)
+            return worker.late(request), self._replace(worker)
         try:
             reply = Reply(*worker.receive())
         except Broken:
-            raise GradingError(f"a grading worker ended while it judged {request.body[1][:80]!r}") from None
+            reply = Reply("error", "GraderError: the worker ended while the program was judged", None, 0.0, LOST)
         return reply, self._replace(worker) if reply.extra == LOST else worker
 
     def _replace(self, worker: WorkerProcess) -> WorkerProcess:

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from selfboot.grading.plus import cases_text
+from selfboot.grading.plus import RULES, cases_text
 
 
 def humaneval_tests(record: Mapping[str, str]) -> str:
@@ -52,11 +52,20 @@ def mbpp_entry_point(record: Mapping[str, Any]) -> str:
     return next(name for name in named if name in defined)
 
 
-def plus_tests(entry_point: str, inputs: Sequence[Sequence[Any]], expected: Sequence[Any], atol: float = 0.0) -> str:
-    """Tests by inputs and expected results (HumanEval+); calls are batched."""
-    text = cases_text([list(args) for args in inputs], list(expected))
-    oracle = entry_point if entry_point == "find_zero" else ""
+def plus_tests(
+    entry_point: str,
+    inputs: Sequence[Sequence[Any]],
+    expected: Sequence[Any] | None,
+    atol: float = 0.0,
+    reference: tuple[str, str] = ("", ""),
+) -> str:
+    """Tests by inputs and expected results (HumanEval+); calls are batched.
+
+    ``expected=None``: the results of ``reference``, a program and the name of its function.
+    """
+    text = cases_text([list(args) for args in inputs], None if expected is None else list(expected))
+    rule = entry_point if entry_point in RULES else ""
     return (
         "from selfboot.grading.plus import check_cases\n"
-        f"check_cases({entry_point}, {text!r}, atol={atol!r}, oracle={oracle!r})\n"
+        f"check_cases({entry_point}, {text!r}, atol={atol!r}, rule={rule!r}, reference={reference!r})\n"
     )

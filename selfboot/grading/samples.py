@@ -15,9 +15,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from selfboot.analysis.pass_at_k import mean_pass_at_k
+from selfboot.benchmarks import bigcodebench
 from selfboot.formats import code_format
 from selfboot.formats.tolerant import compiles
-from selfboot.grading.code import CodeGrader
+from selfboot.grading.code import CodeGrader, library_python, limited
+from selfboot.grading.journal import Journal
+from selfboot.grading.pool import Limit
 from selfboot.grading.sample_file import Sample, grades_path, read_samples, refuse_gaps, samples_sha256
 from selfboot.grading.tasks import Task, load_tasks
 from selfboot.records import CodeTask, Outcome
@@ -65,15 +68,19 @@ def grade_samples(
     """
     path = grades_path(samples, out)
     with CodeGrader(workers=workers, timeout_s=timeout_s, isolation=isolation) as grader:
-        tasks = load_tasks(benchmark, grader, data)
+        tasks = load_tasks(benchmark, data)
         found = read_samples(samples, tasks)
         refuse_gaps(samples, tasks, found, k, allow_missing)
         programs = {task_id: [program(tasks[task_id], one, format) for one in row] for task_id, row in found.items()}
-        outcomes = grade_programs(grader, tasks, programs, timeout_s, progress)
+        journal = Journal(path.with_name(f"{path.name}.partial"))
+        outcomes = grade_programs(grader, tasks, programs, timeout_s, progress, journal)
         manifest = dict(grader.manifest)
+        if any(tasks[task_id].unittest for task_id in programs):
+            manifest |= {"libraries": library_python(), "lacking": ", ".join(bigcodebench.absent())}
     note, doubtful = doubts(programs, outcomes, format)
     graded = GradedSamples(benchmark, outcomes, scores(outcomes, k), manifest, path, note, doubtful)
     write_atomic(graded.path, render(graded, samples))
+    journal.remove()
     return graded
 
 
@@ -107,16 +114,29 @@ def grade_programs(
     programs: dict[str, list[str]],
     timeout_s: float | None,
     progress: Progress | None,
+    journal: Journal,
 ) -> dict[str, tuple[Outcome, ...]]:
+    """Outcomes by task. What ``journal`` has of an earlier run of the same is not judged again."""
     unittests = any(tasks[task_id].unittest for task_id in programs)
-    limits: dict[str, float | None] = dict.fromkeys(programs, timeout_s)
+    limits: dict[str, Limit | None] = dict.fromkeys(programs, Limit(timeout_s, timeout_s) if timeout_s else None)
+    jobs = [tasks[task_id].job(program, limits[task_id]) for task_id, row in programs.items() for program in row]
+    found = journal.open([grader.manifest["isolation"], *jobs])
     if timeout_s is None and not unittests:  # these have the benchmark's own, which is long
         canonical = [tasks[task_id].job(tasks[task_id].prompt + tasks[task_id].canonical) for task_id in programs]
-        limits.update(zip(programs, grader.calibrate(canonical), strict=True))
-    jobs = [tasks[task_id].job(program, limits[task_id]) for task_id, row in programs.items() for program in row]
+        slow = any(tasks[task_id].slow for task_id in programs)
+        limits.update(zip(programs, grader.calibrate(canonical, slow=slow), strict=True))
+    names = [task_id for task_id, row in programs.items() for _ in row]
+    waiting = [index for index in range(len(jobs)) if index not in found]
+    shown = None if progress is None else lambda done: progress(done + len(jobs) - len(waiting), len(jobs))
+
+    def keep(place: int, outcome: Outcome) -> None:
+        found[waiting[place]] = outcome
+        journal.keep(waiting[place], outcome)
+
     judge = grader.grade_unittests if unittests else grader.grade
-    found = iter(judge(jobs, None if progress is None else lambda done: progress(done, len(jobs))))
-    return {task_id: tuple(next(found) for _ in row) for task_id, row in programs.items()}
+    judge([limited(jobs[index], limits[names[index]]) for index in waiting], shown, keep)
+    rows = iter([found[index] for index in range(len(jobs))])
+    return {task_id: tuple(next(rows) for _ in row) for task_id, row in programs.items()}
 
 
 def scores(outcomes: dict[str, tuple[Outcome, ...]], k: Sequence[int]) -> dict[int, float]:

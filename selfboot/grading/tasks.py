@@ -10,16 +10,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from selfboot.benchmarks import humaneval_plus, mbpp_plus
 from selfboot.benchmarks.mbpp import SPLITS
 from selfboot.datasets import read_source, source_path
-from selfboot.errors import DataError
-from selfboot.grading.code import CodeGrader
-from selfboot.grading.programs import humaneval_tests, mbpp_entry_point, mbpp_tests, plus_tests
-from selfboot.records import CodeJob
+from selfboot.errors import DataError, UnavailableError
+from selfboot.grading.code import limited
+from selfboot.grading.pool import Limit
+from selfboot.grading.programs import humaneval_tests, mbpp_entry_point, mbpp_tests
+from selfboot.records import CodeJob, CodeTask
 
 UTF8 = "utf-8-sig"  # with a byte order mark or without
 BENCHMARKS = (
-    *("humaneval", "humaneval-plus", "mbpp", "bigcodebench-hard"),
+    *("humaneval", "humaneval-plus", "mbpp", "mbpp-plus", "bigcodebench-hard"),
     *("minieval", "minieval-dev", "minieval-plus", "minilib"),
 )
 
@@ -33,36 +35,57 @@ class Task(NamedTuple):
     tests: str
     canonical: str
     unittest: bool = False  # the tests are unittest cases that need the program's own objects
+    slow: bool = False  # its inputs are many or large: right programs may take long (code.SLOW_LIMIT)
 
-    def job(self, program: str, timeout_s: float | None = None) -> CodeJob:
-        return CodeJob(program, self.entry_point, self.tests, timeout_s=timeout_s)
+    def job(self, program: str, limit: Limit | None = None) -> CodeJob:
+        return limited(CodeJob(program, self.entry_point, self.tests), limit)
 
 
-def load_tasks(name: str, grader: CodeGrader, data: Path | None = None) -> dict[str, Task]:
+def load_tasks(name: str, data: Path | None = None) -> dict[str, Task]:
     """Tasks by id. ``data`` replaces the file that the benchmark is read from, where it is read from one.
 
-    HumanEval+ is evalplus's file where one is named (``data``, or HUMANEVAL_OVERRIDE_PATH, evalplus's own variable; the
-    expected results are then computed here, in the sandbox, by the canonical solutions), else the hub's. Raises
-    ``DataError``, ``UnavailableError``.
+    HumanEval+ is read from ``data``, else from the file that HUMANEVAL_OVERRIDE_PATH names (evalplus's own variable),
+    each in evalplus's form or the hub's; else from evalplus's own copy, where it has one; else it is what was fetched
+    from the hub. Raises ``DataError``, ``UnavailableError``.
     """
     if name not in BENCHMARKS:
         raise DataError(f"unknown benchmark {name!r}; known: {', '.join(BENCHMARKS)}")
     try:
-        return {task.task_id: task for task in find_tasks(name, grader, data)}
+        return {task.task_id: task for task in find_tasks(name, data)}
     except KeyError as error:
         raise DataError(f"{data}: a task lacks {error}; is it the file of {name}?") from None
 
 
-def find_tasks(name: str, grader: CodeGrader, data: Path | None) -> list[Task]:
+def find_tasks(name: str, data: Path | None) -> list[Task]:
     if name == "humaneval":
         return [humaneval(row) for row in humaneval_rows(data)]
-    if name == "humaneval-plus" and (plus := data or named_file("HUMANEVAL_OVERRIDE_PATH")):
-        return [humaneval_plus(row, grader) for row in read_rows(plus)]
+    if name == "humaneval-plus" and (plus := data or named_file("HUMANEVAL_OVERRIDE_PATH") or evalplus_s_copy()):
+        return [of_code_task(humaneval_plus.task(row), slow=True) for row in read_rows(plus)]
+    if name == "mbpp-plus":
+        return [of_code_task(mbpp_plus.task(row), slow=True) for row in read_rows(mbpp_plus_file(data))]
     if name == "mbpp":
         return [mbpp(row) for row in mbpp_rows(data)]
     if name == "bigcodebench-hard":
         return [bigcodebench(row) for row in (read_rows(data) if data else read_source(name))]
     return ours(name, data)
+
+
+def evalplus_s_copy() -> Path | None:
+    """The file of HumanEval+ that evalplus has fetched, where it is installed and has."""
+    try:
+        from evalplus.data.humaneval import HUMANEVAL_PLUS_VERSION
+        from evalplus.data.utils import get_dataset_metadata
+    except ImportError:
+        return None
+    _, path = get_dataset_metadata("HumanEvalPlus", HUMANEVAL_PLUS_VERSION, mini=False)
+    return Path(path) if Path(path).is_file() else None
+
+
+def mbpp_plus_file(data: Path | None) -> Path:
+    found = data or named_file("MBPP_OVERRIDE_PATH")
+    if found is None:
+        raise UnavailableError("mbpp-plus: name evalplus's MbppPlus.jsonl.gz with --data, or in MBPP_OVERRIDE_PATH")
+    return found
 
 
 def named_file(variable: str) -> Path | None:
@@ -79,13 +102,6 @@ def humaneval_rows(data: Path | None) -> Iterator[dict[str, Any]]:
 
 def humaneval(row: Mapping[str, str]) -> Task:
     return Task(row["task_id"], row["prompt"], row["entry_point"], humaneval_tests(row), row["canonical_solution"])
-
-
-def humaneval_plus(row: Mapping[str, Any], grader: CodeGrader) -> Task:
-    inputs = [*row["base_input"], *row["plus_input"]]
-    expected = grader.call(row["prompt"] + row["canonical_solution"], row["entry_point"], inputs)
-    tests = plus_tests(row["entry_point"], inputs, expected, row["atol"])
-    return Task(row["task_id"], row["prompt"], row["entry_point"], tests, row["canonical_solution"])
 
 
 def mbpp_rows(data: Path | None) -> list[dict[str, Any]]:
@@ -116,7 +132,13 @@ def ours(name: str, data: Path | None) -> list[Task]:
 
     benchmark = load_benchmark(name)
     found = benchmark.tasks if data is None else read_tasks(data)
-    return [Task(t.task_id, t.prompt, t.entry_point, benchmark.tests(t), t.canonical) for t in found]
+    return [of_code_task(task, benchmark.tests(task), benchmark.slow) for task in found]
+
+
+def of_code_task(task: CodeTask, tests: str = "", slow: bool = False) -> Task:
+    """``tests``: empty for the task's own."""
+    own = tests or "\n".join(task.tests)
+    return Task(task.task_id, task.prompt, task.entry_point, own, task.canonical, slow=slow)
 
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:

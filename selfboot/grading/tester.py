@@ -17,8 +17,9 @@ import types
 from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
+from selfboot.grading import kernel
 from selfboot.grading.values import TooLarge
-from selfboot.grading.wire import Broken, FdStream, Peer, clean, from_frame, to_frame
+from selfboot.grading.wire import STEERING, Broken, FdStream, Peer, clean, describe, from_frame, to_frame
 
 TESTS = "<tests>"
 MAX_TESTS = 32 << 20  # characters of test source
@@ -37,12 +38,13 @@ class Tests(NamedTuple):
     code: types.CodeType
     source: str
     names: tuple[str, ...]
+    steering: frozenset[str]  # exceptions that end loops or the interpreter (wire.py), as far as the tests name them
 
 
 def compile_tests(source: str) -> Tests:
     """Raises what ``compile`` raises (``SyntaxError``, ``ValueError``, ``RecursionError``, ``MemoryError``)."""
     code = compile(source, TESTS, "exec", dont_inherit=True)
-    return Tests(code, source, free_names(source))
+    return Tests(code, source, free_names(source), frozenset(name for name in STEERING if name in source))
 
 
 def free_names(source: str) -> tuple[str, ...]:
@@ -73,6 +75,7 @@ def wanted(tests: Tests, entry_point: str) -> list[str]:
 def run_tests(tests: Tests, entry_point: str, offered: Any, peer: Peer) -> Verdict:
     """Execute the tests against the program that ``peer`` has loaded; ``offered`` is its answer to ``wanted``."""
     scope: dict[str, Any] = {"__name__": "tests"}
+    peer.named = tests.steering
     try:
         scope.update(program_scope(peer, offered, wanted(tests, entry_point)))
         if entry_point not in scope:
@@ -125,7 +128,7 @@ def explain(error: BaseException, source: str, peer: Peer) -> Verdict:
 
 
 def summary(error: BaseException) -> str:
-    text = clean(str(error))
+    text = clean(describe(error)[1])  # an exception may hold what has no text, such as an int of 5,000 digits
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
@@ -159,9 +162,10 @@ def serve(worker_fd: int, candidate_fd: int) -> NoReturn:
     """
     try:
         worker = FdStream(worker_fd)
-        source, entry_point, nonce = from_frame(worker.recv())
+        source, entry_point, cpu_s = from_frame(worker.recv())
+        kernel.limit_cpu(cpu_s)
         verdict = judge(source, entry_point, Peer(FdStream(candidate_fd)))
-        worker.send(to_frame([nonce, *verdict]))
+        worker.send(to_frame([from_frame(worker.recv()), *verdict]))
     finally:
         os._exit(0)
 

@@ -1,8 +1,9 @@
 """Values as tagged JSON: what may cross between processes that do not trust each other.
 
 A value is JSON where JSON is exact (None, bool, float, list, an int of at most 64 bits, a str without surrogates) and
-``{tag: payload}`` otherwise. Decoding builds exact built-in types and nothing else: no name is looked up, no code runs.
-An object with a convenient ``__eq__`` arrives as its plain base value or as an ``Opaque``. Functions and iterators stay
+``{tag: payload}`` otherwise. Decoding builds exact built-in types, and named tuples of plain values, and nothing else:
+no name is looked up, no code of the other side runs. An object with a convenient ``__eq__`` arrives as its plain base
+value or as an ``Opaque``; a number of numpy's as Python's. Functions and iterators stay
 where they are and cross as handles, which ``Codec`` subclasses turn into calls (wire.py).
 
 Not covered: shared references inside one value (they arrive as copies); coroutines (they arrive as ``Opaque``).
@@ -12,13 +13,15 @@ from __future__ import annotations
 
 import builtins
 import collections
+import functools
 import operator
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
-MAX_DEPTH = 100
-MAX_NODES = 2_000_000
+MAX_DEPTH = 200
+MAX_NODES = 4_000_000
+MAX_FIELDS = 100
 MAX_HANDLES = 10_000
 INT_LIMIT = 1 << 63
 
@@ -91,7 +94,7 @@ class Codec:
     def _encode_items(self, items: list[Any], depth: int) -> list[Any]:
         self.nodes += len(items)
         kinds = set(map(type, items))
-        if kinds <= EXACT or (kinds <= ATOMS and all(map(is_exact, items))):
+        if kinds <= EXACT or (kinds <= ATOMS and all_exact(items, kinds)):
             return items
         return [self._encode(item, depth + 1) for item in items]
 
@@ -103,6 +106,8 @@ class Codec:
                     return {tag: name}
             if isinstance(value, types.ModuleType):
                 return {"module": name} if name in MODULES else {"object": "module"}
+        if isinstance(value, tuple) and (fields := field_names(value)):
+            return {"namedtuple": self._encode_items([type(value).__name__, *fields, *tuple.__iter__(value)], depth)}
         for base, plain in PLAIN.items():  # a subclass crosses as its base: its own methods stay behind
             if isinstance(value, base):
                 return self._encode(plain(value), depth)
@@ -110,6 +115,8 @@ class Codec:
             return {"function": self._export(value)}
         if isinstance(value, Iterator):
             return {"iterator": self._export(value)}
+        if any((base.__module__, base.__name__) == ("numpy", "generic") for base in type(value).__mro__):
+            return self._encode(value.item(), depth)
         return {"object": type(value).__name__}
 
     def _export(self, value: Any) -> int:
@@ -147,12 +154,41 @@ class Codec:
         raise ValueError("no iterators here")
 
 
+def field_names(value: Any) -> tuple[str, ...]:
+    """Of a named tuple: its fields; empty for any other."""
+    fields = getattr(type(value), "_fields", ())
+    if type(fields) is not tuple or len(fields) != len(value) or not all(type(name) is str for name in fields):
+        return ()
+    return fields
+
+
+def _namedtuple(parts: list[Any]) -> Any:
+    name, *rest = parts
+    fields = rest[: len(rest) // 2]
+    if len(fields) > MAX_FIELDS:
+        raise ValueError("a named tuple of too many fields")
+    return namedtuple_type(name, tuple(fields))._make(rest[len(fields) :])
+
+
+@functools.lru_cache(maxsize=64)
+def namedtuple_type(name: str, fields: tuple[str, ...]) -> Any:
+    """``collections`` makes it of code in which the names stand: it refuses all that are no plain identifiers."""
+    return collections.namedtuple(name, fields)  # type: ignore[misc]
+
+
 def is_exact(atom: Any) -> bool:
     """Whether JSON gives back the same: not for a long int, nor where it would join two surrogates to one character."""
     kind = type(atom)
     if kind is int:
         return bool(-INT_LIMIT <= atom < INT_LIMIT)
     return kind is not str or atom.isascii() or not has_surrogates(atom)
+
+
+def all_exact(atoms: list[Any], kinds: set[type]) -> bool:
+    """Whether all are exact (``is_exact``), asked of many at once."""
+    numbers = atoms if kinds == {int} else [atom for atom in atoms if type(atom) is int]
+    text = "".join(atoms if kinds == {str} else [atom for atom in atoms if type(atom) is str])
+    return not (numbers and (min(numbers) < -INT_LIMIT or max(numbers) >= INT_LIMIT)) and is_exact(text)
 
 
 def has_surrogates(text: str) -> bool:
@@ -214,6 +250,7 @@ DECODERS: dict[str, Callable[[Any], Any]] = {
     "int": lambda v: int(v, 16),
     "str": lambda v: v.encode("latin-1").decode("utf-8", "surrogatepass"),
     "tuple": tuple,
+    "namedtuple": _namedtuple,
     "set": set,
     "frozenset": frozenset,
     "dict": lambda v: dict(_unpairs(v)),

@@ -7,16 +7,20 @@ call channel: requests may nest, since a callback is served while its caller wai
 from __future__ import annotations
 
 import builtins
+import contextlib
 import json
 import json.encoder
 import os
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
-from selfboot.grading.values import ATOMS, Codec, TooLarge, merge
+from selfboot.grading.values import ATOMS, MODULES, Codec, TooLarge, is_exact, merge
 
-MAX_FRAME = 8 << 20  # bytes
+MAX_FRAME = 32 << 20  # bytes: HumanEval+ has single results of 12 MiB
+ENOUGH = 1 << 20  # bytes of results after which a batch of calls is answered as far as it is
 BATCH = 64  # items of a remote iterator fetched at a time
+MAX_HELD = 1 << 16  # bytes of an answer that is not sent at once
+MAX_BASES = 16  # classes of an exception that cross by name
 DETAIL = 300  # characters of an error message that cross
 PROGRAM = "<program>"  # file name of the program in tracebacks
 
@@ -47,9 +51,18 @@ _chunks = (
 _scan: Any = vars(json.JSONDecoder())["scan_once"]
 
 
+def to_json(message: object) -> str:
+    """``message`` must be JSON-able and free of cycles."""
+    return "".join(_chunks(message, 0))
+
+
 def to_frame(message: object) -> bytes:
-    """Raises ``TooLarge`` above ``MAX_FRAME``. ``message`` must be JSON-able and free of cycles."""
-    body = "".join(_chunks(message, 0)).encode("ascii")
+    """Raises ``TooLarge`` above ``MAX_FRAME``."""
+    return framed(to_json(message))
+
+
+def framed(text: str) -> bytes:
+    body = text.encode("ascii")
     if len(body) > MAX_FRAME:
         raise TooLarge(f"value is larger than {MAX_FRAME >> 20} MiB")
     return len(body).to_bytes(4, "big") + body
@@ -71,16 +84,35 @@ class FdStream:
     def __init__(self, fd: int) -> None:
         self.fd = fd
         self.buffer = bytearray()
+        self.held: list[bytes] | None = None  # a list: frames wait here until ``flush``
+        self.writing = False
 
     def send(self, frame: bytes) -> None:
+        if self.held is None:
+            self._write(frame)
+        else:
+            self.held.append(frame)
+            if len(frame) > MAX_HELD or len(self.held) > BATCH:
+                self.flush()
+
+    def flush(self, *_: object) -> None:
+        """Write what is held. Also a signal handler; it leaves alone a write that it interrupts."""
+        while self.held and not self.writing:
+            self._write(self.held.pop(0))
+
+    def _write(self, frame: bytes) -> None:
+        self.writing = True
         try:
             sent = os.write(self.fd, frame)
             while sent < len(frame):
                 sent += os.write(self.fd, memoryview(frame)[sent:])
         except OSError:
             raise Broken("closed", "the process ended") from None
+        finally:
+            self.writing = False
 
     def recv(self) -> bytes:
+        self.flush()
         size = int.from_bytes(self._take(4), "big")
         if size > MAX_FRAME:
             raise Broken("error", f"ValueError: value is larger than {MAX_FRAME >> 20} MiB")
@@ -112,9 +144,13 @@ class Peer(Codec):
         self.stream, self.lookup = stream, lookup
         self.sequence = 0
         self.calls = 0
+        self.ahead: list[bytes] = []  # requests that the other side has before they are made: see ``_say``
+        self.missed = False
+        self.said: list[list[Any]] | None = None  # a list: every request is noted here
         self.broken: Broken | None = None
         self.last_error: BaseException | None = None
         self.last_line: int | None = None
+        self.named: frozenset[str] = frozenset()  # which of STEERING the tests name: only those arrive as what they are
         self.blocked = ""  # what the sandbox refused, as the other side tells it: to explain with, never to decide
         self.refused: Callable[[], str] = lambda: ""
 
@@ -129,7 +165,7 @@ class Peer(Codec):
 
     def _request(self, verb: str, payload: tuple[Any, ...]) -> Any:
         self.sequence = number = self.sequence + 1
-        self.stream.send(to_frame([verb, number, *payload]))
+        self._say([verb, number, *payload])
         while True:
             message = from_frame(self.stream.recv())
             if not (isinstance(message, list) and len(message) >= 2 and isinstance(message[0], str)):
@@ -144,6 +180,20 @@ class Peer(Codec):
             if message[0] == "raise":
                 raise self._remote_error(message[2])
             return message[2]
+
+    def _say(self, request: list[Any]) -> None:
+        """Send a request, but for one that the other side was told to expect: it is being answered already.
+
+        One that differs from what was told means that the program over there has done what it should not have.
+        """
+        frame = to_frame(request)
+        if self.said is not None:
+            self.said.append(request)
+        if not self.ahead:
+            self.stream.send(frame)
+        elif frame != self.ahead.pop(0):
+            self.missed = True
+            raise Broken("error", "ProtocolError: another request than was foretold")
 
     def call(self, target: str | int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call ``target`` over there. Changes made to mutable arguments over there are repeated on ours."""
@@ -161,27 +211,20 @@ class Peer(Codec):
 
     def map(self, target: str, inputs: list[list[Any]]) -> Iterator[Any]:
         """Results of ``target(*args)`` for each ``args``, many calls to a message; raises where the first one did."""
-        for start in range(0, len(inputs), BATCH):
-            yield from self._map(target, inputs[start : start + BATCH])
-
-    def _map(self, target: str, batch: list[list[Any]]) -> Iterator[Any]:
-        self.calls += 1
-        try:
+        done = 0
+        while done < len(inputs):
+            batch = inputs[done : done + BATCH]
+            self.calls += 1
             reply = self.request("map", target, self.encode(batch))
-        except Exception as error:
-            if type(error).__name__ != "TooLarge" or len(batch) == 1:
-                raise
-            for half in (batch[: len(batch) // 2], batch[len(batch) // 2 :]):
-                yield from self._map(target, half)
-            return
-        with self.reading():
-            values, failure = reply
-            results = [self.decode(value) for value in values]
-            if len(results) != len(batch) and failure is None:
-                raise ValueError("too few results")
-        yield from results
-        if failure is not None:
-            raise self._remote_error(failure)
+            with self.reading():
+                values, failure = reply
+                results = [self.decode(value) for value in values]
+                if not (results or failure) or len(results) > len(batch):
+                    raise ValueError("too few or too many results")
+            done += len(results)
+            yield from results
+            if failure is not None:
+                raise self._remote_error(failure)
 
     def remote_function(self, handle: int) -> Callable[..., Any]:
         def remote(*args: Any, **kwargs: Any) -> Any:
@@ -204,9 +247,10 @@ class Peer(Codec):
         return Reading(self)
 
     def _remote_error(self, payload: Any) -> BaseException:
-        kind, text, line = payload if isinstance(payload, list) and len(payload) == 3 else ("Exception", "", None)
+        well_formed = isinstance(payload, list) and len(payload) == len(NO_ERROR)
+        kind, text, line, bases, args = payload if well_formed else NO_ERROR
         kind, text = clean(str(kind)), clean(str(text))
-        error = local_error(kind, text)
+        error = local_error(kind, text, bases, args, self.named)
         error.__dict__["summary"] = f"{kind}: {text}" if text else kind
         self.last_error = error
         self.last_line = line if type(line) is int and 0 < line < 10_000_000 else None
@@ -216,23 +260,25 @@ class Peer(Codec):
     def serve(self, message: list[Any]) -> None:
         """Answer one request. What goes wrong in the called code goes back as an error."""
         try:
-            frame = to_frame(["ok", message[1], self._answer(message), self.refused()])
+            answer = self._answer(message)
+            frame = framed(f'["ok",{to_json(message[1])},{answer},{to_json(self.refused())}]')
         except Broken:
             raise
         except BaseException as error:  # the called code may raise anything, SystemExit included
             frame = to_frame(["raise", message[1], describe(error), self.refused()])
         self.stream.send(frame)
 
-    def _answer(self, message: list[Any]) -> Any:
+    def _answer(self, message: list[Any]) -> str:
+        """The answer as JSON."""
         verb, _, target, *rest = message
         if verb == "call":
-            return self._answer_call(self._target(target), *rest)
+            return to_json(self._answer_call(self._target(target), *rest))
         if verb == "map":
             return self._answer_map(self._target(target), *rest)
         if verb == "next":
-            return self._answer_next(self._target(target))
+            return to_json(self._answer_next(self._target(target)))
         if verb == "get" and self.lookup is not None:
-            return self.offer(target)
+            return to_json(self.offer(target))
         raise ValueError("unknown request")
 
     def offer(self, names: list[str]) -> dict[str, Any]:
@@ -252,14 +298,19 @@ class Peer(Codec):
         after = self.encode([*plain, *named]) if mutable else None
         return [self.encode(result), after if mutable and after != [*args, *values] else None]
 
-    def _answer_map(self, function: Any, batch: Any) -> Any:
-        results: list[Any] = []
+    def _answer_map(self, function: Any, batch: Any) -> str:
+        """Results, and the error that ended them, if any. Fewer than were asked for once they fill ``ENOUGH`` bytes."""
+        results: list[str] = []
+        failure, size = None, 0
         try:
             for args in batch:
-                results.append(self.encode(function(*self.decode(args))))
+                results.append(to_json(self.encode(function(*self.decode(args)))))
+                size += len(results[-1])
+                if size > ENOUGH:
+                    break
         except BaseException as error:
-            return [results, describe(error)]
-        return [results, None]
+            failure = describe(error)
+        return f"[[{','.join(results)}],{to_json(failure)}]"
 
     def _answer_next(self, iterator: Iterator[Any]) -> Any:
         """Up to ``BATCH`` items, the error that ended them (if any), and whether the iterator is finished."""
@@ -296,16 +347,44 @@ class Reading:
             raise self.peer.broken from None
 
 
-def local_error(kind: str, text: str) -> Exception:
-    """An exception named ``kind``: the built-in one where it is an ordinary exception, else a class of that name."""
-    base = getattr(builtins, kind, None)
-    ordinary = isinstance(base, type) and issubclass(base, Exception)
-    if not ordinary or base in (StopIteration, StopAsyncIteration):
-        base = type(kind if kind.isidentifier() else "Exception", (Exception,), {})
-    try:
-        return base(text)  # type: ignore[misc, no-any-return]
-    except TypeError:  # a constructor with other arguments, such as UnicodeDecodeError's
-        return Exception(text)
+# These end a loop, a generator or the interpreter where they are raised: a program must not do that to its tests. An
+# error of theirs keeps its name and becomes an ordinary one, unless the tests name it themselves.
+STEERING = frozenset(("StopIteration", "StopAsyncIteration", "SystemExit", "KeyboardInterrupt", "GeneratorExit"))
+NO_ERROR: tuple[str, str, None, tuple[str, ...], None] = ("Exception", "", None, (), None)
+
+
+def local_error(
+    kind: str, text: str, bases: Any = (), args: Any = None, named: frozenset[str] = frozenset()
+) -> BaseException:
+    """An exception named ``kind`` whose base classes are those of ``bases`` (dotted names) that are known here.
+
+    So a test's ``except ValueError`` catches a JSONDecodeError, and a class of the program's own. ``args`` where plain.
+    """
+    known = filter(None, map(known_class, bases)) if isinstance(bases, list | tuple) else ()
+    usable = [base for base in known if base.__name__ not in STEERING - named and base is not BaseException]
+    nearest = tuple(
+        base for base in usable if not any(issubclass(other, base) and other is not base for other in usable)
+    )
+    with contextlib.suppress(Exception):
+        if isinstance(args, list) and [base.__name__ for base in nearest] == [kind]:
+            return nearest[0](*args)
+    with contextlib.suppress(TypeError):  # bases that do not go together, or are made in a way of their own
+        return error_class(kind, nearest or (Exception,))(text)
+    return error_class(kind, (Exception,))(text)
+
+
+def known_class(name: Any) -> type[BaseException] | None:
+    """The exception class called ``module.Class``, of the built-in ones or a module whose values may cross."""
+    module, _, rest = str(name).partition(".")
+    place = builtins if module == "builtins" else __import__(module) if module in MODULES else None
+    found = getattr(place, rest, None)
+    return found if isinstance(found, type) and issubclass(found, BaseException) else None
+
+
+def error_class(kind: str, bases: tuple[type[BaseException], ...]) -> type[BaseException]:
+    """A class of that name that is made with its text alone, whatever its bases want."""
+    body = {"__init__": lambda self, text: setattr(self, "args", (text,)), "__str__": lambda self: self.args[0]}
+    return type(kind if kind.isidentifier() else "Exception", bases, body)
 
 
 def clean(text: str) -> str:
@@ -315,16 +394,35 @@ def clean(text: str) -> str:
 
 
 def describe(error: BaseException) -> list[Any]:
-    """``[type name, message, line of the program]`` of an exception; tolerates hostile exception classes."""
+    """``[type name, message, line of the program, names of its classes, arguments where plain]`` of an exception.
+
+    Tolerates hostile exception classes.
+    """
     line, trace = None, error.__traceback__
     while trace is not None:
         if trace.tb_frame.f_code.co_filename == PROGRAM:
             line = trace.tb_lineno
         trace = trace.tb_next
     if isinstance(error, SyntaxError) and error.filename == PROGRAM:
-        return [type(error).__name__, str(error.msg)[:DETAIL], error.lineno]
+        return [type(error).__name__, str(error.msg)[:DETAIL], error.lineno, ["builtins.SyntaxError"], None]
     try:
         text = str(error)[:DETAIL]
     except BaseException:
         text = ""
-    return [type(error).__name__, text, line]
+    return [type(error).__name__, text, line, class_names(error), plain_arguments(error)]
+
+
+def class_names(error: BaseException) -> list[str]:
+    """``module.Class`` of an exception's classes, its own first, as far as the other side may know them."""
+    names = []
+    for cls in type.__dict__["__mro__"].__get__(type(error)):  # not by its attribute: a metaclass may have its own
+        root = str(type.__dict__["__dict__"].__get__(cls).get("__module__", "builtins")).partition(".")[0]
+        if root == "builtins" or root in MODULES:
+            names.append(f"{root}.{type.__dict__['__name__'].__get__(cls)}")
+    return names[:MAX_BASES]
+
+
+def plain_arguments(error: BaseException) -> list[Any] | None:
+    args = BaseException.args.__get__(error)  # type: ignore[attr-defined]
+    plain = all(type(arg) in ATOMS and is_exact(arg) for arg in args)
+    return list(args) if plain and len(to_json(args)) <= DETAIL else None

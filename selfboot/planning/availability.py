@@ -27,7 +27,11 @@ def _reasons(settings: Settings, scale: Scale, weights: str) -> Iterator[str]:
             yield f"{short}; or --scale mini"
         if weights == "trained" and (gone := _no_weights(settings.model)):
             yield gone
-    for gone in (_no_data(settings), _no_pairs(settings) if scale == "paper" and weights == "trained" else None):
+    for gone in (
+        _no_data(settings),
+        _no_libraries(settings),
+        _no_pairs(settings) if scale == "paper" and weights == "trained" else None,
+    ):
         if gone:
             yield gone
 
@@ -53,13 +57,27 @@ def _no_data(settings: Settings) -> str | None:
     """The benchmarks: the claim's own, those scored beside it, and what is mined from."""
     from selfboot.benchmarks.base import load_any
 
-    options = settings.options
     try:
-        for name in (settings.benchmark, *options.get("also", ()), *filter(None, [options.get("tasks")])):
+        for name in _benchmarks(settings):
             load_any(name)
     except UnavailableError as error:
         return str(error)
     return None
+
+
+def _benchmarks(settings: Settings) -> list[str]:
+    options = settings.options
+    return [settings.benchmark, *options.get("also", ()), *filter(None, [options.get("tasks")])]
+
+
+def _no_libraries(settings: Settings) -> str | None:
+    """The installed packages that programs of a benchmark use."""
+    from selfboot.benchmarks import bigcodebench
+
+    if not any(name.partition(":")[0] == "bigcodebench-hard" for name in _benchmarks(settings)):
+        return None
+    missing = bigcodebench.absent()
+    return bigcodebench.remedy(missing) if missing else None
 
 
 def _no_pairs(settings: Settings) -> str | None:

@@ -83,7 +83,9 @@ def _wrong(name: str, specifier: str) -> str:
 def _pins(name: str) -> list[str]:
     """The very versions (``==2.6.0``) of a package that the project's stacks are made of: pyproject.toml can ask for
     one torch only, and each stack has its own."""
-    files = sorted((DATA / "constraints").glob("*.txt"))
+    from selfboot.benchmarks import bigcodebench
+
+    files = sorted(set((DATA / "constraints").glob("*.txt")) - {bigcodebench.REQUIREMENTS})  # of another interpreter
     lines = [line.strip() for file in files for line in file.read_text("utf-8").splitlines()]
     return [line.removeprefix(name) for line in lines if line.startswith(f"{name}==")]
 
@@ -198,6 +200,15 @@ def _data(store: Path) -> Iterator[Check]:
     yield Check("data sets", "data", not wrong, f"{len(states) - len(wrong)} of {len(states)} here", remedy)
 
 
+def _libraries(store: Path) -> Iterator[Check]:
+    """What programs of BigCodeBench use."""
+    from selfboot.benchmarks import bigcodebench
+
+    missing, needed = bigcodebench.absent(), len(bigcodebench.required())
+    remedy = bigcodebench.remedy(missing) if missing else ""
+    yield Check("BigCodeBench's libraries", "data", not missing, f"{needed - len(missing)} of {needed} here", remedy)
+
+
 def _report(store: Path) -> Iterator[Check]:
     lacking = [name for name in ("jinja2", "matplotlib") if importlib.util.find_spec(name) is None]
     remedy = "pip install -e '.[report]'" if lacking else ""
@@ -209,12 +220,13 @@ def _report(store: Path) -> Iterator[Check]:
 
 LOOKS = (
     *(_python, _packages, _organisms, _shipped, _grader, _memory, _disk),
-    *(_gpus, _vllm, _models, _data, _report),
+    *(_gpus, _vllm, _models, _data, _libraries, _report),
 )
 PURPOSES: dict[Callable[[Path], Iterator[Check]], Purpose] = {
     _gpus: "paper",
     _vllm: "paper",
     _models: "paper",
     _data: "data",
+    _libraries: "data",
     _report: "report",
 }

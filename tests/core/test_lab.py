@@ -190,7 +190,7 @@ def imported(module: str) -> set[str]:
 
 def test_a_score_s_key_covers_every_module_of_the_grader() -> None:
     """The roots are what a Lab starts, what its workers run, and what tests of HumanEval+ import there."""
-    known, new = set[str](), {f"selfboot.grading.{name}" for name in ("code", "worker", "zygote", "plus")}
+    known, new = set[str](), {f"selfboot.grading.{name}" for name in ("code", "worker", "fork_server", "plus")}
     while new:
         known |= new
         new = {name for module in new for name in imported(module)} - known

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
-from selfboot.errors import DataError
+from selfboot.errors import DataError, UnavailableError
 from selfboot.formats import code_format
 from selfboot.formats.chat import fenced
 from selfboot.formats.problems import parse_problem, problem_prompt
@@ -123,3 +125,18 @@ def test_any_damage_is_a_problem_or_none(noise: str, at: int) -> None:
     if problem is not None:
         assert len(problem.tests) >= 2
         json.dumps([problem.signature, problem.tests])
+
+
+def test_evalplus_s_reading_is_its_sanitizer_s() -> None:
+    pytest.importorskip("evalplus.sanitize", reason="evalplus is not installed")
+    reading = code_format("evalplus")
+    reply = "Sure:\n```python\nimport os\n\ndef add(x, y):\n    return x + y\n\nassert add(1, 2) == 4\n```\nIt adds."
+    task = replace(TASK, entry_point="add")
+    assert reading.program(task, reply) == "import os\ndef add(x, y):\n    return x + y"
+    assert reading.prompt(task, chat) == code_format("chat").prompt(task, chat)
+
+
+def test_evalplus_s_reading_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "evalplus.sanitize", None)
+    with pytest.raises(UnavailableError, match="needs the package evalplus"):
+        code_format("evalplus").program(TASK, "def f(): ...")

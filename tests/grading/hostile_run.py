@@ -18,16 +18,15 @@ def main() -> None:
     from selfboot.grading import code
     from selfboot.records import CodeJob
 
-    def options(isolation: str, memory_mb: int) -> dict[str, Any]:
-        made = plain(isolation, memory_mb)
-        made["profiles"]["plain"]["watch"] = order["watch"]
-        return made
+    def profile(memory_mb: int) -> dict[str, Any]:
+        return {**plain(memory_mb), "watch": order["watch"]}
 
-    plain, code.worker_options = code.worker_options, options  # without the audit hook the kernel is on its own
+    plain = code.PROFILES["plain"]
+    code.PROFILES["plain"] = profile  # without the audit hook the kernel is on its own
     jobs = [CodeJob(program, entry, tests, trusted) for program, entry, tests, trusted in order["jobs"]]
     with code.CodeGrader(workers=4, timeout_s=order["timeout_s"], isolation=order["isolation"]) as grader:
         outcomes = [[o.status, o.detail, o.seconds] for o in grader.grade(jobs)]
-        family = [pid for w in grader.workers for top in (w.process.pid, w.zygote.pid) for pid in below(top)]
+        family = [pid for w in grader.workers for top in (w.process.pid, w.fork_server.pid) for pid in below(top)]
         json.dump({"manifest": grader.manifest, "outcomes": outcomes, "family": family}, sys.stdout)
 
 

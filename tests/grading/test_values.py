@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import collections
 import contextlib
 import datetime
@@ -10,6 +11,7 @@ import enum
 import fractions
 import json
 import math
+import statistics
 from typing import Any, NamedTuple
 
 import pytest
@@ -17,7 +19,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from selfboot.grading.values import MAX_DEPTH, Codec, Opaque, TooLarge, merge
-from selfboot.grading.wire import Broken, clean, from_frame, local_error, to_frame
+from selfboot.grading.wire import MAX_FRAME, STEERING, Broken, clean, describe, from_frame, local_error, to_frame
 
 atoms = (
     st.none()
@@ -121,10 +123,31 @@ def test_subclasses_arrive_as_their_plain_value_and_objects_as_nothing() -> None
     assert type(cross(Three(3))) is int
     assert cross(Three(3)) == 3
     assert cross(Three(3)) != 4
-    assert type(cross(Point(1))) is tuple
+    assert cross(Point(1)) == (1,)
+    assert cross(Point(1)).x == 1
     assert cross(enum.IntEnum("E", "A").A) == 1  # type: ignore[attr-defined]
     assert isinstance(cross(Everything()), Opaque)
     assert cross([Everything()]) != [1]
+
+
+@pytest.mark.parametrize("fields", [[], ["class", "x"], ["_x", "y"], ["x", "x"], ["x"] * 500, [1, 2], ["x y", "z"]])
+def test_a_named_tuple_of_impossible_fields_is_refused(fields: list[Any]) -> None:
+    with pytest.raises(ValueError):
+        Codec().decode({"namedtuple": ["P", *fields, *[0] * max(len(fields), 1)]})
+
+
+def test_a_tuple_with_false_fields_is_a_tuple() -> None:
+    class False_(tuple):
+        _fields = ("a", "b", "c")
+
+    assert type(cross(False_((1, 2)))) is tuple
+
+
+def test_numbers_of_numpy_are_python_s() -> None:
+    numpy = pytest.importorskip("numpy")
+    found = cross([numpy.int64(3), numpy.float32(0.5), numpy.bool_(True), numpy.str_("a")])
+    assert same(found, [3, 0.5, True, "a"])
+    assert isinstance(cross(numpy.array([1])), Opaque)
 
 
 def test_limits() -> None:
@@ -137,7 +160,7 @@ def test_limits() -> None:
         with pytest.raises(TooLarge):
             Codec().encode(hostile)
     with pytest.raises(TooLarge):
-        to_frame(Codec().encode("A" * (9 << 20)))
+        to_frame(Codec().encode("A" * (MAX_FRAME + 1)))
 
 
 @given(trees)
@@ -165,9 +188,69 @@ def test_messages_are_one_printable_line(text: str) -> None:
     assert len(line) <= 300
 
 
-@given(st.text(max_size=30), st.text(max_size=30))
-def test_an_error_from_over_there_is_always_an_ordinary_exception(kind: str, text: str) -> None:
-    assert isinstance(local_error(clean(kind), clean(text)), Exception)
+class_names = st.sampled_from(
+    [
+        f"builtins.{name}"
+        for name in ("ValueError", "KeyError", "OSError", "UnicodeDecodeError", "ExceptionGroup", "print")
+    ]
+    + [f"builtins.{name}" for name in (*STEERING, "BaseException", "Exception", "no_such_class")]
+    + ["json.JSONDecodeError", "decimal.InvalidOperation", "re.error", "os.error", "statistics", ""]
+)
+anything = st.none() | st.text(max_size=5) | st.lists(st.integers() | st.text(max_size=5) | st.none(), max_size=3)
+
+
+@given(st.text(max_size=30), st.text(max_size=30), st.lists(class_names, max_size=5) | anything, anything)
+def test_an_error_from_over_there_is_always_an_ordinary_exception(kind: str, text: str, bases: Any, args: Any) -> None:
+    error = local_error(clean(kind), clean(text), bases, args)
+    assert isinstance(error, Exception)
+    assert not isinstance(error, tuple(getattr(builtins, name) for name in STEERING))
+
+
+class Own(KeyError, ValueError):
+    """A program's exception class: of a name that the other side does not know."""
+
+
+@pytest.mark.parametrize(
+    ("error", "classes"),
+    [
+        (json.JSONDecodeError("bad", "x", 0), (json.JSONDecodeError, ValueError)),
+        (statistics.StatisticsError("none"), (statistics.StatisticsError, ValueError)),
+        (Own("key"), (KeyError, LookupError, ValueError)),
+        (KeyError("key"), (KeyError,)),
+        (FileNotFoundError(2, "gone"), (FileNotFoundError, OSError)),
+        (UnicodeDecodeError("utf-8", b"x", 0, 1, "bad"), (UnicodeDecodeError, ValueError)),
+        (decimal.InvalidOperation([decimal.InvalidOperation]), (decimal.InvalidOperation, ArithmeticError)),
+        (ExceptionGroup("some", [ValueError()]), (Exception,)),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_an_error_keeps_its_name_its_text_and_its_base_classes(error: Exception, classes: tuple[type, ...]) -> None:
+    kind, text, _, *rest = json.loads(json.dumps(describe(error)))
+    found = local_error(kind, text, *rest)
+    assert [type(found).__name__, str(found)] == [type(error).__name__, str(error)]
+    assert all(isinstance(found, cls) for cls in classes)
+
+
+def test_an_error_that_steers_is_itself_only_for_tests_that_name_it() -> None:
+    described = describe(StopIteration("x"))
+    kind, text, _, *rest = described
+    assert not isinstance(local_error(kind, text, *rest), StopIteration)
+    assert isinstance(local_error(kind, text, *rest, frozenset(("StopIteration",))), StopIteration)
+
+
+class Liar(Exception):
+    """Lies about everything that can be asked of an exception without its class's own slots."""
+
+    args = property(lambda self: 1 / 0)  # type: ignore[assignment]
+    __module__ = 5  # type: ignore[assignment]
+
+    def __str__(self) -> str:
+        raise SystemExit
+
+
+def test_a_hostile_error_is_described_all_the_same() -> None:
+    assert describe(Liar())[0] == "Liar"
+    assert "builtins.Exception" in describe(Liar())[3]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 import sysconfig
+import time
 from typing import Any, NoReturn
 
 from selfboot.grading import candidate, kernel, tester
@@ -27,11 +28,13 @@ PRELOAD = words(
     random re string time typing"""
 )
 FIRST_FD = 3
+FORK_TRIES, FORK_AGAIN_S = 100, 0.02
 CONTROL_SPACE = _socket.CMSG_SPACE(8)  # two descriptors
 
 
 def main(control_fd: int, options: dict[str, Any]) -> None:
     """Serve until the control socket closes."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # which the first process of a namespace never gets from inside
     report = kernel.confine_first(options)  # before anything can start a thread
     control = _socket.socket(fileno=out_of_the_way(control_fd))
     preload(options)
@@ -41,7 +44,7 @@ def main(control_fd: int, options: dict[str, Any]) -> None:
     control.sendall(json.dumps(report).encode() + b"\n")
     gc.collect()
     gc.freeze()
-    Zygote(control, options).loop()
+    ForkServer(control, options).loop()
 
 
 def out_of_the_way(fd: int) -> int:
@@ -68,17 +71,31 @@ def preload(options: dict[str, Any]) -> None:
     for name in [*PRELOAD, *options["preload"]]:
         with contextlib.suppress(ImportError):
             __import__(name)
+    sys.meta_path.append(candidate.Packages(options["packages"]))  # type: ignore[arg-type]
     importlib.util.find_spec("no_such_module")  # reads the folders of sys.path while they can still be listed
 
 
-class Zygote:
+def fork() -> int:
+    """Fork, waiting while the machine has no room for another process. Raises ``OSError`` when it stays so."""
+    for _ in range(FORK_TRIES):
+        with contextlib.suppress(OSError):
+            return os.fork()
+        time.sleep(FORK_AGAIN_S)
+    return os.fork()
+
+
+class ForkServer:
     def __init__(self, control: _socket.socket, options: dict[str, Any]) -> None:
         self.control, self.pid = control, os.getpid()
         self.children: dict[int, str] = {}
-        self.watch = candidate.Watch((sysconfig.get_path("stdlib"), "/usr/share/zoneinfo", "/dev/"))
+        self.watch = candidate.Watch(
+            (sysconfig.get_path("stdlib"), "/usr/share/zoneinfo", "/dev/", *options["readable"])
+        )
         if options["watch"]:
             sys.addaudithook(self.watch)
         self.candidate = candidate.Candidate(FIRST_FD, self.watch)
+        if not options["roomy"]:  # by this the worker asks for what a program that takes long has answered so far
+            signal.signal(signal.SIGUSR2, self.candidate.stream.flush)
 
     def loop(self) -> None:
         try:
@@ -99,7 +116,7 @@ class Zygote:
         return bool(command)
 
     def fork(self, role: bytes, fds: int) -> None:
-        pid = os.fork()
+        pid = fork()
         if pid == 0:
             self.become(role, fds)
         self.children[pid] = role.decode()
@@ -110,7 +127,7 @@ class Zygote:
         try:
             os.closerange(FIRST_FD + fds, kernel.MAX_FDS)
             kernel.confine_child()
-            if os.getppid() != self.pid:  # the zygote ended before it could be seen to
+            if os.getppid() != self.pid:  # the fork server ended before it could be seen to
                 os._exit(1)
             self.watch.armed = True
             if role == b"C":
@@ -120,6 +137,7 @@ class Zygote:
             else:
                 from selfboot.grading import unittests
 
+                signal.signal(signal.SIGINT, signal.default_int_handler)
                 unittests.serve(FIRST_FD)
         finally:
             os._exit(1)
