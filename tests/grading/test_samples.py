@@ -200,6 +200,7 @@ LINE = '{"task_id": "HumanEval/53", "completion": "    return x + y  # café\\n"
         ("s.jsonl.gz", gzip.compress(LINE.encode())[:20] + b"x" * 40, r"s\.jsonl\.gz: cannot be read"),
         ("s.jsonl.gz", LINE.encode(), r"s\.jsonl\.gz: cannot be read \(Not a gzipped file"),
     ],
+    ids=["gzip", "utf-16", "latin-1", "cut", "damaged", "no gzip"],
 )
 def test_what_is_no_text_is_said(tmp_path: Path, name: str, data: bytes, message: str) -> None:
     (tmp_path / name).write_bytes(data)
