@@ -47,7 +47,7 @@ from selfboot.records import CodeJob, Completion, Item, Outcome, Pair, Sampling
 from selfboot.registry import ModelEntry, model_entry, recipes
 from selfboot.sampling.base import Sampler
 from selfboot.sampling.pieces import PIECE_TOKENS, draw_in_pieces, pieces
-from selfboot.storage.files import check_unchanged
+from selfboot.storage.manifest import check_loaded
 from selfboot.store import Artifact, Builder, RunStore, digest, file_sha256
 
 if TYPE_CHECKING:
@@ -457,7 +457,7 @@ class Lab:
                 job, lambda done, total: self.progress.update(f"training on {len(items)} items", done, total)
             )
             if start_from:
-                check_unchanged(start_from.path / WEIGHTS, start_from.sha256)
+                check_loaded(start_from.path, start_from.sha256)
             about = {"model": model, "weights": self.weights, "machine": machine(), "memory": asdict(memory)}
             return {**about, "peak_gb": done.peak_gb, "training": done.manifest}
 

@@ -138,12 +138,10 @@ def given_adapter(folder: Path | None) -> Adapter | None:
 def check_adapter(folder: Path) -> None:
     """DataError where an adapter's folder is not what the manifest in it, or else the record of its training, says."""
     from selfboot.errors import DataError
-    from selfboot.storage.manifest import NAME, Damaged, check_files, parse_manifest
+    from selfboot.storage.manifest import Damaged, check_beside
 
     try:
-        if (folder / NAME).is_file():
-            check_files(folder, parse_manifest((folder / NAME).read_bytes(), "adapter")["files"])
-        elif (folder / "training.json").is_file():
+        if not check_beside(folder, "adapter") and (folder / "training.json").is_file():
             _check_weights(folder)
     except Damaged as error:
         raise DataError(f"adapter {folder}: {error}; train it again, or restore the folder") from None

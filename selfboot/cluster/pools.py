@@ -19,8 +19,8 @@ from selfboot.cluster.work import Site, do
 from selfboot.errors import SelfbootError, UnavailableError
 
 RETRIES = 3
-WORKER_DIED = "its process died; look for a lack of memory"
-RAY_DIED = "Ray itself died where it ran; its logs say why (session_latest/logs in Ray's folder, /tmp/ray by default)"
+WORKER = ("its process", "look for a lack of memory")  # what died, and what to do about it
+RAY = ("Ray itself, where it ran,", "its logs say why (session_latest/logs in Ray's folder, /tmp/ray by default)")
 Work = Callable[[Unit, Site], float]
 Finished = tuple[Unit, float | Exception]  # seconds, or why it failed for good
 
@@ -45,11 +45,11 @@ class Tries:
         self.retried = 0
         self.lost: dict[str, int] = {}
 
-    def given_up(self, unit: Unit, why: str = WORKER_DIED) -> SelfbootError | None:
+    def given_up(self, unit: Unit, dead: tuple[str, str] = WORKER) -> SelfbootError | None:
         """A worker of the unit was lost: why it is not tried again, if it is not."""
         self.lost[unit.address] = self.lost.get(unit.address, 0) + 1
         if self.lost[unit.address] > RETRIES:
-            return SelfbootError(f"{unit}: lost {RETRIES + 1} times: {why}")
+            return SelfbootError(f"{unit}: {dead[0]} died {RETRIES + 1} times; {dead[1]}")
         self.retried += 1
         return None
 
@@ -146,7 +146,7 @@ class Cluster(Tries):
             try:
                 yield unit, float(self.ray.get(reference))
             except lost as error:
-                if why := self.given_up(unit, RAY_DIED if isinstance(error, ended) else WORKER_DIED):
+                if why := self.given_up(unit, RAY if isinstance(error, ended) else WORKER):
                     yield unit, why
                 else:
                     self.submit(unit)

@@ -25,7 +25,7 @@ from selfboot import keys
 from selfboot.models.spec import ModelSpec, locate
 from selfboot.registry import ModelEntry
 from selfboot.sampling.base import Sampler
-from selfboot.storage.files import check_unchanged
+from selfboot.storage.manifest import check_loaded
 
 if TYPE_CHECKING:
     from selfboot.sampling.vllm import VllmEngine
@@ -128,7 +128,7 @@ class Engines:
             folder, sha256 = subject.adapter or (None, "")
             model = load_model(subject.spec, self.device_of(subject.entry), adapter=folder)
             if folder is not None:
-                check_unchanged(folder / "adapter_model.safetensors", sha256)
+                check_loaded(folder, sha256)
             self._samplers[subject.name] = TransformersSampler(model, subject.tokenizer(), stops, self.rows)
         return self._samplers[subject.name]
 

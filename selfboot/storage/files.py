@@ -47,12 +47,6 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def check_unchanged(path: Path, sha256: str) -> None:
-    """StoreError where a file that was just read is no longer the one that was found whole."""
-    if not path.is_file() or file_sha256(path) != sha256:
-        raise StoreError(f"{path}: changed since it was found whole; the same command again mends it")
-
-
 def known_sha256(path: Path) -> str:
     """The same, remembered by path, size and time of change."""
     stat = path.stat()

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from selfboot.errors import StoreError
 from selfboot.storage.files import canonical_json, digest, file_sha256
 
 NAME = "manifest.json"
@@ -52,6 +53,25 @@ def parse_manifest(text: str | bytes, kind: str, address: str = "") -> dict[str,
     if (found["kind"], found["id"], address_of(kind, found["key"])) != (kind, address, address):
         raise Damaged(f"it is {found['kind']}/{found['id']}, at another address than its own")
     return found
+
+
+def check_beside(folder: Path, kind: str) -> bool:
+    """Is there a manifest in the folder? Raises Damaged where it is none, or the files are not what it says."""
+    if not (folder / NAME).is_file():
+        return False
+    check_files(folder, parse_manifest((folder / NAME).read_bytes(), kind)["files"])
+    return True
+
+
+def check_loaded(adapter: Path, sha256: str) -> None:
+    """StoreError where an adapter that was just read is no longer the one that was found whole, with these weights."""
+    try:
+        check_files(adapter, {"adapter_model.safetensors": sha256})
+        check_beside(adapter, "adapter")
+    except (Damaged, OSError) as error:
+        raise StoreError(
+            f"adapter {adapter}: changed as it was read: {error}; the same command again mends it"
+        ) from None
 
 
 def check_files(folder: Path, files: Mapping[str, str]) -> None:

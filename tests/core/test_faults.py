@@ -29,6 +29,7 @@ from selfboot.planning import doctor
 from selfboot.protocols.catalogue import check_registry
 from selfboot.storage import files, shipped
 from selfboot.storage.files import copy_folder, write_together
+from selfboot.storage.manifest import check_loaded
 from selfboot.store import RunStore
 
 PAIRS = DATA / "pairs" / "control-own.jsonl"
@@ -225,6 +226,17 @@ def test_without_a_manifest_the_record_of_the_training_is_asked(trained: Path, t
     flip(copy / "adapter_model.safetensors")
     with pytest.raises(DataError, match=r"do not hash to the sha256 in training\.json"):
         check_adapter(copy)
+
+
+@pytest.mark.parametrize("name", ["adapter_model.safetensors", "adapter_config.json"])
+def test_an_adapter_that_changes_while_it_is_read_is_not_used(trained: Path, tmp_path: Path, name: str) -> None:
+    copy = tmp_path / "adapter"
+    shutil.copytree(trained, copy)
+    sha256 = files.file_sha256(copy / "adapter_model.safetensors")
+    check_loaded(copy, sha256)
+    flip(copy / name, -30)
+    with pytest.raises(StoreError, match=r"changed as it was read: .*; the same command again mends it"):
+        check_loaded(copy, sha256)
 
 
 # Outputs
