@@ -110,8 +110,7 @@ def encode(tokenizer: Any, examples: Sequence[Example], recipe: Recipe) -> list[
 
     Those left without a target token are dropped. TrainingError when there is none left.
     """
-    continuation = Continuation(tokenizer)
-    found = [_encode(continuation, example, recipe) for example in examples]
+    found = [_encode(tokenizer, example, recipe) for example in examples]
     usable = [example for example in found if example.targets > 0]
     if not usable:
         raise TrainingError(
@@ -121,9 +120,9 @@ def encode(tokenizer: Any, examples: Sequence[Example], recipe: Recipe) -> list[
     return usable
 
 
-def _encode(continuation: Continuation, example: Example, recipe: Recipe) -> Encoded:
-    begin, prompt = encode_prompt(continuation.tokenizer, example.prompt)
-    ids = [*begin, *prompt, *continuation.ids(example.target)]
+def _encode(tokenizer: Any, example: Example, recipe: Recipe) -> Encoded:
+    begin, prompt = encode_prompt(tokenizer, example.prompt)
+    ids = [*begin, *prompt, *Continuation(tokenizer).ids(example.target)]
     start = max(1, len(begin) + len(prompt)) if recipe.loss_on == "target" else 1  # the first token is never predicted
     return Encoded(tuple(ids[: recipe.max_length]), start, len(ids) > recipe.max_length)
 
