@@ -59,7 +59,7 @@ def entry(tmp_path_factory: pytest.TempPathFactory) -> ModelEntry:
 
 @pytest.fixture
 def lab(tmp_path: Path, entry: ModelEntry, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
-    monkeypatch.setattr(lab_module, "model_entry", lambda name: entry)
+    monkeypatch.setattr(lab_module, "find_model", lambda name: entry)
     monkeypatch.setattr(lab_module, "load_benchmark", lambda name: Benchmark(name, TASKS))
     monkeypatch.setattr(lab_module, "recipes", lambda: {"quick": QUICK, "other": {**QUICK, "lr": 2e-3}})
     lab_module._tokenizer.cache_clear()

@@ -145,7 +145,7 @@ def order(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(Engines, "trainer", noted_trainer)
     monkeypatch.setattr(Engines, "sampler", noted_sampler)
-    monkeypatch.setattr(lab_module, "model_entry", lambda name: replace(model_entry(name), shape=_tiny(name), gpu_gb=0))
+    monkeypatch.setattr(lab_module, "find_model", lambda name: replace(model_entry(name), shape=_tiny(name), gpu_gb=0))
     return seen
 
 

@@ -36,7 +36,7 @@ def lab(texts: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     template = turns + "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
     (folder / "chat_template.jinja").write_text(template)
     entry = ModelEntry("tiny", str(folder), stop_tokens=("<|im_end|>",))
-    monkeypatch.setattr(lab_module, "model_entry", lambda name: entry)
+    monkeypatch.setattr(lab_module, "find_model", lambda name: entry)
     monkeypatch.setattr(lab_module, "load_benchmark", lambda name: CODE)
     monkeypatch.setattr(lab_module, "load_answers", lambda name: ANSWERS)
     with Lab(RunStore(tmp_path / "store"), progress=Silent(), graders=1) as found:
