@@ -34,7 +34,10 @@ GRADING = (
     *_modules("grading", "code", "pool", "worker", "tester", "candidate", "unittests"),
     *_modules("grading", "zygote", "kernel", "wire", "values", "plus"),
 )
-ANSWERS = _modules("grading", "answers", "answer_worker", "normal", "algebra")
+ANSWERS = (
+    *_modules("grading", "answers", "answer_worker", "reading", "spelling", "normal", "form", "algebra"),
+    *_modules("grading", "units", "intervals", "quantities"),
+)
 TRAINING = (*_modules("training", "lora"), *_modules("models", "continuation"))
 SCRIPTED = _modules("training", "scripted")  # added where a recipe trains as the paper's scripts do
 MINING = (

@@ -545,7 +545,7 @@ class Lab:
             "benchmark": bench.sha256,
             "texts": digest(texts),
             "style": form.style,
-            "versions": _versions("math-verify", "sympy"),
+            "versions": _versions("latex2sympy2_extended", "sympy"),
             "code": code_hash(*keys.ANSWERS),
         }
 

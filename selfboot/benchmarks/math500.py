@@ -8,7 +8,7 @@ from typing import Any
 from selfboot.benchmarks.base import AnswerBenchmark
 from selfboot.datasets import Row, read_source
 from selfboot.errors import DataError
-from selfboot.grading.answers import last_boxed
+from selfboot.grading.reading import last_boxed
 from selfboot.records import AnswerTask
 
 TOKENS = 800

@@ -12,7 +12,7 @@ from selfboot.formats.base import Chat, Message, wording
 from selfboot.records import AnswerTask
 
 if TYPE_CHECKING:
-    from selfboot.grading.answers import Style
+    from selfboot.grading.reading import Style
 
 RANGE = "The answer is an integer from 0 to 999."
 

@@ -13,7 +13,7 @@ from selfboot.paths import DATA, require
 from selfboot.records import AnswerTask, CodeTask, Example
 
 if TYPE_CHECKING:
-    from selfboot.grading.answers import Style
+    from selfboot.grading.reading import Style
 
 Message = dict[str, str]  # {"role": …, "content": …}
 Chat = Callable[[Sequence[Message]], str]

@@ -9,7 +9,7 @@ from selfboot.formats.base import Chat, Message, wording
 from selfboot.records import AnswerTask
 
 if TYPE_CHECKING:
-    from selfboot.grading.answers import Style
+    from selfboot.grading.reading import Style
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,8 @@
-"""The symbolic checker's process: imports math-verify once, forks one short-lived child a question.
+"""The symbolic checker's process: imports sympy once, forks one short-lived child a question.
+
+LaTeX is read by latex2sympy2_extended, with every decimal as an exact fraction, so no float ever arises. Two values are
+equal when sympy proves it (``Expr.equals``); where it can neither prove nor refute, they must agree to PRECISION
+digits, relative to their size: 1/2**98 is not 1/2**99, however small both are. Everything else counts as different.
 
 A child that computes for more than its CPU seconds, or wants too much memory, is killed by the kernel; the process
 itself never looks at hostile text. Run by answers.py with ``python -P``; speaks one JSON line a question:
@@ -12,24 +16,102 @@ import json
 import logging
 import math
 import os
+import re
 import resource
 import select
 import signal
 import sys
 from typing import Any
 
+MISSING: ImportError | None = None
+try:
+    import sympy
+    from latex2sympy2_extended import NormalizationConfig, latex2sympy
+    from latex2sympy2_extended.latex2sympy2 import ConversionConfig
+except ImportError as error:  # said to whoever started this process
+    MISSING = error
+
 MEMORY_BYTES = 1 << 30  # of address space beyond what the process has when it forks
 WALL_PER_CPU = 10  # a contended machine may take this many times longer than the CPU limit
 
+PRECISION = 200  # digits
+WARM_UP = (
+    ("x^2+2x+1", "(x+1)^2"),
+    (r"\frac{\sqrt{3}}{2}", r"\cos x"),
+    (r"\sqrt[3]{2}", r"\log_{2}{8}"),
+    ("n!", "[1,2]"),
+)
 _KILLED = (signal.SIGPROF, signal.SIGXCPU, signal.SIGKILL)
 
 
-def equal(gold: str, answer: str) -> bool:
-    """math-verify's verdict on two LaTeX texts, without its own time-outs and without its string evaluator."""
-    from math_verify import LatexExtractionConfig, parse, verify
+_DECIMAL = re.compile(r"([0-9]*)\.([0-9]+)")
+_DEGREES = re.compile(r"(\\frac\{[0-9]+\}\{[0-9]+\}|[0-9]+) ?\\degree")
+_IMAGINARY = re.compile(r"(?<![A-Za-z\\])i(?![A-Za-z])")
 
-    sides = [parse(rf"\boxed{{{t}}}", [LatexExtractionConfig()], parsing_timeout=None) for t in (gold, answer)]
-    return all(sides) and bool(verify(*sides, float_rounding=12, timeout_seconds=None))
+
+def equal(gold: str, answer: str) -> bool:
+    """Whether two LaTeX texts, as spelling.py writes them, are proven to mean the same."""
+    return bool(same(parsed(gold), parsed(answer)))
+
+
+def parsed(latex: str) -> Any:
+    """The sympy object of a LaTeX text. Raises whatever the parser raises, or ValueError for what is not exact."""
+    exact = _DECIMAL.sub(lambda found: rf"\frac{{{int(found[1] + found[2])}}}{{{10 ** len(found[2])}}}", latex)
+    exact = _DEGREES.sub(r"{(\1 \\cdot \\frac{\\pi}{180})}", exact)
+    complexes = bool(_IMAGINARY.search(exact))
+    found = latex2sympy(
+        exact,
+        is_real=None if complexes else True,
+        normalization_config=NormalizationConfig(malformed_operators=True, boxed="none"),
+        conversion_config=ConversionConfig(lowercase_symbols=False),
+    )
+    if complexes:
+        found = found.subs({symbol: sympy.I for symbol in found.free_symbols if symbol.name == "i"})
+    found = found.replace(_odd_root, _real_root)
+    if found.has(sympy.Float, sympy.nan, sympy.zoo):
+        raise ValueError(f"not exact: {latex}")
+    return found
+
+
+def _odd_root(power: Any) -> bool:
+    whole = power.is_Pow and power.exp.is_Rational and power.exp.q % 2 == 1 < power.exp.q
+    return bool(whole and power.base.is_negative)
+
+
+def _real_root(power: Any) -> Any:
+    """The cube root of -8 is -2: sympy means a complex one."""
+    return sympy.Integer(-1) ** power.exp.p * (-power.base) ** power.exp
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two sympy objects are the same: values by proof, sets and matrices by part, equations up to a factor."""
+    a, b = (side.doit() if isinstance(side, sympy.MatrixExpr) else side for side in (a, b))
+    if isinstance(a, sympy.MatrixBase) and isinstance(b, sympy.MatrixBase):
+        return a.shape == b.shape and all(map(same, a.flat(), b.flat()))
+    if isinstance(a, sympy.Expr) and isinstance(b, sympy.Expr):
+        return vanishes(a, b)
+    if isinstance(a, sympy.Eq) and isinstance(b, sympy.Eq):
+        ratio = sympy.simplify((a.lhs - a.rhs).doit() / (b.lhs - b.rhs).doit())
+        return bool(ratio.is_number and ratio.is_finite and ratio.is_nonzero)
+    if isinstance(a, sympy.Interval) and isinstance(b, sympy.Interval):
+        open_ends = (a.left_open, a.right_open) == (b.left_open, b.right_open)
+        return bool(open_ends) and same(a.start, b.start) and same(a.end, b.end)
+    if isinstance(a, sympy.FiniteSet) and isinstance(b, sympy.FiniteSet):
+        return len(a) == len(b) and all(any(same(x, y) for y in b.args) for x in a.args)
+    return type(a) is type(b) and bool(a == b)
+
+
+def vanishes(a: Any, b: Any) -> bool:
+    """Whether a - b is zero: proven, or, for numbers that sympy is not sure of, to PRECISION digits of their size."""
+    a, b = a.doit(), b.doit()
+    if a.has(sympy.oo, -sympy.oo) or b.has(sympy.oo, -sympy.oo):
+        return bool(a == b)
+    difference = a - b
+    verdict = difference.equals(0)
+    if verdict is None and not difference.free_symbols:
+        size = max(abs(sympy.N(a, PRECISION + 20)), abs(sympy.N(b, PRECISION + 20)))
+        verdict = abs(sympy.N(difference, 20, maxn=4 * PRECISION)) < size * sympy.Rational(1, 10**PRECISION)
+    return bool(verdict)
 
 
 def _address_space() -> int:
@@ -83,7 +165,9 @@ def main() -> None:
     logging.disable(logging.CRITICAL)
     os.setsid()
     try:
-        for gold, answer in (("x^2+2x+1", "(x+1)^2"), (r"\frac{\sqrt{3}}{2}", r"\cos x"), ("(1,2)", r"\{1,2\}")):
+        if MISSING:
+            raise MISSING
+        for gold, answer in WARM_UP:
             equal(gold, answer)  # fills the parser's caches, which every child then inherits
     except ImportError as error:
         replies.write(json.dumps({"ready": False, "why": str(error)}) + "\n")

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from selfboot.grading.answers import Style, answer_form, read_answer
+from selfboot.grading.answers import answer_form
+from selfboot.grading.reading import Style, read_answer
 
 
 def vote_key(completion: str, style: Style, *, strict: bool = False) -> str | None:

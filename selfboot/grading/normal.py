@@ -1,185 +1,144 @@
 r"""The normal form of an answer: one form, and one vote key, for all ways to write it.
 
-1/2, 0.5, \frac12 and \dfrac{1}{2} are one answer; so are 2\sqrt{2} and \sqrt8, {1,2} and 2, 1, x=5 and 5, 10{,}080 and
-10,080, 90^\circ and 90, [-2,7] and -2 \le x \le 7. Brackets count: (0,1) is not [0,1], and a pair is not a set.
+1/2, 0.5, \frac12 and \dfrac{1}{2} are one answer; so are 2\sqrt{2} and \sqrt8, {1,2} and 2, 1, x=5, AB=5 and 5,
+1,000\text{ dollars} and 1000, 90^\circ and 90, [-2,7] and -2 \le x \le 7. Brackets count: (0,1) is not [0,1], and a
+pair is not a set. Two forms are compared in form.py.
 
-``same`` decides from the forms alone: True, False, or None when one of them is outside exact algebra (kind ``raw``);
-then the symbolic checker in answers.py is asked. Time is linear in the text, and nothing here raises on any text.
+Time is linear in the text, and nothing here raises on any text.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
-from dataclasses import dataclass, replace
-from fractions import Fraction
-from typing import Literal
+from dataclasses import replace
 
-from selfboot.grading.algebra import MAX_CHARS, ZERO, Inexact, Sum, combine, parse_sum, primitive
+from selfboot.grading.algebra import MAX_CHARS, combine, parse_sum, primitive
+from selfboot.grading.form import TEXT, Form, named, raw, sum_form, united
+from selfboot.grading.intervals import ALL_REALS, REALS, RELATION, all_but, combined, interval
+from selfboot.grading.quantities import SYMBOL, names_quantity, quantity
+from selfboot.grading.spelling import clean, encloses
+from selfboot.grading.units import letter_unit, without_unit
 
-Kind = Literal["sum", "text", "base", "list", "seq", "matrix", "union", "equation", "raw"]
 MAX_PARTS, MAX_NESTING = 200, 4
-
-_UNICODE = str.maketrans(
-    {
-        "−": "-", "–": "-", "—": "-", "×": r"\times ", "·": r"\cdot ", "⋅": r"\cdot ", "÷": r"\div ", "π": r"\pi ",
-        "√": r"\sqrt ", "∞": r"\infty ", "°": r"^\circ ", "≤": r"\le ", "≥": r"\ge ", "∪": r"\cup ", "∈": r"\in ",
-        "±": r"\pm ", "\u00a0": " ", "\u2009": " ", "\u202f": " ", "²": "^2", "³": "^3", "€": "", "£": "",
-    }
-)  # fmt: skip
-_TEXT_COMMAND = r"\\(?:text(?:bf|rm|it|sf|tt|normal)?|mbox|hbox|mathrm|mathbf|mathit|mathsf|operatorname)\s*"
-_REWRITES = tuple(
-    (re.compile(pattern), replacement)
-    for pattern, replacement in (
-        (r"(?<=[0-9])(?:\{,\}|,\\!|\\,)\s*(?=[0-9]{3})", ""),  # 10{,}080, 10,\!080, 10\,080
-        (r"\\(?:left|right|[bB]igg?[lrm]?|displaystyle|textstyle|limits)(?![A-Za-z])", ""),
-        (r"(?<!\\)\\[,;:! ]|~|\\(?:quad|qquad|thinspace)(?![A-Za-z])", " "),
-        (r"\\[dtc]frac(?![A-Za-z])", r"\\frac"),
-        (r"\\[dt]binom(?![A-Za-z])", r"\\binom"),
-        (r"\\(?:leq|leqslant|leqq)(?![A-Za-z])", r"\\le"),
-        (r"\\(?:geq|geqslant|geqq)(?![A-Za-z])", r"\\ge"),
-        (r"\\lt(?![A-Za-z])", "<"),
-        (r"\\gt(?![A-Za-z])", ">"),
-        (r"\\lbrace(?![A-Za-z])", r"\\{"),
-        (r"\\rbrace(?![A-Za-z])", r"\\}"),
-        (r"\\mathrm\{([A-Za-z])\}", r"\1"),
-        (r"\^\s*(?:\\circ|\{\s*\\circ\s*\})|\\degree(?:s)?(?![A-Za-z])", r"\\degree "),
-        (r"\\\$", r"\\dollar "),
-        (r"\$", ""),
-        (r"(?<=\S)\s*\\approx(?![A-Za-z]).*$", ""),  # 2/3 \approx 0.67
-        (r"(?<![\\A-Za-z])(sin|cos|tan|cot|sec|csc|log|ln|sqrt|pi|infty)(?![A-Za-z])", r"\\\1"),
-        (r"\s+", " "),
-    )
-)  # fmt: skip
-_WHOLE_TEXT = re.compile(_TEXT_COMMAND + r"\{([^{}]*)\}")
-_TRAILING_TEXT = re.compile(r"(.*?[^\s])\s*" + _TEXT_COMMAND + r"\{([^{}]*)\}\s*(\^\s*\{?[0-9]\}?)?", re.DOTALL)
-_TRAILING_WORDS = re.compile(r"(.*[0-9)}])\s+([A-Za-z][A-Za-z ]{1,40}?)\s*(\^\s*\{?[0-9]\}?)?", re.DOTALL)
-_SEPARATING_TEXT = re.compile(_TEXT_COMMAND + r"\{\s*,?\s*(?:and|or)\s*\}|(?<![A-Za-z\\])(?:and|or)(?![A-Za-z])|;")
+_WHOLE_TEXT = re.compile(TEXT + r"\{([^{}]*)\}")
+_ANY_TEXT = re.compile(TEXT + r"\{([^{}]*)\}")
 _WORDS = re.compile(r"[A-Za-z][A-Za-z' .-]*")
-_THOUSANDS = re.compile(r"-?[0-9]{1,3}(?:(?:,[0-9]{3})+|(?: [0-9]{3})+)(?:\.[0-9]+)?")
-_MIXED = re.compile(r"(-?)\s*([0-9]{1,50}) ([0-9]{1,50})\s*/\s*([0-9]{1,50})")
-_BASE = re.compile(r"(-?[0-9A-Z]+)\s*_\s*\{?\s*([0-9]{1,2})\s*\}?")
-_MEMBER = re.compile(r"[A-Za-z]\s*\\in(?![A-Za-z])")
-_COMMA = re.compile(",")
-_DIGITS_APART = re.compile("[0-9] [0-9]")
+_ARTICLE = re.compile(r"^(?:an?|the) (?=[a-z]{2})")
+_LETTER = re.compile(r"(?:(?:[Oo]ption|[Cc]hoice) ?)?\(? ?([A-Za-z]) ?\)?\.?")
+_DIFFERENCE = re.compile("[A-Za-z]{1,3}(?: ?- ?[A-Za-z]{1,3})+")
+_SEPARATING_TEXT = re.compile(TEXT + r"\{ ?,? ?(?:and|or) ?\}|(?<![A-Za-z\\])(?:and|or)(?![A-Za-z])|;")
+_LOGICAL = re.compile(r"\\l(or|and)(?![A-Za-z])")
+_OR = re.compile(TEXT + r"\{ ?,? ?or ?\}|(?<![A-Za-z\\])or(?![A-Za-z])")
+_BASE = re.compile(r"\(?(-?[0-9A-Z]+)\)? ?(?:_ ?\{? ?\(?(?:base )?|\(?base ?)([0-9]{1,2}|[a-z]{3,9})\)? ?\}?\)?")
+_CLOCK = re.compile(r"0?([0-9]{1,2}):([0-5][0-9])(?::([0-5][0-9]))? ?(?:([ap])\.?m\.?)?", re.IGNORECASE)
+_MEMBER = re.compile(r"[A-Za-z] ?\\in(?![A-Za-z])")
+_BUILDER = re.compile(
+    r"([A-Za-z])( ?\\in ?\\reals)? ?(?:\\mid(?![A-Za-z])|\||:|\\colon|" + TEXT + r"\{ ?such that ?\})"
+)
+_COMMA, _COMMA_OR_SEMICOLON, _CUP, _EQUALS = (re.compile(p) for p in (",", "[,;]", r"\\cup(?![A-Za-z])", "="))
 _DOLLAR = re.compile(r"\\dollar(?![A-Za-z]) *|\\dollar")
-_MATRIX = re.compile(r"\\begin\{([pbvBV]?)matrix\}(.*)\\end\{\1matrix\}", re.DOTALL)
-_NAMED = re.compile(r"\s*(?:[A-Za-z]|\\[a-z]+)\s*(?:_\s*\{?[A-Za-z0-9]+\}?)?\s*(?:\(\s*[A-Za-z]\s*\))?\s*")
-_RELATION = re.compile(r"(<|>|\\le(?![A-Za-z])|\\ge(?![A-Za-z]))")
-_NO_UNITS = frozenset({"and", "or", "if", "for", "pi", "base", "times", "mod"})
-_UNIT_NAMES = (
-    "mm millimeter millimetre", "cm centimeter centimetre", "m meter metre", "km kilometer kilometre", "in inch inche",
-    "ft foot feet", "yd yard", "mi mile", "s sec second", "min minute", "h hr hour", "day", "week", "month", "year",
-    "cent", "dollar", "g gram", "kg kilogram", "degree", "radian rad", "mph", "liter litre", "pound lb",
-)  # fmt: skip
-_UNITS = {name: names.split()[0] for names in _UNIT_NAMES for name in names.split()}
-
-
-@dataclass(frozen=True)
-class Form:
-    """A normal form. ``value``: a sum, or an equation's left side minus its right; ``text``: of text, base and raw.
-
-    ``parts``: of a list, a sequence in ``brackets``, a union, a matrix (its rows). ``name``: x in x=5; ``unit``: known
-    ones only, in one spelling.
-    """
-
-    kind: Kind
-    value: Sum = ZERO
-    text: str = ""
-    parts: tuple[Form, ...] = ()
-    brackets: str = ""
-    name: str = ""
-    unit: str = ""
-    percent: bool = False
-
-    @property
-    def key(self) -> str:
-        """The vote key: equal for all ways to write this answer (units and the name of an unknown do not count)."""
-        inner = [part.key for part in self.parts]
-        match self.kind:
-            case "sum":
-                return str(self.value)
-            case "equation":
-                return f"{self.value} = 0"
-            case "text":
-                return f"text:{self.text}"
-            case "list":
-                return "{" + ", ".join(sorted(inner)) + "}"
-            case "union":
-                return " U ".join(sorted(inner))
-            case "seq" | "matrix":
-                return self.brackets[0] + ", ".join(inner) + self.brackets[1]
-            case _:
-                text = self.text if len(self.text) <= 200 else f"{self.text[:40]}…{_digest(self.text)}"
-                return f"tex:{text}" if self.kind == "raw" else text
-
-    @property
-    def exact(self) -> bool:
-        """Whether equality with another exact form is decided by the forms alone."""
-        return self.kind != "raw" and all(part.exact for part in self.parts)
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
-
-
-# ---------------------------------------------------------------- reading
-
-
-def clean(text: str) -> str:
-    """LaTeX with layout, thousands separators, currency and spacing variants taken out."""
-    text = text.strip().translate(_UNICODE)
-    for opening, closing in ((r"\(", r"\)"), (r"\[", r"\]")):
-        if text.startswith(opening) and text.endswith(closing):
-            text = text[2:-2]
-    for pattern, replacement in _REWRITES:
-        text = pattern.sub(replacement, text)
-    return text.strip(" ,;:*").rstrip(". ").strip(" *")
+_MATRIX = re.compile(r"\\begin\{([pbB]?)matrix\}(.*)\\end\{\1matrix\}", re.DOTALL)
+_UNEQUAL = re.compile(r"[A-Za-z] ?\\ne(?![A-Za-z])(.*)", re.DOTALL)
+_APPROX = re.compile(r"\\approx(?![A-Za-z])")
+_UNSPACED = re.compile(r"[-(]*[1-9][0-9]{0,2}(?:\^\\circ|\\degree ?)?(?:,[1-9][0-9]{2}(?:\^\\circ|\\degree ?)?)+\)?")
+_POINT = re.compile(r"[A-Z]\(")  # P(1,2)
+_CHOICE = re.compile(r"(?:\\text ?\{ ?\(([A-H])\) ?\}|\(([A-H])\)) ?(?=\S)")
+_ROOT = re.compile(r"_\{?[0-9]\}?$")
+_BASES = ["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 
 
 def normal_form(text: str) -> Form:
     """The normal form of one extracted answer. Never raises; what cannot be read exactly is ``raw``."""
-    return Form("raw", text=text) if len(text) > MAX_CHARS else _form(clean(text), 0)
+    if len(text) > MAX_CHARS:
+        return Form("raw", text=text)
+    form = _form(clean(text), 0)
+    apart = clean(text, thousands=False) if "," in text and form.constant else ""
+    return replace(form, other=_form(apart, 0)) if _UNSPACED.fullmatch(apart) else form
 
 
 def _form(text: str, nesting: int) -> Form:
     text = text.strip()
+    form = _read(text, nesting)
+    return form if form.latex else replace(form, latex=text)
+
+
+def _read(text: str, nesting: int) -> Form:
     if r"\dollar" in text[:10]:
         return replace(_form(_DOLLAR.sub("", text), nesting), unit="dollar")
-    for reader in (_text, _base, _member, _matrix, _union, _list, _bracketed, _interval, _equation, _plus_minus):
-        form = reader(text, nesting) if nesting <= MAX_NESTING else None
-        if form is not None:
-            return form
+    if nesting <= MAX_NESTING:
+        for reader in _READERS:
+            form = reader(text, nesting)
+            if form is not None:
+                return form
     return _number_with_unit(text)
-
-
-def _raw(text: str) -> Form:
-    """What is not exact: mathematics for the symbolic checker, but words, nothing, or digits apart are text."""
-    squeezed = _squeezed(text)
-    plain = not squeezed or _DIGITS_APART.search(squeezed) or re.search(_TEXT_COMMAND + r"\{", text)
-    return Form("text" if plain else "raw", text=squeezed)
-
-
-def _squeezed(text: str) -> str:
-    """Without spaces, but for those between digits: 1 1 is not 11."""
-    return re.sub(r"(?<![0-9]) +| +(?![0-9])", "", " ".join(text.split()))
 
 
 def _text(text: str, _: int) -> Form | None:
     """Words: in any text command, or at least three plain letters. A single letter, or (C), is a symbol."""
     whole = _WHOLE_TEXT.fullmatch(text)
     content = (whole[1] if whole else text).strip()
-    letter = re.fullmatch(r"\(?\s*([A-Za-z])\s*\)?", content)
+    letter = _LETTER.fullmatch(content)
     if letter:
         return Form("sum", value=parse_sum(letter[1]))
-    if _WORDS.fullmatch(content) and (whole or len(content) > 2 or content.lower() in ("no", "on")):
-        return Form("text", text=" ".join(content.lower().rstrip(". ").split()))
-    return _form(content, MAX_NESTING) if whole and content else None
+    if _WORDS.fullmatch(content) and (whole or _is_word(content)):
+        words = _ARTICLE.sub("", " ".join(content.lower().rstrip(". ").split()))
+        words = "∅" if words in ("empty set", "null set") else words
+        return REALS if ALL_REALS.fullmatch(words) else Form("text", text=words)
+    return _form(clean(content), MAX_NESTING) if whole and content else None
+
+
+def _is_word(letters: str) -> bool:
+    """Whether plain letters are words, and no product (xy) or difference (p - q) of symbols."""
+    return letters.lower() in ("no", "on") or (len(letters) > 2 and not _DIFFERENCE.fullmatch(letters))
+
+
+def _choice(text: str, nesting: int) -> Form | None:
+    """(C) 5: the letter of a choice, and what stands behind it as the second reading."""
+    found = _CHOICE.match(text)
+    if found is None or not re.match(r"[-0-9\\A-Za-z]", text[found.end() :]) or found.end() == len(text):
+        return None
+    rest = _form(text[found.end() :], nesting + 1)
+    letter = Form("sum", value=parse_sum(found[1] or found[2]))
+    return replace(letter, other=rest) if rest.constant or rest.kind == "text" else None
+
+
+def _untexted(text: str) -> str:
+    return " ".join(_ANY_TEXT.sub(r"\1", text).split())
+
+
+def _clock(text: str, _: int) -> Form | None:
+    """2:30 PM: words that agree with 2:30, but not with 2:30 AM; without AM and PM it may be a ratio."""
+    found = _CLOCK.fullmatch(_untexted(text))
+    if found is None:
+        return None
+    hour, minute, second, half = found.groups()
+    ratio = sum_form(f"{hour}/{minute}") if not second and not half else None
+    form = Form("text", text=":".join(filter(None, (hour, minute, second))), unit=f"{half.lower()}m" if half else "")
+    return replace(form, other=ratio if ratio and ratio.constant else None)
+
+
+def _ratio(text: str, _: int) -> Form | None:
+    r"""3:4 as \frac34; 1:2:3 as a sequence, scaled to begin with 1."""
+    if text.count(":") not in (1, 2):
+        return None
+    values = [sum_form(part).value.rational for part in text.split(":") if part.strip()]
+    if len(values) != text.count(":") + 1 or not all(values):
+        return None
+    scaled = [Form("sum", value=parse_sum(str(value / values[0]))) for value in values if value and values[0]]
+    if len(scaled) == 2:
+        return Form("sum", value=parse_sum(str(1 / (scaled[1].value.rational or 1))))
+    return Form("seq", parts=tuple(scaled), brackets="::")
 
 
 def _base(text: str, _: int) -> Form | None:
-    found = _BASE.fullmatch(text)
-    return Form("base", text=f"{found[1]}_{int(found[2])}") if found and re.search("[0-9]", found[1]) else None
+    found = _BASE.fullmatch(_untexted(text))
+    if found is None:
+        return None
+    digits, base = found.groups()
+    base = str(_BASES.index(base) + 2) if base in _BASES else base
+    if not base.isdigit() or not re.search("[0-9]" if int(base) < 11 else ".", digits):
+        return None
+    return Form("base", text=f"{digits}_{int(base)}", other=sum_form(digits) if digits.lstrip("-").isdigit() else None)
 
 
 def _member(text: str, nesting: int) -> Form | None:
@@ -191,7 +150,7 @@ def _matrix(text: str, nesting: int) -> Form | None:
     found = _MATRIX.fullmatch(text)
     if found is None or r"\begin" in found[2]:
         return None
-    rows = [row.split("&") for row in re.split(r"\\\\", found[2]) if row.strip()]
+    rows = [row.split("&") for row in re.split(r"\\\\(?:\[[^\[\]]*\])?|\\cr", found[2]) if row.strip()]
     if sum(map(len, rows)) > MAX_PARTS:
         return None
     cells = [tuple(_form(cell, nesting + 1) for cell in row) for row in rows]
@@ -199,152 +158,170 @@ def _matrix(text: str, nesting: int) -> Form | None:
 
 
 def _union(text: str, nesting: int) -> Form | None:
-    parts = _split(text, re.compile(r"\\cup(?![A-Za-z])"))
-    if len(parts) < 2:
-        return None
-    return Form("union", parts=tuple(sorted((_form(p, nesting + 1) for p in parts), key=lambda f: f.key)))
+    parts = _split(text, _CUP)
+    return united([_form(part, nesting + 1) for part in parts]) if len(parts) > 1 else None
 
 
 def _list(text: str, nesting: int) -> Form | None:
     """Answers side by side, in no order: 1,2 or 2 \\text{ and } 1. A name that all share (x=1 or x=2) is dropped."""
-    if _THOUSANDS.fullmatch(text):
-        return _sum(text.replace(",", "").replace(" ", ""))
+    if "=" in text or RELATION.search(text):
+        text = _LOGICAL.sub(lambda found: " or " if found[1] == "or" else " and ", text)
     parts = [part for part in _split(_SEPARATING_TEXT.sub(",", text), _COMMA) if part.strip()]
-    return _gathered([_form(part, nesting + 1) for part in parts]) if len(parts) > 1 else None
+    if len(parts) < 2:
+        return None
+    forms = [_form(part, nesting + 1) for part in parts]
+    if all(RELATION.search(part) and form.kind in ("seq", "union") for part, form in zip(parts, forms, strict=True)):
+        return combined(forms, either=bool(_OR.search(text)))
+    return _gathered(forms)
 
 
 def _gathered(forms: list[Form]) -> Form:
     flat = [inner for form in forms for inner in (form.parts if form.kind == "list" else (form,))]
-    names = {form.name for form in flat}
-    if len(names) == 1:
+    names = [form.name for form in flat]
+    if len(set(names)) == len(flat) > 1 and len({_ROOT.sub("", name) for name in names}) == 1 and all(names):
+        roots = _gathered([replace(form, name="") for form in flat])  # x_1=1, x_2=2
+        return replace(_gathered([named(form) for form in flat]), other=roots)
+    if len(set(names)) == 1 or (names[0] and not any(names[1:])):  # x=1, x=2 or x=1, 2
         flat = [replace(form, name="") for form in flat]
     elif any(form.kind != "sum" for form in flat if form.name):
-        return _raw(",".join(form.key for form in flat))
+        return raw(",".join(form.key for form in flat))
     else:
-        flat = [_named(form) for form in flat]
+        flat = [named(form) for form in flat]
     unique = {form.key: form for form in flat}
     parts = tuple(unique[key] for key in sorted(unique))
     return parts[0] if len(parts) == 1 else Form("list", parts=parts)
 
 
-def _named(form: Form) -> Form:
-    """x=5 as the equation x - 5 = 0, where the name matters."""
-    if not form.name:
-        return form
-    return Form("equation", value=primitive(combine(parse_sum(form.name), form.value, -1)))
-
-
 def _bracketed(text: str, nesting: int) -> Form | None:
-    r"""(1,2), (0,1], \{1,2\}: ordered in round or square brackets, unordered in braces."""
-    braces = text.startswith(r"\{") and text.endswith(r"\}")
-    inside = text[2:-2] if braces else text[1:-1]
-    if not braces and not (text[:1] in ("(", "[") and text[-1:] in (")", "]") and _encloses(text)):
+    r"""(1,2), (0,1], ]0,1[, \{1,2\}, \{x \mid x>3\}: ordered in round or square brackets, unordered in braces."""
+    if text.startswith(r"\{") and text.endswith(r"\}"):
+        return _in_braces(text[2:-2].strip(), nesting)
+    if _POINT.match(text) and encloses(text[1:]):
+        point = _bracketed(text[1:], nesting)
+        return replace(point, name=text[0]) if point and point.kind == "seq" else None
+    opening, closing = text[:1], text[-1:]
+    if opening == "]" or (opening == "[" and closing == "["):  # ]0,1[ is the open interval
+        opening, closing = {"]": "(", "[": "["}.get(opening, ""), {"[": ")", "]": "]"}.get(closing, "")
+    elif opening not in ("(", "[") or closing not in (")", "]") or not encloses(text):
         return None
-    parts = [part for part in _split(inside, _COMMA) if part.strip()]
-    if len(parts) == 1 and not (text[0] == "(" and text[-1] == ")"):
-        return _form(inside, nesting + 1) if braces else None
-    if len(parts) < 2:
+    parts = [part for part in _split(text[1:-1], _COMMA_OR_SEMICOLON) if part.strip()]
+    if len(parts) < 2 or not opening or not closing:
+        return _form(text[1:-1], nesting + 1) if len(parts) == 1 and opening + closing == "()" else None
+    return Form("seq", parts=tuple(_form(part, nesting + 1) for part in parts), brackets=opening + closing)
+
+
+def _in_braces(inside: str, nesting: int) -> Form | None:
+    builder = _BUILDER.match(inside)
+    if builder:
+        form = _form(inside[builder.end() :], nesting + 1)
+        return form if RELATION.search(inside) and form.kind in ("seq", "union") else None
+    parts = [part for part in _split(inside, _COMMA_OR_SEMICOLON) if part.strip()]
+    if len(parts) == 1:
+        return _form(inside, nesting + 1)
+    return _gathered([_form(part, nesting + 1) for part in parts]) if parts else None
+
+
+def _reals(text: str, nesting: int) -> Form | None:
+    r"""\mathbb{R}, with or without single points taken out, x \ne 1, 2; and the empty set."""
+    if text == r"\emptyset":
+        return Form("text", text="∅")
+    unequal = _UNEQUAL.fullmatch(text)
+    if unequal and not RELATION.search(unequal[1]):
+        return all_but(_form(unequal[1], nesting + 1))
+    found = re.fullmatch(r"\\reals(?: ?(?:\\setminus|\\backslash|-|\\) ?\\\{(.*)\\\})?", text, re.DOTALL)
+    if found is None:
         return None
-    forms = [_form(part, nesting + 1) for part in parts]
-    return _gathered(forms) if braces else Form("seq", parts=tuple(forms), brackets=text[0] + text[-1])
+    return all_but(_form(found[1], nesting + 1)) if found[1] else REALS
 
 
 def _interval(text: str, _: int) -> Form | None:
-    r"""x > 3, x \le 2, -2 \le x < 7 as intervals."""
-    pieces = _RELATION.split(text)
-    signs = pieces[1::2]
-    if len(signs) not in (1, 2) or len({sign in ("<", r"\le") for sign in signs}) > 1:
-        return None
-    sides = [_sum(piece) for piece in pieces[::2]]
-    if any(side.kind != "sum" for side in sides):
-        return None
-    if signs[0] in (">", r"\ge"):
-        sides, signs = sides[::-1], [{">": "<", r"\ge": r"\le"}[sign] for sign in reversed(signs)]
-    at = [k for k, side in enumerate(sides) if side.value.symbols]
-    if len(at) != 1 or not re.fullmatch(r"[A-Za-z]", str(sides[at[0]].value)):
-        return None
-    return _between(sides, signs, at[0])
+    return interval(text)
 
 
-def _between(sides: list[Form], signs: list[str], at: int) -> Form | None:
-    if len(sides) == 3 and at != 1:
+def _approximation(text: str, nesting: int) -> Form | None:
+    r"""2/3 \approx 0.67 is 2/3; x \approx 7.07 and \approx 7.07 are 7.07."""
+    sides = _split(text, _APPROX)
+    if len(sides) < 2:
         return None
-    infinity = parse_sum(r"\infty")
-    low = sides[at - 1] if at else Form("sum", value=combine(ZERO, infinity, -1))
-    high = sides[at + 1] if at + 1 < len(sides) else Form("sum", value=infinity)
-    opening = "[" if at and signs[at - 1] == r"\le" else "("
-    closing = "]" if at < len(signs) and signs[at] == r"\le" else ")"
-    return Form("seq", parts=(low, high), brackets=opening + closing)
+    exact = [side for side in sides if side.strip() and not quantity(side)]
+    name = sides[0] if quantity(sides[0]) else ""
+    return _form(f"{name} = {exact[0]}" if name and "=" not in exact[0] else exact[0], nesting + 1) if exact else None
 
 
 def _equation(text: str, nesting: int) -> Form | None:
     """x=5 is 5 with a name; an equation of sums is their difference, scaled; 2+3=5 is 5."""
-    sides = text.split("=")
-    if len(sides) != 2:
-        return None
-    if not _NAMED.fullmatch(sides[0]) and _NAMED.fullmatch(sides[1]):
+    sides = _split(text, _EQUALS)
+    if len(sides) == 2 and not quantity(sides[0]) and SYMBOL.fullmatch("".join(sides[1].split())):
         sides.reverse()
-    right = _form(sides[1], nesting + 1)
-    if _NAMED.fullmatch(sides[0]):
-        name = "".join(sides[0].split())
-        mentioned = right.kind == "sum" and _sum(name[:1]).value.symbols & right.value.symbols
-        return None if mentioned else replace(right, name=name)
-    left = _sum(sides[0])
+    name = quantity(sides[0]) if len(sides) > 1 else ""
+    if name and len(sides) == 2:
+        return _definition(name, sides[1], nesting)
+    if len(sides) > 2:
+        return _chain(name, sides[1:] if name else sides, nesting)
+    return _plain_equation(sum_form(sides[0]), sum_form(sides[1]), text) if len(sides) == 2 else None
+
+
+def _definition(name: str, right: str, nesting: int) -> Form | None:
+    """f(x)=2x+3 and AB=5; x=2x+3 is an equation, and A=B says nothing about a value."""
+    form = _form(right, nesting + 1)
+    symbol = sum_form(name[:1]).value.symbols
+    if form.kind == "sum" and symbol & form.value.symbols and not name.startswith("text:"):
+        return _plain_equation(sum_form(name), form, f"{name}={right}")
+    return replace(form, name=name)
+
+
+def _chain(name: str, sides: list[str], nesting: int) -> Form | None:
+    r"""x = \frac{10}{4} = 2.5: the last side, if no exact side before it contradicts."""
+    forms = [_form(side, nesting + 1) for side in sides]
+    numbers = [form for form in forms if form.constant]
+    unlike, unsaid = len({form.key for form in numbers}) > 1, not name and len(numbers) < len(forms) - 1
+    return None if unlike or unsaid or not forms[-1].constant else replace(forms[-1], name=name)
+
+
+def _plain_equation(left: Form, right: Form, text: str) -> Form | None:
+    if right.kind == "sum" and left.kind == "raw" and not _letters(left.text):
+        return right  # 5! = 120
     if left.kind != "sum" or right.kind != "sum":
         return None
     if not left.value.symbols and not right.value.symbols:
         return right
-    return Form("equation", value=primitive(combine(left.value, right.value, -1)))
+    value = primitive(combine(left.value, right.value, -1))
+    other = right if right.constant and names_quantity(left.value) else None
+    return Form("equation", value=value, latex=text, other=other)
+
+
+def _letters(latex: str) -> bool:
+    return bool(re.search("[A-Za-z]", re.sub(r"\\[A-Za-z]+", "", latex)))
 
 
 def _plus_minus(text: str, _: int) -> Form | None:
     if text.count(r"\pm") != 1:
         return None
-    forms = [_sum(text.replace(r"\pm", sign)) for sign in ("+", "-")]
+    forms = [sum_form(text.replace(r"\pm", sign)) for sign in ("+", "-")]
     return _gathered(forms) if all(form.kind == "sum" for form in forms) else None
 
 
 def _number_with_unit(text: str) -> Form:
-    r"""A sum, without the percent sign, degree sign or unit behind it: 12 \text{ cm}^2, 90 \degree, 10 inches."""
-    percent = re.search(r"\\?%\s*$", text)
-    bare = text[: percent.start()] if percent else text
-    unit = ""
-    if bare.endswith(r"\degree"):
-        bare, unit = bare.removesuffix(r"\degree"), "degree"
-    found = _TRAILING_TEXT.fullmatch(bare) or _TRAILING_WORDS.fullmatch(bare)
-    if found and not unit and not _NO_UNITS & set(found[2].lower().split()):
-        bare, unit = found[1], _unit(found[2], found[3])
-    form = _sum(bare)
-    if form.kind != "sum":
-        return _raw(text)
-    return replace(form, unit="" if unit == "percent" else unit, percent=bool(percent) or unit == "percent")
+    r"""A sum, without the percent sign, degree sign or unit behind it: 12 \text{ cm}^2, 90 \degree, 10 inches, 12ft."""
+    percent = re.search(r" ?\\?% ?$", text)
+    bare, unit, scale = (text[: percent.start()] if percent else text), "", 1
+    if not percent:
+        bare, unit, scale = without_unit(text)
+    form = sum_form(bare)
+    if scale > 1:
+        form = sum_form(f"({bare})*{scale}")
+    if form.kind == "text":
+        return form
+    if form.kind != "sum" and (re.search(TEXT + r"\{", bare) or not re.search(TEXT + r"\{", text)):
+        return raw(text)
+    form = replace(form, unit="" if unit == "percent" else unit, percent=bool(percent) or unit == "percent", latex=bare)
+    return replace(form, other=_with_letter_unit(text)) if form.kind == "sum" and not unit else form
 
 
-def _unit(words: str, power: str | None) -> str:
-    """One spelling of a known unit, such as cm^2; unknown ones count as none, so they contradict nothing."""
-    names = words.lower().replace(".", " ").split()
-    if names in (["percent"], ["per", "cent"]):
-        return "percent"
-    exponent = "".join(c for c in power or "" if c.isdigit())
-    for word, meaning in (("square", "2"), ("sq", "2"), ("cubic", "3")):
-        if word in names:
-            names.remove(word)
-            exponent = meaning
-    name = names[0] if len(names) == 1 else ""
-    known = _UNITS.get(name) or _UNITS.get(name.removesuffix("s"))
-    return f"{known}^{exponent}" if known and exponent else known or ""
-
-
-def _sum(text: str) -> Form:
-    mixed = _MIXED.fullmatch(text.strip())
-    try:
-        if mixed:
-            sign, whole, above, below = mixed.groups()
-            value = Fraction(int(whole)) + Fraction(int(above), int(below))
-            return Form("sum", value=parse_sum(f"{sign}({value})"))
-        return Form("sum", value=parse_sum(text))
-    except (Inexact, ZeroDivisionError):
-        return _raw(text)
+def _with_letter_unit(text: str) -> Form | None:
+    found = letter_unit(text)
+    form = sum_form(found[0]) if found else None
+    return replace(form, unit=found[1]) if found and form and form.constant else None
 
 
 def _split(text: str, separator: re.Pattern[str]) -> list[str]:
@@ -363,43 +340,7 @@ def _split(text: str, separator: re.Pattern[str]) -> list[str]:
     return [*parts, text[start:]]
 
 
-def _encloses(text: str) -> bool:
-    """Whether the first bracket closes only at the end: true of (1,2], false of (x-1)(x+1)."""
-    depth = 0
-    for at, character in enumerate(text):
-        depth += (character in "([{") - (character in ")]}")
-        if depth == 0:
-            return at == len(text) - 1
-    return False
-
-
-# ---------------------------------------------------------------- comparing
-
-
-def same(a: Form, b: Form) -> bool | None:
-    """Whether two forms are the same answer: True, False, or None when the forms cannot tell."""
-    kinds = {a.kind, b.kind}
-    if _contradict(a, b):
-        return False
-    if a.key == b.key:
-        return True
-    if kinds & {"text", "base"}:
-        return False
-    if kinds == {"sum"} and a.percent != b.percent:
-        return _as_share(a) == _as_share(b)
-    if kinds == {"sum", "equation"}:
-        return _named(a) == _named(b)
-    return False if a.exact and b.exact else None
-
-
-def _contradict(a: Form, b: Form) -> bool:
-    """Stated units, or the names of constants (x=5, y=5), that differ."""
-    if a.unit and b.unit and a.unit != b.unit:
-        return True
-    constants = a.kind == b.kind == "sum" and not a.value.symbols | b.value.symbols
-    return constants and bool(a.name and b.name) and a.name != b.name
-
-
-def _as_share(form: Form) -> Sum | Fraction:
-    value = form.value.rational
-    return form.value if value is None else value / 100 if form.percent else value
+_READERS = (
+    _text, _choice, _clock, _base, _reals, _member, _matrix, _approximation, _bracketed, _list, _equation, _union,
+    _interval, _ratio, _plus_minus,
+)  # fmt: skip

@@ -23,7 +23,7 @@ from selfboot.records import CodeJob, Completion, Item, Outcome, Sampling
 from selfboot.storage.files import read_sealed, write_sealed
 
 if TYPE_CHECKING:
-    from selfboot.grading.answers import Style
+    from selfboot.grading.reading import Style
 
 Record = dict[str, Any]
 Stages = Sequence[Sequence[Item]]

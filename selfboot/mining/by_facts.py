@@ -26,7 +26,7 @@ from selfboot.paper.texts import say
 from selfboot.records import Sampling
 
 if TYPE_CHECKING:
-    from selfboot.grading.answers import Style
+    from selfboot.grading.reading import Style
 
 NATURAL = "natural"  # our reading of invented problems
 P = TypeVar("P", Problem, WordProblem)

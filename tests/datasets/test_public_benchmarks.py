@@ -17,8 +17,9 @@ from selfboot.benchmarks.base import load_any
 from selfboot.cli.mine import control_tasks
 from selfboot.datasets.pinned import DATA_ENV
 from selfboot.errors import DataError
-from selfboot.grading.answers import gold_form, read_answer
+from selfboot.grading.answers import gold_form
 from selfboot.grading.code import CodeGrader
+from selfboot.grading.reading import read_answer
 from selfboot.lab import Lab
 from selfboot.mining.corruption import CorruptionControl
 from selfboot.paths import ROOT

@@ -19,22 +19,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selfboot.errors import DataError, GradingError
-from selfboot.grading.answers import STYLES, AnswerGrader, Style, last_boxed, numbers, read_answer
+from selfboot.grading.answers import AnswerGrader
 from selfboot.grading.majority import vote_key, vote_keys
+from selfboot.grading.reading import STYLES, Style, last_boxed, numbers, read_answer
+from tests.shared_files import shared
 
-CHECKOUT = Path(__file__).parents[2]
 STUCK_S = 20  # a hang, not a speed: how long it takes is a benchmark's matter
-
-
-def given_file(folder: str, name: str) -> Path:
-    """A file of SELFBOOT_DATASETS, or of the shared folder beside the checkout; skips when neither has it."""
-    places = [CHECKOUT.parent / "shared" / folder / name]
-    if os.environ.get("SELFBOOT_DATASETS"):
-        places.insert(0, Path(os.environ["SELFBOOT_DATASETS"]) / name)
-    for place in places:
-        if place.is_file():
-            return place
-    return pytest.skip(f"{name} not found; point SELFBOOT_DATASETS at a folder that has it")
 
 
 def rows(path: Path) -> list[dict[str, Any]]:
@@ -51,7 +41,7 @@ def grader():
 
 
 def test_math500_solutions_equal_their_gold(grader: AnswerGrader) -> None:
-    tasks = rows(given_file("datasets", "math500.jsonl"))
+    tasks = rows(shared("datasets/math500.jsonl"))
     outcomes = grader.grade([(task["solution"], task["answer"]) for task in tasks], "math")
     assert [task["answer"] for task, o in zip(tasks, outcomes, strict=True) if not o.strict] == []
     assert len(outcomes) == 500
@@ -59,7 +49,7 @@ def test_math500_solutions_equal_their_gold(grader: AnswerGrader) -> None:
 
 def test_math500_golds_are_not_confused(grader: AnswerGrader) -> None:
     """A gold answer against the next task's gold: right only where the answers are the same number."""
-    tasks = rows(given_file("datasets", "math500.jsonl"))
+    tasks = rows(shared("datasets/math500.jsonl"))
     golds = [task["answer"] for task in tasks]
     pairs = list(itertools.pairwise(golds))
     outcomes = grader.grade([(rf"\boxed{{{a}}}", b) for a, b in pairs], "math")
@@ -69,7 +59,7 @@ def test_math500_golds_are_not_confused(grader: AnswerGrader) -> None:
 
 @pytest.mark.parametrize(("name", "count"), [("gsm8k_test.jsonl", 1319), ("gsm8k_train.jsonl", 7473)])
 def test_every_gsm8k_gold_parses_and_solves_itself(grader: AnswerGrader, name: str, count: int) -> None:
-    tasks = rows(given_file("datasets", name))
+    tasks = rows(shared(f"datasets/{name}"))
     outcomes = grader.grade([(task["answer"], task["answer"]) for task in tasks], "gsm8k")
     assert sum(o.strict and o.lenient for o in outcomes) == len(tasks) == count
     for task, outcome in zip(tasks, outcomes, strict=True):
@@ -77,13 +67,13 @@ def test_every_gsm8k_gold_parses_and_solves_itself(grader: AnswerGrader, name: s
 
 
 def test_aime_solutions_equal_their_gold(grader: AnswerGrader) -> None:
-    tasks = rows(given_file("datasets", "aime24.jsonl"))
+    tasks = rows(shared("datasets/aime24.jsonl"))
     outcomes = grader.grade([(task["solution"], str(task["answer"])) for task in tasks], "aime")
     assert sum(o.strict for o in outcomes) == len(tasks) == 30
 
 
 def test_given_cases(grader: AnswerGrader) -> None:
-    cases = rows(given_file("grading", "math_answers.jsonl"))
+    cases = rows(shared("grading/math_answers.jsonl"))
     styles: dict[Any, Style] = {"gsm": "gsm8k", "math": "math"}
     wrong = []
     for case in cases:
@@ -126,7 +116,10 @@ def test_given_cases(grader: AnswerGrader) -> None:
         ("#### 18.005", True, True),
         ("#### 18.01", False, False),
         ("20-18", False, True),
-        ("#### 18e3", True, True),
+        ("#### 18e3", False, False),
+        ("#### 1.8e1", True, True),
+        ("#### 5 million", False, False),
+        ("#### 18 hundred", False, False),
     ],
 )
 def test_gsm8k_readings(grader: AnswerGrader, text: str, strict: bool, lenient: bool) -> None:
@@ -148,7 +141,16 @@ def test_gsm8k_readings(grader: AnswerGrader, text: str, strict: bool, lenient: 
         ("1,2", [1, 2]),
         ("7.", [7]),
         ("5/0", []),
-        ("12 345", [12, 345]),
+        ("12 345", [12345]),
+        ("12 34", [12, 34]),
+        ("70{,}000 and 70,\\!000", [70000, 70000]),
+        ("2 1/2, 2½ and ½", [2.5, 2.5, 0.5]),
+        ("1.8e3, 1.8 x 10^3, 1.8 \\times 10^{3}", [1800, 1800, 1800]),
+        ("5 million, 2 thousand", [5_000_000, 2000]),
+        ("- 18 eggs", [18]),
+        ("answer – 18", [18]),
+        ("x = - 18", [-18]),
+        ("10–12", [10, 12]),
         ("9" * 400, []),
         ("x2", [2]),
     ],
@@ -200,7 +202,11 @@ def test_aime_readings(grader: AnswerGrader, text: str, strict: bool, lenient: b
         (r"\boxed{", None),
         (r"\\boxed{8}", "8"),
         (r"\framebox {9}", "9"),
-        (r"\boxed{}", ""),
+        (r"\boxed{}", None),
+        (r"\boxed{3} \boxed{}", "3"),
+        (r"\boxed5", "5"),
+        (r"\boxed\frac12", r"\frac12"),
+        (r"\boxed \frac{1}{2}.", r"\frac{1}{2}"),
     ],
 )
 def test_last_boxed(text: str, content: str | None) -> None:
@@ -226,6 +232,14 @@ def test_math_readings(grader: AnswerGrader, text: str, strict: bool, lenient: b
 
 
 SYMBOLIC = [
+    (r"e^{i\pi}", "-1", True),
+    (r"\sin 30^\circ", r"\frac12", True),
+    (r"\sin 30", r"\frac12", False),
+    (r"\frac{1}{30!}", r"\frac{1}{31!}", False),
+    (r"e^{-30.5}", r"e^{-31.5}", False),
+    (r"\cos 1", r"\cos 1.0000000000001", False),
+    (r"\sqrt{2}+10^{-70}+\sqrt[3]{8}", r"\sqrt2+2", False),
+    (r"(1, \sqrt[3]{8})", "(1,2)", True),
     (r"\cot x", r"\frac{\cos x}{\sin x}", True),
     (r"\frac{1}{x+1}", r"\frac{2}{2x+2}", True),
     (r"\frac{1}{x+1}", r"\frac{1}{x-1}", False),
@@ -437,7 +451,7 @@ def test_random_completions() -> None:
 def test_speed_of_math_answers(benchmark: Any, who: str, grader: AnswerGrader) -> None:
     """The first 100 MATH-500 solutions against their golds, group ``answers``."""
     benchmark.group = "answers"
-    tasks = rows(given_file("datasets", "math500.jsonl"))[:100]
+    tasks = rows(shared("datasets/math500.jsonl"))[:100]
     if who == "selfboot":
         outcomes = benchmark(grader.grade, [(task["solution"], task["answer"]) for task in tasks], "math")
         assert all(o.passed for o in outcomes)

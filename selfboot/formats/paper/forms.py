@@ -14,7 +14,7 @@ from selfboot.paper.texts import place, say, strings
 from selfboot.records import AnswerTask, CodeTask
 
 if TYPE_CHECKING:
-    from selfboot.grading.answers import Style
+    from selfboot.grading.reading import Style
 
 PREFIX = "paper-"
 

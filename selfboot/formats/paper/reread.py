@@ -12,7 +12,7 @@ from selfboot.formats.paper.reading import PROGRAMS, is_right
 from selfboot.records import AnswerTask, CodeTask
 
 if TYPE_CHECKING:
-    from selfboot.grading.answers import Style
+    from selfboot.grading.reading import Style
 
 SUFFIX = "-as-paper"
 CODE = {"chat": "chat", "raw": "raw", "mbpp": "bare", "bcb": "solution"}  # our format: the paper's reading

@@ -1,0 +1,248 @@
+"""Where the readings find an answer: completions by style, with the gold answer and whether they hold it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from selfboot.grading.answers import AnswerGrader
+from selfboot.grading.reading import Style, boxes, read_answer
+
+CASES: dict[Style, list[tuple[str, str, bool]]] = {
+    "gsm8k": [
+        ("#### 18", "18", True),
+        ("####18", "18", True),
+        ("#### -18", "18", False),
+        ("#### - 18", "-18", True),
+        ("#### −3", "-3", True),
+        ("#### 1/2", "0.5", True),
+        ("#### 2 1/2", "2.5", True),
+        ("#### 2½", "2.5", True),
+        ("#### 1,000,000", "1000000", True),
+        ("#### 1 000 000", "1000000", True),
+        ("#### 70{,}000", "70000", True),
+        ("#### 70\\,000", "70000", True),
+        ("#### 5 million", "5000000", True),
+        ("#### $5 million", "5000000", True),
+        ("#### 5.5 million", "5500000", True),
+        ("#### 3 thousand dollars", "3000", True),
+        ("#### 5 million", "5", False),
+        ("The total is 2 thousand dollars.", "2000", True),
+        ("#### 18 + 2 = 20", "20", True),
+        ("#### 18 + 2 = 20", "18", False),
+        ("#### 9*2=18", "18", True),
+        ("#### x = 18", "18", True),
+        ("#### Total: 18", "18", True),
+        ("#### Final Answer: 18", "18", True),
+        ("#### The answer is 18", "18", True),
+        ("### 18", "18", True),
+        ("##### 18", "18", True),
+        ("#### Step 1: 5 apples\nblah\n#### Step 2: 7 more\nSo 12.\n", "12", True),
+        ("#### Step 1:\nfoo 3\n#### 18\n", "18", True),
+        ("#### Step 1: 5\n\nThe answer is 18.", "18", True),
+        ("#### 1) Add\n9+9\n#### 2) Done\n\\boxed{18}", "18", True),
+        ("#### Part A\n5\n#### Part B\n13\nTotal 18", "18", True),
+        ("<think>#### 7</think>#### 18", "18", True),
+        ("<think>#### 7</think>\nThe answer is 18", "18", True),
+        ("<think>so 18\n#### 18</think>", "18", True),
+        ("thoughts #### 7\n</think>\n\n#### 18", "18", True),
+        ("<think> hmm 18 \n#### 18", "18", True),
+        ("Answer:\n* 18 eggs", "18", True),
+        ("Answer:\n• 18 eggs", "18", True),
+        ("Answer:\n— 18", "18", True),
+        ("Final answer - 18", "18", True),
+        ("Final answer — 18", "18", True),
+        ("= -18", "-18", True),
+        ("x = - 18", "-18", True),
+        ("The change is -18 dollars", "-18", True),
+        ("The answer is –18", "-18", True),
+        ("20-2=18", "18", True),
+        ("10-18", "18", True),
+        ("pages 10–18", "18", True),
+        ("#### 18%", "18", True),
+        ("#### 18.0", "18", True),
+        ("#### 18.", "18", True),
+        ("#### **18**", "18", True),
+        ("#### $18$", "18", True),
+        ("#### \\$18", "18", True),
+        ("#### \\(18\\)", "18", True),
+        ("#### \\boxed{18}", "18", True),
+        ("#### €18", "18", True),
+        ("#### £18", "18", True),
+        ("#### ₹18", "18", True),
+        ("#### 18eggs", "18", True),
+        ("#### 18 eggs per day for 7 days", "18", True),
+        ("#### 1.8e3", "1800", True),
+        ("#### 1.8E+3", "1800", True),
+        ("#### 1.8×10^3", "1800", True),
+        ("#### 1.8 x 10^3", "1800", True),
+        ("#### 1.8 * 10^{3}", "1800", True),
+        ("\\boxed{18}", "18", True),
+        ("\\boxed{-18}", "18", False),
+        ("\\boxed{18}\n\n\\boxed{}", "18", True),
+        ("\\boxed{\\$18}", "18", True),
+        ("\\boxed{18\\text{ dollars}}", "18", True),
+        ("\\boxed{\\frac{1}{18}}", "18", False),
+        ("\\boxed{2^{18}}", "18", False),
+        ("\\boxed{x=18}", "18", True),
+        ("\\boxed{1{,}800}", "1800", True),
+        ("\\boxed{1,800}", "1800", True),
+        ("\\boxed{18.5}", "18", False),
+        ("\\boxed{\\text{eighteen}} 18", "18", True),
+        ("\\boxed{18, 19}", "18", False),
+        ("\\boxed{18 or 19}", "19", False),
+        ("\\boxed{y^{18}}", "18", False),
+        ("\\boxed 18", "18", True),
+        ("\\boxed{2 \\frac12}", "2.5", True),
+        ("\\boxed{5 \\text{ million}}", "5000000", True),
+        ("18 <<20-2=18>>", "18", True),
+        ("So 1,8 hm 18", "18", True),
+        ("It is 18!", "18", True),
+        ("Answer: 18<|im_end|>", "18", True),
+        ("Answer: 18</s>", "18", True),
+        ("#### 18<|endoftext|>", "18", True),
+        ("The answer is 18.\n\nQ: Tom has 5 apples. #### 7", "7", True),
+        ("#### 0.5", "1/2", True),
+        ("#### 50 cents", "50", True),
+        ("#### 3:30", "3", True),
+        ("#### 18 \n\n#### 20", "18", True),
+        ("#### 10 000 m", "10000", True),
+        ("about 12 345 people", "12345", True),
+        ("There are 2 100-dollar bills", "100", True),
+    ],
+    "aime": [
+        ("\\boxed{204}", "204", True),
+        ("\\boxed{-204}", "204", False),
+        ("\\boxed{\\frac{1}{204}}", "204", False),
+        ("\\boxed{2^{10}}", "10", False),
+        ("\\boxed{10\\sqrt{3}}", "10", False),
+        ("\\boxed{204.0}", "204", True),
+        ("\\boxed{204.5}", "204", False),
+        ("\\boxed{1,204}", "204", False),
+        ("\\boxed{1204}", "204", False),
+        ("\\boxed{m+n=204}", "204", True),
+        ("\\boxed{x+y=204}", "204", True),
+        ("\\boxed{100 + 104 = 204}", "204", True),
+        ("\\boxed{204^\\circ}", "204", True),
+        ("\\boxed{\\text{204}}", "204", True),
+        ("\\boxed{\\textbf{204}}", "204", True),
+        ("\\boxed{016}", "16", True),
+        ("\\boxed{0}", "000", True),
+        ("\\boxed{}", "0", False),
+        ("\\boxed{204}\n\\boxed{}", "204", True),
+        ("\\boxed{x} so 204", "204", True),
+        ("\\boxed{-204}. So 204", "204", True),
+        ("The answer is 204.", "204", True),
+        ("The answer is -204", "204", False),
+        ("so $m+n=204$", "204", True),
+        ("$\\frac{1}{204}$", "204", False),
+        ("$2^{204}$", "204", False),
+        ("$\\sqrt{204}$", "204", False),
+        ("204/7", "204", False),
+        ("7/204", "204", False),
+        ("204%", "204", True),
+        ("x = 204", "204", True),
+        ("**204**", "204", True),
+        ("\\textbf{204}", "204", True),
+        ("204\\sqrt{2}", "204", False),
+        ("$204\\pi$", "204", False),
+        ("1,204", "204", False),
+        ("0.204", "204", False),
+        ("204!", "204", False),
+        ("m=13, n=191, m+n = 204", "204", True),
+        ("a204", "204", False),
+        ("204\n\n", "204", True),
+        ("<think>\\boxed{7}</think> 204", "204", True),
+        ("The answer is $\\boxed{204}$ since 5+7=12", "204", True),
+        ("\\boxed{204}<|im_end|>", "204", True),
+        ("\\boxed{p+q+r=204}", "204", True),
+    ],
+    "math": [
+        ("\\boxed5", "5", True),
+        ("\\boxed 5", "5", True),
+        ("\\boxed\\frac12", "\\frac12", True),
+        ("\\boxed \\frac{1}{2}", "\\frac12", True),
+        ("\\boxed{\\frac12}", "\\frac12", True),
+        ("\\boxed{3}\\boxed{}", "3", True),
+        ("\\fbox{3}", "3", True),
+        ("\\boxed{ 3 }", "3", True),
+        ("$\\boxed{3", "3", False),
+        ("\\boxed{3}}", "3", True),
+        ("**Answer**: 4", "4", True),
+        ("**Answer:** 4", "4", True),
+        ("**Answer: 4**", "4", True),
+        ("**Final Answer**: $4$", "4", True),
+        ("**Final Answer**\n\n4", "4", True),
+        ("**Final Answer:**\n\n$\\frac12$", "\\frac12", True),
+        ("### Final Answer\n\n$4$", "4", True),
+        ("## Answer\n4", "4", True),
+        ("Final Answer: 4", "4", True),
+        ("Answer: $4$.", "4", True),
+        ("ANSWER: 4", "4", True),
+        ("Answer = 4", "4", True),
+        ("Answer - 4", "4", True),
+        ("the answer is therefore 4", "4", True),
+        ("The answer is $x=4$.", "4", True),
+        ("The answer is 4 because 2+2=4.", "4", True),
+        ("The answer is 4, since 2+2=4", "4", True),
+        ("The final answer is $\\frac12$. I hope it is correct.", "\\frac12", True),
+        ("The answer is \\(\\frac12\\)", "\\frac12", True),
+        ("The answer is \\[\\frac12\\]", "\\frac12", True),
+        ("The answer is $$\\frac12$$", "\\frac12", True),
+        ("The answer is **4**", "4", True),
+        ("The answer is: 4", "4", True),
+        ("The answer should be 4", "4", True),
+        ("The correct answer is (C)", "C", True),
+        ("The answer is option C", "C", True),
+        ("The answer is 1,234.", "1234", True),
+        ("The answer is 3.5.", "3.5", True),
+        ("The answer is 4<|im_end|>", "4", True),
+        ("The answer is 4</s>", "4", True),
+        ("<think>the answer is 5</think>the answer is 4", "4", True),
+        ("The answer is not 4", "4", False),
+        ("The answer is 4 dollars.", "4", True),
+        ("The answer is $4\\%$", "4", True),
+        ("The answer is 5 or 6", "4", False),
+        ("the answer is -4", "4", False),
+        ("The answer is (1,2).", "(1,2)", True),
+        ("\\boxed{\\begin{pmatrix}1\\\\2\\end{pmatrix}}", "\\begin{pmatrix}1\\\\2\\end{pmatrix}", True),
+        ("\\boxed{\\text{(B)}}", "B", True),
+        ("\\boxed{1} and \\boxed{2}", "2", True),
+        ("\\boxed{\\dfrac{1}{2}} is the answer. The answer is 3", "\\frac12", True),
+        ("The answer is $\\$5$", "5", True),
+        ("The answer is $5.40.", "5.40", True),
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def grader() -> Iterator[AnswerGrader]:
+    with AnswerGrader(workers=1) as grader:
+        yield grader
+
+
+@pytest.mark.parametrize("style", CASES)
+def test_completions_by_style(grader: AnswerGrader, style: Style) -> None:
+    outcomes = grader.grade([(text, gold) for text, gold, _ in CASES[style]], style)
+    wrong = [case for case, outcome in zip(CASES[style], outcomes, strict=True) if outcome.passed != case[2]]
+    assert wrong == []
+
+
+def test_thoughts_are_not_read_unless_nothing_else_was_said() -> None:
+    assert read_answer("<think>\\boxed{7}</think> It is \\boxed{8}", "math").strict == "8"
+    assert read_answer("It is 7 \\boxed{7}</think>\n\n", "math").strict == "7"
+    assert read_answer("<think>#### 7", "gsm8k").strict == "7"
+
+
+def test_boxes_come_in_the_order_of_their_ends() -> None:
+    found = boxes(r"\boxed{1} \boxed{\frac{\boxed{2}}{3}} \boxed{} \boxed 4")
+    assert [box.content for box in found] == ["1", "2", r"\frac{\boxed{2}}{3}", "4"]
+
+
+@pytest.mark.parametrize("style", CASES)
+@pytest.mark.parametrize(
+    "text", ["#### " * 4000, "\\boxed{" * 3000, "answer is " * 2000, "1 000 " * 4000, "-" * 20_000, "1/" * 9000]
+)
+def test_hostile_completions_are_read_quickly(style: Style, text: str) -> None:
+    read_answer(text, style)
