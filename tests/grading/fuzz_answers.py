@@ -129,11 +129,14 @@ def irrational(value: Fraction, rng: random.Random) -> Answer:
             rf"\sqrt{{{root * value.numerator**2}}}",
             rf"{value.numerator:,}\sqrt{{{root}}}",
         ]
-    return Answer(("root", value, root if value else 1), rng.choice(ways))
+    return Answer(("root", value, root) if value else ("number", value), rng.choice(ways))
 
 
 def with_pi(value: Fraction, rng: random.Random) -> Answer:
-    return Answer(("pi", value), rng.choice([rf"{{{number(value, rng)}}}\pi", rf"\pi \cdot ({bare(value, rng)})"]))
+    return Answer(
+        ("pi", value) if value else ("number", value),
+        rng.choice([rf"{{{number(value, rng)}}}\pi", rf"\pi \cdot ({bare(value, rng)})"]),
+    )
 
 
 def power(value: Fraction, rng: random.Random) -> Answer:
