@@ -90,7 +90,7 @@ class WorkerProcess:
                 stdout=subprocess.DEVNULL,
                 stderr=None if module == "worker" else subprocess.DEVNULL,
                 pass_fds=[end.fileno() for end in ends],
-                process_group=0,
+                process_group=None if self.options["roomy"] else 0,  # a session has a group of its own
                 # Where the kernel shares out cores by session, one of its own costs every change of process; where
                 # programs may start many processes, it keeps them from outnumbering their worker.
                 start_new_session=self.options["roomy"],
