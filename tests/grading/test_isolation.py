@@ -145,3 +145,54 @@ def test_the_allow_list_is_well_formed() -> None:
     words = "execve fork vfork ptrace mount bpf socket connect kill unlink rename chmod keyctl unshare setns clone"
     assert not set(words.split()) & kernel.CALLS.keys()
     assert {"clone", "kill", "wait4", "recvmsg", "setpgid", "prctl"} == kernel.FORK_SERVER_CALLS.keys()
+
+
+ALLOWED = """
+import http.server, os, pathlib, shutil, socket, subprocess, tempfile, threading, unittest, urllib.request
+
+class TestCases(unittest.TestCase):
+    def test_files_are_copied_with_their_attributes(self):
+        source = pathlib.Path(tempfile.mkdtemp()) / "source"
+        source.mkdir()
+        (source / "a.txt").write_text("a")
+        shutil.copytree(source, "/tmp/copy")
+        shutil.copy2("/tmp/copy/a.txt", "/tmp/b.txt")
+        self.assertEqual(pathlib.Path("/tmp/b.txt").read_text(), task_func())
+
+    def test_programs_run(self):
+        self.assertEqual(subprocess.run(["sh", "-c", "echo $((1 + 1))"], capture_output=True, text=True).stdout, "2\\n")
+        self.assertIn("x", subprocess.check_output("ls -a /tmp; echo x | tr a-z A-Z; echo x", shell=True, text=True))
+
+    def test_a_server_answers_on_localhost(self):
+        server = http.server.HTTPServer(("localhost", 0), http.server.SimpleHTTPRequestHandler)
+        threading.Thread(target=server.handle_request).start()
+        self.assertEqual(urllib.request.urlopen(f"http://localhost:{server.server_port}/").status, 200)
+        server.server_close()
+
+    def test_it_sees_its_own_processes(self):
+        self.assertIn("lib", pathlib.Path("/proc/self/maps").read_text())
+"""
+REFUSED = """
+import os, pathlib, subprocess, unittest
+
+class TestCases(unittest.TestCase):
+    def test_other_programs_are_confined_as_well(self):
+        for words in (["cat", HERE], ["ls", os.path.dirname(HERE)], ["touch", OUT], ["cat", "/etc/shadow"],
+                      ["unshare", "-r", "true"]):
+            self.assertNotEqual(subprocess.run(words, capture_output=True).returncode, 0, words)
+
+    def test_no_process_of_others_is_seen(self):
+        self.assertFalse([pid for pid in os.listdir("/proc") if pid.isdigit() and int(pid) > 1000])
+        self.assertEqual(task_func(), "a")
+"""
+
+
+def test_unittests_of_real_libraries_get_a_machine_of_their_own_and_no_more(tmp_path: Path) -> None:
+    names = f"HERE, OUT = {str(Path(__file__).resolve())!r}, {str(tmp_path / 'made')!r}\n"
+    program = "def task_func():\n    return 'a'\n"
+    with level("namespaces") as grader:
+        jobs = [CodeJob(program, "task_func", tests) for tests in (ALLOWED, names + REFUSED)]
+        outcomes = grader.grade_unittests(jobs)
+    assert [(outcome.status, outcome.detail) for outcome in outcomes] == [("passed", "")] * 2
+    assert list(tmp_path.iterdir()) == []
+    assert not Path("/tmp/copy").exists()
