@@ -48,7 +48,7 @@ SAMPLING_CODE = CODE["transformers"]
 # Every module whose logic can change a verdict (tests/core/test_lab.py follows the imports).
 GRADING_CODE = (
     *(f"selfboot.grading.{name}" for name in ("code", "pool", "worker", "tester", "candidate", "unittests")),
-    *(f"selfboot.grading.{name}" for name in ("fork_server", "kernel", "wire", "values", "plus")),
+    *(f"selfboot.grading.{name}" for name in ("fork_server", "kernel", "scratch", "usage", "wire", "values", "plus")),
 )
 MINING_CODE = (
     *(f"selfboot.formats.{name}" for name in ("base", "chat", "raw", "mbpp", "lens", "gsm8k", "math")),
