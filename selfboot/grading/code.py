@@ -202,7 +202,9 @@ class CodeGrader:
         ``factor`` times what each needs here, at least the grader's default, or ``SLOW_LIMIT``. Raises ``GradingError``
         when one of them does not pass: then no score of this benchmark on this machine would mean anything.
         """
-        replies = self._run("plain", [grading("measure", job, Limit(ceiling_s, WALL_PER_CPU * ceiling_s)) for job in jobs])
+        replies = self._run(
+            "plain", [grading("measure", job, Limit(ceiling_s, WALL_PER_CPU * ceiling_s)) for job in jobs]
+        )
         outcomes = [outcome(reply) for reply in replies]
         failed = [(job, found) for job, found in zip(jobs, outcomes, strict=True) if not found.passed]
         if failed:
