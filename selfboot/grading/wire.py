@@ -97,8 +97,11 @@ class FdStream:
 
     def flush(self, *_: object) -> None:
         """Write what is held. Also a signal handler; it leaves alone a write that it interrupts."""
-        while self.held and not self.writing:
-            self._write(self.held.pop(0))
+        if self.held and not self.writing:
+            self.writing = True
+            frames = b"".join(self.held)
+            self.held.clear()
+            self._write(frames)
 
     def _write(self, frame: bytes) -> None:
         self.writing = True
@@ -112,7 +115,13 @@ class FdStream:
             self.writing = False
 
     def recv(self) -> bytes:
-        self.flush()
+        if self.held:
+            self.flush()
+        if not self.buffer:
+            part = self._read(0)
+            if int.from_bytes(part[:4], "big") == len(part) - 4:  # the usual case: one frame, and whole
+                return part[4:]
+            self.buffer += part
         size = int.from_bytes(self._take(4), "big")
         if size > MAX_FRAME:
             raise Broken("error", f"ValueError: value is larger than {MAX_FRAME >> 20} MiB")
@@ -120,16 +129,19 @@ class FdStream:
 
     def _take(self, count: int) -> bytes:
         while len(self.buffer) < count:
-            try:
-                part = os.read(self.fd, min(max(count - len(self.buffer), 1 << 12), 1 << 18))
-            except OSError:
-                part = b""
-            if not part:
-                raise Broken("closed", "the process ended")
-            self.buffer += part
+            self.buffer += self._read(count - len(self.buffer))
         taken = bytes(self.buffer[:count])
         del self.buffer[:count]
         return taken
+
+    def _read(self, count: int) -> bytes:
+        try:
+            part = os.read(self.fd, min(max(count, 1 << 16), 1 << 18))
+        except OSError:
+            part = b""
+        if not part:
+            raise Broken("closed", "the process ended")
+        return part
 
 
 class Peer(Codec):

@@ -119,6 +119,7 @@ class Worker:
         self.tests = ""
         self.requests: list[list[Any]] = []
         self.noted: list[list[Any]] | None = None
+        self.told = False  # whether the program in hand got requests ahead, and so may hold back answers
         self.peer: Peer | None = None
         self.channel: socket.socket | None = None
         self.spare: socket.socket | None = None
@@ -155,6 +156,7 @@ class Worker:
         if self.channel is not None:
             self.channel.close()
         self.peer = self.channel = None
+        self.told = False
         if verdict.status == "timeout" and self.starved:
             extra = STARVED
         return [verdict.status, verdict.detail, verdict.line, seconds, extra]
@@ -206,7 +208,7 @@ class Worker:
             raise excess
 
     def _excess(self) -> Broken | None:
-        if self.peer is not None and self.peer.ahead:
+        if self.told:
             self._ask_for_answers()
         usage, seconds = self._usage(), time.monotonic() - self.start
         cpu_s, wall_s = self.limit
@@ -246,6 +248,7 @@ class Worker:
             return Verdict("error", f"ValueError: the program is longer than {MAX_PROGRAM} characters")
         self.channel, self.spare = self.spare or self._fork(), None
         self.peer = peer = Peer(FdStream(self.channel.fileno()))
+        self.told = bool(ahead)
         try:
             offered = peer.request("load", program, names, self._whole_cpu_s(), ahead)
             peer.ahead = [to_frame(request) for request in ahead]

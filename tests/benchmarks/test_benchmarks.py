@@ -131,3 +131,26 @@ def test_canonical_programs_define_the_function_that_tests_call(name: str) -> No
         program = task.canonical if name == "miniseeds" else task.prompt + task.canonical
         assert f"def {task.entry_point}(" in program
         assert all(f"{task.entry_point}(" in test for test in task.tests if test.startswith("assert"))
+
+
+def test_bigcodebench_s_absent_libraries_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By doctor, and as the reason why a case is skipped; names are compared as PyPI does."""
+    from selfboot.claims import registry
+
+    from selfboot import availability, doctor
+    from selfboot.benchmarks import bigcodebench
+
+    needed = bigcodebench.required()
+    assert {"Flask-Login", "pandas", "Faker", "setuptools"} <= set(needed)
+    here = [name.lower().replace("-", "_") for name in needed if name not in ("Faker", "nltk")]
+    monkeypatch.setattr(bigcodebench, "packages", lambda python: here)
+    assert bigcodebench.absent() == ["Faker", "nltk"]
+    (check,) = doctor._libraries(Path())
+    assert (check.ok, check.found) == (False, f"{len(needed) - 2} of {len(needed)} here")
+    settings = registry()["bcb-hard"].scales["paper"]
+    reason = availability._no_libraries(settings) or ""
+    assert "(Faker, nltk): pip install -r" in reason
+    assert "SELFBOOT_BIGCODEBENCH_PYTHON" in reason
+    here += ["faker", "nltk"]
+    assert availability._no_libraries(settings) is None
+    assert availability._no_libraries(registry()["recipe-7b"].scales["paper"]) is None

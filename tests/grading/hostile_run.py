@@ -1,6 +1,7 @@
 """Grades jobs read from standard input, in a process of its own that may belong to another user. Standard library only.
 
-In: ``{"root", "isolation", "timeout_s", "watch", "jobs": [[program, entry_point, tests, trusted], …]}``.
+In: ``{"root", "isolation", "timeout_s", "watch", "jobs": [[program, entry_point, tests, trusted], …], "right": jobs}``.
+``right``: what the grader measures first, and so knows the requests of.
 Out: ``{"manifest", "outcomes": [[status, detail, seconds], …], "family": [pid, …]}``, the processes that it had.
 """
 
@@ -23,8 +24,9 @@ def main() -> None:
 
     plain = code.PROFILES["plain"]
     code.PROFILES["plain"] = profile  # without the audit hook the kernel is on its own
-    jobs = [CodeJob(program, entry, tests, trusted) for program, entry, tests, trusted in order["jobs"]]
+    jobs, right = ([CodeJob(*job) for job in order[kind]] for kind in ("jobs", "right"))
     with code.CodeGrader(workers=4, timeout_s=order["timeout_s"], isolation=order["isolation"]) as grader:
+        grader.calibrate(right)
         outcomes = [[o.status, o.detail, o.seconds] for o in grader.grade(jobs)]
         family = [pid for w in grader.workers for top in (w.process.pid, w.fork_server.pid) for pid in below(top)]
         json.dump({"manifest": grader.manifest, "outcomes": outcomes, "family": family}, sys.stdout)

@@ -344,8 +344,11 @@ def left_behind(root: psutil.Process) -> tuple[int, int, int]:
 
 
 def resident(pid: int) -> int:
-    """Private memory in bytes: pages that a fork shares count once."""
-    return psutil.Process(pid).memory_info().rss
+    """Bytes of memory that a process holds; 0 when it is gone."""
+    try:
+        return psutil.Process(pid).memory_info().rss
+    except psutil.NoSuchProcess:  # a candidate: it lives for one program
+        return 0
 
 
 def test_nothing_is_left_behind_and_memory_stays_flat() -> None:
@@ -390,3 +393,51 @@ def test_all_processes_end_when_the_grader_s_process_is_killed() -> None:
     process.stdout.close()
     _, alive = psutil.wait_procs(family, timeout=5)
     assert alive == []
+
+
+AHEAD = """
+x = f(1)
+assert x == 1
+y = f(x + 1)
+assert y == 2
+assert list(f(i) for i in range(y)) == [0, 1]
+"""
+
+
+def test_requests_that_are_known_change_no_verdict() -> None:
+    """Programs judged with requests sent ahead: the same outcomes, also where they lead the tests elsewhere."""
+    programs = [
+        "def f(x): return x",
+        "def f(x): return x + 1",
+        "n = 0\ndef f(x):\n    global n\n    n += 1\n    return x if n < 3 else n",
+        "def f(x): return x if x < 2 else 3",
+        "def f(x):\n    if x == 2: raise KeyError(x)\n    return x",
+        "def f(x): return 1 if x == 1 else [f for _ in range(3)]",
+        "def f(x) return x",
+        "import os\ndef f(x): os._exit(0)",
+        "class f(int): pass",
+    ]
+    jobs = [CodeJob(program, "f", AHEAD) for program in programs]
+    with CodeGrader(workers=1, timeout_s=10.0) as grader:
+        plain = [(found.status, found.detail, found.line) for found in grader.grade(jobs)]
+        grader.calibrate(jobs[:1])
+        assert [request[3] for request in grader.calls[AHEAD]] == [[1], [2], [0], [1]]
+        assert [(found.status, found.detail, found.line) for found in grader.grade(jobs)] == plain
+
+
+def test_a_wrong_answer_counts_although_a_later_request_never_ends() -> None:
+    program = "def f(x):\n    while x == 2: pass\n    return 7"
+    with CodeGrader(workers=1, timeout_s=20.0) as grader:
+        grader.calibrate([CodeJob("def f(x): return x", "f", AHEAD)])
+        outcome = grader.grade([CodeJob(program, "f", AHEAD)])[0]
+    assert (outcome.status, outcome.detail) == ("wrong", "AssertionError: assert x == 1")
+    assert outcome.seconds < 10
+
+
+def test_callbacks_and_iterators_cross_in_the_order_of_the_canonical_run() -> None:
+    tests = "g = f(2)\nassert next(g) == 0\nassert h(lambda x: x + 1) == 2\nassert list(g) == [1]\n"
+    program = "def f(n):\n    yield from range(n)\ndef h(k):\n    return k(1)\n"
+    with CodeGrader(workers=1, timeout_s=10.0) as grader:
+        grader.calibrate([CodeJob(program, "f", tests)])
+        assert len(grader.calls[tests]) >= 3
+        assert [found.status for found in grader.grade([CodeJob(program, "f", tests)] * 3)] == ["passed"] * 3

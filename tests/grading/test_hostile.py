@@ -95,6 +95,12 @@ def jobs(trap: Trap) -> list[tuple[str, Job]]:
     return made
 
 
+def right_jobs() -> list[Job]:
+    """Right programs for the same tests: after them a grader sends requests ahead (worker.py)."""
+    problems = [read_problems()[task_id] for task_id in {case["task_id"] for case in cases() if "task_id" in case}]
+    return [(p["prompt"] + p["canonical_solution"], p["entry_point"], humaneval_tests(p), True) for p in problems]
+
+
 def fill(text: str, trap: Trap) -> str:
     return text.replace("{SCRATCH}", str(trap.folder)).replace("{PORT}", str(trap.port))
 
@@ -157,7 +163,7 @@ def test_hostile_programs_are_defeated(trap: Trap, isolation: str, user: str, wa
     before = {process.pid for process in psutil.process_iter()}
     named = jobs(trap)
     order = {"isolation": isolation, "timeout_s": TIMEOUT_S, "watch": watch, "jobs": [job for _, job in named]}
-    graded = grade(order, uid)
+    graded = grade({**order, "right": right_jobs() if watch else []}, uid)
     assert graded["manifest"]["isolation"] == isolation
     assert graded["manifest"]["uid"] == str(uid)
     found = list(zip(named, graded["outcomes"], strict=True))
@@ -175,7 +181,13 @@ def test_the_traps_catch_what_is_not_isolated(trap: Trap) -> None:
     """The control: with limits alone the same programs do read, write and connect, and that is seen."""
     names = ("write_outside", "file_secret", "loopback_connection", "secret_by_raw_open")
     named = [(name, job) for name, job in jobs(trap) if name in names and job[3]]
-    order = {"isolation": "rlimits", "timeout_s": TIMEOUT_S, "watch": False, "jobs": [job for _, job in named]}
+    order = {
+        "isolation": "rlimits",
+        "timeout_s": TIMEOUT_S,
+        "watch": False,
+        "jobs": [job for _, job in named],
+        "right": [],
+    }
     graded = grade(order, os.geteuid())
     passed = {name for (name, _), (status, _, _) in zip(named, graded["outcomes"], strict=True) if status == "passed"}
     assert passed == {"file_secret", "loopback_connection", "secret_by_raw_open"}
