@@ -57,7 +57,7 @@ BY_FACTS = (
     *_modules("grading", "scripts"),
     *_modules("mining", "by_facts"),
 )
-PROTOCOLS = _modules("protocols", "training", "sampling", "synergy", "mining", "boundary")
+PROTOCOLS = _modules("protocols", "training", "sampling", "synergy", "mining", "boundary", "without_training")
 # What is measured and recorded in data/measured/.
 CALIBRATION = (*SAMPLING, *TRAINING, *MINING, *MINERS, *PROTOCOLS)
 DECOMPOSITION = (

@@ -29,6 +29,7 @@ from selfboot.engines.memory import check_limit
 from selfboot.errors import DataError, UnavailableError
 from selfboot.formats import AnswerFormat, Chat, CodeFormat, answer_format, code_format
 from selfboot.formats.examples import training_example
+from selfboot.formats.few_shot import FewShot
 from selfboot.formats.paper import PaperAnswerFormat, PaperCodeFormat
 from selfboot.formats.paper.reread import RereadAnswers, RereadCode
 from selfboot.grading.scripts import grade_scripts, script_tests
@@ -346,7 +347,7 @@ class Lab:
             [form.program(task, c.text) for c in row]
             for task, row in zip(bench.tasks, samples.completions, strict=True)
         ]
-        return self._grade(bench, samples, programs, timeout_s, isinstance(form, PaperCodeFormat | RereadCode))
+        return self._grade(bench, samples, programs, timeout_s, _by_script(form))
 
     def evaluate_answers(
         self,
@@ -628,6 +629,11 @@ class Lab:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _by_script(form: CodeFormat) -> bool:
+    """Is a program judged by the paper's verdict? Where the format reads as the paper does, with shots or without."""
+    return _by_script(form.inner) if isinstance(form, FewShot) else isinstance(form, PaperCodeFormat | RereadCode)
 
 
 def _right(form: AnswerFormat, outcome: AnswerOutcome, text: str, gold: str) -> bool:

@@ -111,7 +111,7 @@ def files() -> list[Path]:
     """The claims' files, in the order of the paper's sections: "3_9_…" before "3_10_…"."""
     return sorted(
         require(CLAIMS, "the claims").glob("*.toml"),
-        key=lambda path: [int(word) for word in path.stem.split("_") if word.isdigit()],
+        key=lambda path: ([int(word) for word in path.stem.split("_") if word.isdigit()], path.stem),
     )
 
 

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 
-from selfboot.formats.base import Chat
+from selfboot.formats.base import Chat, CodeFormat
 from selfboot.formats.chat import ChatFormat, fenced
 from selfboot.records import CodeTask
 
@@ -283,6 +283,29 @@ class TolerantFormat:
     def program(self, task: CodeTask, completion: str) -> str:
         found = _readings(task, completion)
         return next((program for program in found if program), ChatFormat().program(task, completion))
+
+
+@dataclass(frozen=True)
+class Forgiving:
+    """``inner``'s question, with TOLERANT extraction: the very same answers, their form forgiven."""
+
+    inner: CodeFormat
+
+    @property
+    def name(self) -> str:
+        return f"{self.inner.name}, read tolerantly"
+
+    @property
+    def stop(self) -> tuple[str, ...]:
+        return self.inner.stop
+
+    def prompt(self, task: CodeTask, chat: Chat) -> str:
+        """As ``inner`` asks."""
+        return self.inner.prompt(task, chat)
+
+    def program(self, task: CodeTask, completion: str) -> str:
+        """As ``chat-tolerant`` reads."""
+        return FORMAT.program(task, completion)
 
 
 FORMAT = TolerantFormat()

@@ -38,7 +38,8 @@ class Arm:
 
     ``benchmark``, ``model``: "" is the claim's own. ``pairs``, ``count``: what was trained on; of ``seeds`` the way of
     mining. ``draws``: samples a task, and how they are ``judged``. ``seed``: of training, mining or sampling; 0 where
-    the arm is ``fixed``. ``reading``: how a completion was read, "" as usual.
+    the arm is ``fixed``. ``shots``: solved tasks shown before each question. ``reading``: how a completion was asked
+    for and read, "" as usual.
     """
 
     role: Role
@@ -52,6 +53,7 @@ class Arm:
     draws: int = 1
     judged: Judged = "first"
     reading: str = ""
+    shots: int = 0
 
     @property
     def fixed(self) -> bool:

@@ -14,6 +14,7 @@ from selfboot.protocols.mining import count_minable, mine_in_rounds, mine_train_
 from selfboot.protocols.sampling import best_of_n, majority_vote, score_with_stop_strings
 from selfboot.protocols.synergy import recipe_with_sampling
 from selfboot.protocols.training import train_and_score, train_on_each
+from selfboot.protocols.without_training import score_without_training
 from selfboot.registry import Settings, registry
 
 Protocol = Callable[..., Run]  # (lab, settings, seed, *, the claim's options)
@@ -21,7 +22,7 @@ PROTOCOLS: dict[str, Protocol] = {
     protocol.__name__: protocol
     for protocol in (
         *(train_and_score, train_on_each, recipe_with_sampling),
-        *(score_with_stop_strings, best_of_n, majority_vote),
+        *(score_with_stop_strings, best_of_n, majority_vote, score_without_training),
         *(mine_train_score, mine_in_rounds, seeds_yielding_pairs, count_minable),
         boundary_of_models,
     )
@@ -51,7 +52,8 @@ def check_registry() -> None:
 def _check(where: str, settings: Settings) -> None:
     if settings.protocol:
         _known(where, settings)
-    asked = (settings.benchmark, *settings.options.get("also", ()), settings.options.get("tasks", ""))
+    named = [settings.options.get(name, "") for name in ("tasks", "shots")]
+    asked = (settings.benchmark, *settings.options.get("also", ()), *named)
     for name in filter(None, asked):
         check_name(name, where)
 

@@ -24,12 +24,13 @@ ROLES: Mapping[Role, str] = {"seeds": "seeds that gave a pair", "asked": "proble
 
 def label(arm: Arm) -> str:
     """An arm in words, with its seed: "base", "40 pairs, seed 7", "trained, best of 8, minilib"."""
-    return ", ".join([group(arm), *([f"seed {arm.seed}"] if arm.seed else []), *([arm.reading] if arm.reading else [])])
+    return ", ".join([group(arm), *([f"seed {arm.seed}"] if arm.seed else [])])
 
 
 def group(arm: Arm) -> str:
     """An arm in words, whatever its seed: what the seeds of one setting have in common."""
-    return ", ".join(part for part in (_what(arm), _judged(arm), arm.benchmark) if part)
+    shots = f"{arm.shots} shots" if arm.shots else ""
+    return ", ".join(part for part in (_what(arm), shots, _judged(arm), arm.benchmark, arm.reading) if part)
 
 
 def _what(arm: Arm) -> str:
@@ -136,6 +137,32 @@ def direction(result: Result) -> str:
 def headline(results: Sequence[Result]) -> str:
     """All results in one breath: the paper's models, then our small one, by claims and not by cases."""
     return " ".join(line for line in (_papers(results), _ours(results)) if line)
+
+
+FREE, LIFTED = "training-free", "recipe-7b"  # the control, and the lift that it stands beside
+
+
+def without_training(results: Sequence[Result]) -> list[str]:
+    """How much of the lift costs no training, a line a model: by tasks, as the judged arm reads."""
+    return [line for result in results if result.claim == FREE for line in _beside_lift(result, results)]
+
+
+def _beside_lift(free: Result, results: Sequence[Result]) -> Iterator[str]:
+    like = (free.scale, free.model, free.weights, free.arm)
+    lifts = [r.main for r in results if r.claim == LIFTED and (r.scale, r.model, r.weights, r.arm) == like]
+    scores = {group(one.arm): one.judged[0] for one in free.beside}
+    if not lifts or "base" not in scores:
+        return
+    base = scores.pop("base")
+    after = [value for part in lifts for value in part.measured]
+    gained = sum(after) / len(after) - base
+    best = max(scores.values(), default=base)
+    had = max(0.0, min(gained, best - base))
+    told = ", ".join(f"{name.removeprefix('base, ')} {value:.4g}" for name, value in scores.items())
+    yield (
+        f"{free.model}: untrained {base:.4g}, trained {base + gained:.4g} ({LIFTED}); without training {told}."
+        f" Of the {gained:.4g} tasks gained {had:.4g} are had without training."
+    )
 
 
 def _papers(results: Sequence[Result]) -> str:

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from selfboot.analysis.verdict import VerdictStatus
 from selfboot.judging.results import Result
-from selfboot.report.cells import band, beside, direction, headline, measured
+from selfboot.report.cells import band, beside, direction, headline, measured, without_training
 
 COLOURS: Mapping[VerdictStatus, str] = {
     "reproduced": "green", "direction only": "yellow", "not reproduced": "red", "protocol mismatch": "magenta",
@@ -46,4 +46,5 @@ def render(results: Sequence[Result], width: int | None = None) -> str:
     Console(file=text, width=columns, force_terminal=False).print(table)
     others = [f"{result.name}: {line}" for result in results for line in beside(result)]
     arms = "\n".join(["The same weights in both arms:", *others, "", ""]) if others else ""
-    return f"{text.getvalue()}{arms}{headline(results)}\n"
+    free = "".join(f"{line}\n" for line in without_training(results))
+    return f"{text.getvalue()}{arms}{free}{headline(results)}\n"

@@ -36,7 +36,7 @@ PAPER = {
     "Table 2": {"tts-sweep"},
     "§3.4": {"self-consistency"},
     "§3.5": {"synergy-14b", "synergy-3b"},
-    "§3.6": {"control"},
+    "§3.6": {"control", "training-free"},  # the second is no claim of the paper: the control that its lift needs
     "§3.7": {"multi-pair-14b"},
     "§3.8": {"curriculum-math", "vanilla-math"},
     "§3.9": {"cross-llama", "cross-coder", "cross-qwen3"},

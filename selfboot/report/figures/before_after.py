@@ -9,12 +9,18 @@ from typing import Any, Literal
 import numpy as np
 
 from selfboot import published
+from selfboot.report.cells import FREE, label
 from selfboot.report.figures.base import BAND, FigureView, colour, figure, points, rows_axis, span
-from selfboot.report.gather import Gathered, Lift
+from selfboot.report.gather import CaseView, Gathered, Lift
 
 CAPTION = (
     "Upright bar: the untrained model. Points: one a training seed, filled where measured here, a ring where published."
     " Shaded: the band for the mean of our seeds, or a range that the paper states."
+)
+
+FREE_CAPTION = (
+    "No training: the untrained model with solved tasks from outside the benchmark in the prompt (shots), with the same"
+    " answers read tolerantly, or by plain completion (raw)."
 )
 
 
@@ -33,8 +39,10 @@ class Row:
 def headline(gathered: Gathered) -> FigureView | None:
     """The recipe's lift, for the paper's models and for those measured here."""
     lifts = [lift for lift in gathered.lifts if lift.kind == "seeded_training"]
-    rows = [*_paper("lift"), *(row for lift in lifts for row in _own(lift, lift.claim))]
-    return _chart("fig-headline", "The recipe: before and after", rows) if lifts else None
+    free = [row for case in gathered.cases if case.result.claim == FREE for row in _without_training(case)]
+    rows = [*_paper("lift"), *(row for lift in lifts for row in _own(lift, lift.claim)), *free]
+    caption = f"{CAPTION} {FREE_CAPTION}" if free else CAPTION
+    return _chart("fig-headline", "The recipe: before and after", rows, caption) if lifts else None
 
 
 def control(gathered: Gathered) -> FigureView | None:
@@ -46,6 +54,19 @@ def control(gathered: Gathered) -> FigureView | None:
     rows += [row for lift in recipes for row in _own(lift, "recipe")]
     rows += [row for lift in controls for row in _own(lift, lift.claim)]
     return _chart("fig-control", "Recipe and control", rows) if controls else None
+
+
+def _without_training(case: CaseView) -> list[Row]:
+    """What the untrained model scores when it is asked or read in another way: the control of the lift."""
+    scores = {label(shown.arm).removeprefix("base, "): shown.score for shown in case.scores if shown.score}
+    base = scores.pop("base", None)
+    if base is None:
+        return []
+    model = case.result.model
+    return [
+        Row(f"{model}, no training: {name}", "ours", base.solved, (float(score.solved),), score.n)
+        for name, score in scores.items()
+    ]
 
 
 def _paper(name: Literal["lift", "control"], what: str = "") -> list[Row]:
@@ -68,7 +89,7 @@ def _own(lift: Lift, what: str) -> list[Row]:
     return rows
 
 
-def _chart(name: str, title: str, rows: Sequence[Row]) -> FigureView:
+def _chart(name: str, title: str, rows: Sequence[Row], caption: str = CAPTION) -> FigureView:
     """Counts where all rows have as many tasks, else percentages."""
     sizes = {row.n for row in rows}
     factor = {n: 1.0 if len(sizes) == 1 else 100 / n for n in sizes}
@@ -84,7 +105,7 @@ def _chart(name: str, title: str, rows: Sequence[Row]) -> FigureView:
         (row.name, f"{row.base:g}", ", ".join(f"{v:g}" for v in row.after), span(row.band), str(row.n)) for row in rows
     ]
     head = ("run", "base", "after, by seed", "band", "of tasks")
-    return figure(name, title, CAPTION, (head, cells), 0.6 + 0.31 * len(rows), draw)
+    return figure(name, title, caption, (head, cells), 0.6 + 0.31 * len(rows), draw)
 
 
 def _line(axes: Any, y: float, row: Row, factor: float) -> None:
