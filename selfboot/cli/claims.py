@@ -55,13 +55,13 @@ def _show(args: argparse.Namespace) -> int:
 
 
 def _power(args: argparse.Namespace) -> int:
-    from selfboot.report.rates import document
-    from selfboot.store import write_atomic
+    from selfboot.report.rates import document, measured, write
 
     if args.draws < 1:
         raise DataError(f"--draws {args.draws}: give at least one")
-    text = document(args.draws)
     if args.out:
-        write_atomic(args.out, text)
-    print(f"false alarms and power -> {args.out}" if args.out else text)
+        write(args.draws, args.out)
+        print(f"false alarms and power -> {args.out}")
+    else:
+        print(document(args.draws, measured(args.draws)))
     return 0

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from scipy import stats
 
 from selfboot import keys
-from selfboot.analysis.bands import CALIBRATION_SEEDS, Band, baseline_band, calibrated_band
+from selfboot.analysis.bands import CALIBRATION_SEEDS, Band, calibrated_band
 from selfboot.errors import DataError
 from selfboot.keys import code_hash
 from selfboot.pairs import check_pairs, pairs_path
@@ -27,7 +28,13 @@ from selfboot.protocols.base import Arm
 from selfboot.registry import Direction, Settings, recipes, registry
 from selfboot.store import digest, write_atomic
 
-LEVEL = 0.99  # of a prediction interval
+LEVEL = 0.99  # of a prediction interval that is shown
+FLIPPED_OF = 164  # tasks of the benchmark on which flips are measured
+BUDGET = 0.0008  # the chance that a claim fails although nothing has changed, by formula; both tries share the
+# calibration's own error, so it is some 0.15 % in the simulation, and 34 claims make 5 %
+WIDEST = 0.4  # of the tasks; a wider interval is no band
+SHAPE_ALPHA, LEAST_SD = 0.01, 2.0  # a figure is skewed where a normal shape is this unlikely, and it spreads at all
+Shape = Literal["normal", "skewed", "wide"]
 SHOWN_ALPHA, SHOWN_SHARE = 0.01, 1 / 20  # a direction: this clear over the seeds, and more than this share of the tasks
 
 
@@ -89,12 +96,11 @@ class Calibration:
             )
         return self.measures[claim][figure]
 
-    @property
-    def flipped(self) -> float:
-        """``flips``; DataError where they were not measured."""
+    def flipped(self, tasks: int) -> float:
+        """``flips``, which were measured on ``FLIPPED_OF`` tasks, of so many; DataError where they were not measured."""
         if self.flips is None:
             raise DataError(f"{path_of(self.model)}: no flips; run `selfboot calibrate {self.model}`")
-        return self.flips
+        return self.flips * tasks / FLIPPED_OF
 
     def by_device(self, claim: str, figure: str) -> dict[str, dict[int, float]]:
         """One figure by seed, by the device that it was measured on: the device with most seeds first."""
@@ -110,9 +116,29 @@ class Calibration:
         return calibrated_band(self.measure(claim, figure).values, fresh, level, limits=(0, tasks) if tasks else None)
 
     def level(self, claim: str, contrasts: int = 1) -> float:
-        """The level of each of a claim's bands at which all of them together hold with 99 % (Bonferroni)."""
+        """The level of each of a claim's bands at which the claim, with its retry, fails by chance in ``BUDGET``."""
         seeded = [measure for measure in self.figures(claim).values() if not measure.fixed]
-        return 1 - (1 - LEVEL) / (len(seeded) + contrasts)
+        return 1 - math.sqrt(BUDGET / (len(seeded) + contrasts))
+
+    def shape(self, claim: str, figure: str, tasks: int, level: float) -> Shape:
+        """How a figure spreads over seeds. Wide: the band of one seed would be more than ``WIDEST`` of the tasks."""
+        values = self.measure(claim, figure).values
+        band = self.band(claim, figure, 1, tasks or None, level)
+        if tasks and band.upper - band.lower > WIDEST * tasks:
+            return "wide"
+        sd = statistics.stdev(values)
+        skewed = sd >= LEAST_SD and float(stats.shapiro(values).pvalue) < SHAPE_ALPHA
+        return "skewed" if skewed else "normal"
+
+    def range_band(self, claim: str, figure: str, fresh: int, tasks: int | None, level: float) -> Band:
+        """Band of a skewed figure: the calibration's range joined with the prediction interval."""
+        values = self.measure(claim, figure).values
+        return self.band(claim, figure, fresh, tasks, level).union(min(values), max(values))
+
+    def rising(self, claim: str, base: str, figure: str) -> tuple[int, int]:
+        """In how many seeds, of how many, a figure lies above the base's."""
+        found = self.differences(claim, base, figure)
+        return sum(difference > 0 for difference in found), len(found)
 
     def differences(self, claim: str, before: str, after: str) -> list[float]:
         """The difference of two figures of one seed, in seed order; a fixed one is the same for every seed."""
@@ -146,13 +172,22 @@ class Calibration:
 
     def fixed_band(self, claim: str, figure: str, tasks: int) -> Band:
         """Band of a score without a seed: the tasks that flipped across batch sizes decide its width."""
-        band = baseline_band(self.fixed(claim, figure), self.flipped, tasks)
-        return Band(band.lower, band.upper, "calibrated", band.note)
+        score, flips = self.fixed(claim, figure), self.flipped(tasks)
+        half = flips_half(flips)
+        note = f"{score:g} ± {half} ({flips:.2g} flips)"
+        return Band(score - half, score + half, "calibrated", note).clipped(tasks)
 
     def fixed(self, claim: str, figure: str) -> float:
         """The value of a figure that has no seed (a greedy baseline)."""
         (value,) = self.measure(claim, figure).values
         return value
+
+
+def flips_half(flips: float) -> int:
+    """How far a greedy score moves at most when ``flips`` outcomes change between machines, but in ``BUDGET`` of all
+    runs: it has no seed, and so no retry."""
+    walk = stats.skellam(max(flips, 1e-9) / 2, max(flips, 1e-9) / 2)
+    return next(half for half in range(1000) if 2 * float(walk.sf(half)) <= BUDGET)
 
 
 def four(arms: Mapping[str, Arm]) -> list[str]:

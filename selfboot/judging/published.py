@@ -79,7 +79,7 @@ class Published(Rules):
         arms = {name: arm for name, arm in runs[0].arms.items() if name in runs[0].outcomes and arm.greedy}
         pairs = [
             (base, name) for name, arm in arms.items() if arm.role == "trained"
-            for base, own in arms.items() if own.fixed and (own.model, own.benchmark) == (arm.model, arm.benchmark)
+            for base, own in arms.items() if own.fixed and own.beside(arm)
         ]  # fmt: skip
         judged = [policy.alive([runs[0].outcomes[b]], [run.outcomes[a] for run in runs]) for b, a in pairs]
         worst = min(judged, key=lambda verdict: not verdict.failed)

@@ -18,7 +18,7 @@ Kind = Literal["figure", "contrast", "interaction", "synergy", "sweep", "plateau
 Agreement = Literal["same direction", "opposite", "no effect", "silent"]
 Criterion = Literal[
     "band", "no lift", "sign and size", "significant", "above zero", "below zero", "rise", "plateau", "all",
-    "rate above", "rate below", "alive",
+    "rate above", "rate below", "alive", "share",
 ]  # fmt: skip
 
 

@@ -60,6 +60,10 @@ class Arm:
         """Has it no seed? An untrained model's greedy score has none."""
         return self.role == "base" and self.greedy
 
+    def beside(self, other: Arm) -> bool:
+        """Is it a score of the same model on the same benchmark?"""
+        return (self.model, self.benchmark) == (other.model, other.benchmark)
+
     @property
     def sampled(self) -> bool:
         """Is it a score of completions drawn at a temperature?"""

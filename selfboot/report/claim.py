@@ -14,13 +14,14 @@ from selfboot.benchmarks.base import load_any
 from selfboot.judging.calibrated import Calibrated
 from selfboot.judging.calibration import lacking
 from selfboot.judging.checks import checks
-from selfboot.judging.error_rates import ClaimPower
 from selfboot.judging.rules import span
 from selfboot.paths import ROOT
 from selfboot.protocols.base import Arm
 from selfboot.protocols.catalogue import PROTOCOLS
 from selfboot.published import figures
 from selfboot.registry import SCALES, Claim, Scale, Settings, claim_named, files, recipes
+from selfboot.report.rates import recorded
+from selfboot.report.summary import said
 from selfboot.tables import read, shown
 
 WIDTH = 110
@@ -87,9 +88,8 @@ def _bands(claim: Claim, settings: Settings) -> Iterator[str]:
         yield from _rows({f"  {figure}": _band(rules, figure, fresh)})
     if settings.contrast:
         yield from _rows({"  direction": f"{' → '.join(settings.contrast)}: {rules.shows(n)}; paper: {claim.expects}"})
-        one = ClaimPower(claim, settings)
-        alarm, power = one.formula().text
-        yield from _rows({"error rates": f"false alarm {alarm}; power {power} against {one.alternative}"})
+        if rates := recorded().get(claim.id):
+            yield from _rows({"error rates": said(rates)})
 
 
 def _band(rules: Calibrated, figure: str, fresh: int) -> str:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import time
+from pathlib import Path
 
 from selfboot.judging.error_rates import ClaimPower, powered_claims
 from selfboot.judging.paper_rates import PaperClaim, simulated_claims
+from selfboot.paths import MEASURED
 from selfboot.report.cells import plain_table
+from selfboot.store import write_atomic
 
-HEAD = ("claim", "figures", "alternative", "false alarm", "power", "simulated: false alarm", "power", "false pass")
+FOLDER = MEASURED / "error_rates"
+
+HEAD = ("claim", "figures", "alternative", "false alarm", "power", "false pass")
 PAPER_HEAD = ("claim", "seeds", "reproduced if the paper is right", "red if it is right", "red if it is wrong",
               "seeds for 80 %")  # fmt: skip
 DOCUMENT = """\
@@ -37,17 +43,21 @@ power is below 80 % is *unsettled* at best. What is assumed: `selfboot/judging/e
 """
 
 
-def rows(draws: int = 0) -> list[tuple[str, ...]]:
-    """One row a calibrated claim, as ``HEAD``; without ``draws`` the simulation's cells are left out."""
-    return [_row(one, draws) for one in powered_claims()]
+def measured(draws: int) -> dict[str, dict[str, str]]:
+    """The rates of every calibrated claim, as rates.json keeps them."""
+    return {one.claim.id: _rates(one, draws) for one in powered_claims()}
 
 
-def _row(one: ClaimPower, draws: int) -> tuple[str, ...]:
-    cells = (one.claim.id, str(len(one.figures)), one.alternative, *one.formula().text)
-    if not draws:
-        return cells
+def _rates(one: ClaimPower, draws: int) -> dict[str, str]:
     seen = one.simulate(draws)
-    return (*cells, f"{seen.false_alarm:.1%}", f"{seen.power:.1%}", f"{seen.false_pass:.1%}")
+    said = {"figures": str(len(one.figures)), "alternative": one.alternative}
+    return said | {name: f"{getattr(seen, name):.1%}" for name in ("false_alarm", "power", "false_pass")}
+
+
+def recorded() -> dict[str, dict[str, str]]:
+    """The rates that the checkout holds, by claim."""
+    path = FOLDER / "rates.json"
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
 
 def paper_rows(draws: int) -> list[tuple[str, ...]]:
@@ -61,11 +71,18 @@ def _paper_row(one: PaperClaim, draws: int) -> tuple[str, ...]:
     return one.claim.id, str(one.fresh), *rates, str(enough) if enough else "more than 20"
 
 
-def document(draws: int) -> str:
+def write(draws: int, path: Path) -> None:
+    """Write both tables as Markdown, and the mini scale's beside it as rates.json, which the report reads."""
+    rates = measured(draws)
+    write_atomic(path, document(draws, rates))
+    write_atomic(path.with_name("rates.json"), json.dumps(rates, indent=1, ensure_ascii=False) + "\n")
+
+
+def document(draws: int, rates: dict[str, dict[str, str]]) -> str:
     """Both tables as Markdown."""
     return DOCUMENT.format(
         papers="\n".join(plain_table(PAPER_HEAD, paper_rows(draws))),
-        claims="\n".join(plain_table(HEAD, rows(draws))),
+        claims="\n".join(plain_table(HEAD, [(claim, *row.values()) for claim, row in rates.items()])),
         date=time.strftime("%Y-%m-%d"),
         draws=draws,
     )

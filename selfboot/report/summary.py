@@ -11,6 +11,7 @@ from selfboot.analysis.verdict import VerdictStatus
 from selfboot.decomposition.decompose import Recorded, recorded
 from selfboot.report.cells import headline
 from selfboot.report.gather import CaseView, Gathered, NotRun
+from selfboot.report.rates import recorded as recorded_rates
 
 READING: dict[VerdictStatus, str] = {
     "as calibrated": "Our own small model does again what it did over the calibration's seeds: every figure lies inside"
@@ -80,18 +81,17 @@ def _flat(table: Any) -> str:
 
 
 def claim_rates(gathered: Gathered) -> dict[str, str]:
-    """False alarm and power of the calibrated claims at mini scale that are shown, at their own n (error_rates.py)."""
-    from selfboot.judging.error_rates import powered_claims
-
+    """False alarm and power of the calibrated claims at mini scale that are shown, as simulated (rates.py)."""
     shown = {case.result.claim for case in gathered.cases if case.result.scale == "mini"}
-    found = {}
-    for one in (one for one in powered_claims() if one.claim.id in shown):
-        alarm, power = one.formula().text
-        found[one.claim.id] = (
-            f"it fails by chance in {alarm} of all runs (false alarm); if the truth were “{one.alternative}”, it would"
-            f" fail in {power} (power)."
-        )
-    return found
+    return {claim: said(rates) for claim, rates in recorded_rates().items() if claim in shown}
+
+
+def said(rates: Mapping[str, str]) -> str:
+    """A claim's error rates in a sentence."""
+    return (
+        f"it fails by chance in {rates['false_alarm']} of all runs (false alarm); if the truth were"
+        f" “{rates['alternative']}”, it would fail in {rates['power']} (power)."
+    )
 
 
 def outdated(gathered: Gathered) -> list[str]:
