@@ -55,7 +55,7 @@ def tiny_lab(store: RunStore, model: Path) -> Iterator[object]:
     from selfboot.registry import ModelEntry
 
     torch.set_num_threads(1)
-    module.model_entry = lambda name: ModelEntry("tiny", str(model), stop_tokens=("<|im_end|>",))
+    module.find_model = lambda name: ModelEntry("tiny", str(model), stop_tokens=("<|im_end|>",))
     module.load_benchmark = lambda name: Benchmark(name, test_lab.TASKS)
     module.recipes = lambda: {"quick": {**test_lab.QUICK, "epochs": 12}}
     with module.Lab(store, graders=1) as lab:
