@@ -169,6 +169,7 @@ def own_places(options: Options) -> None:
             mount(options["scratch"].encode(), b"/tmp", None, MS_BIND)
             os.chdir("/tmp")
             os.environ.update(HOME="/tmp", TMPDIR="/tmp")
+            options["scratch"] = "/tmp"  # where it lay in the /tmp of before, its own name is hidden now
     with contextlib.suppress(OSError), contextlib.closing(_socket.socket()) as any_socket:
         request = ctypes.create_string_buffer(struct.pack("16sH14x", b"lo", IFF_UP_RUNNING))
         check(libc.ioctl(any_socket.fileno(), SIOCSIFFLAGS, request))

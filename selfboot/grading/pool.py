@@ -127,7 +127,7 @@ class WorkerProcess:
         """What to say of a job whose worker does not answer: a test computes on what the program returned."""
         seconds = request.limit.wall_s + request.grace_s
         used = cpu_seconds(self.process.pid) - self.cpu_start
-        again = STARVED if starved(used, *request.limit) else None
+        again = STARVED if starved(used, request.limit.cpu_s) else None
         return Reply("timeout", "TimeoutError: time limit exceeded in a test", None, seconds, again)
 
     def close(self) -> None:

@@ -39,7 +39,7 @@ MAX_AHEAD, MAX_AHEAD_BYTES = 256, 1 << 16  # requests that are sent before they 
 STATUSES = frozenset(("passed", "wrong", "error", "timeout", "memory", "blocked", "closed"))
 WATCH_S = 0.05  # how often a program is looked at; the alarm that ends it repeats, should its exception get lost
 LOST, STARVED = "lost", "starved"
-STARVED_SHARE, STARVED_BELOW = 0.05, 0.5  # of a core, and of the CPU time that it may take: see ``starved``
+STARVED_FROM_S, STARVED_BELOW = 0.05, 0.5  # of CPU time, and of that which it may take: see ``starved``
 LATE = "TimeoutError: time limit exceeded"
 
 
@@ -213,7 +213,7 @@ class Worker:
         usage, seconds = self._usage(), time.monotonic() - self.start
         cpu_s, wall_s = self.limit
         if usage.cpu_s >= cpu_s or seconds >= wall_s - WATCH_S / 10:
-            self.starved = starved(usage.cpu_s, cpu_s, wall_s)
+            self.starved = starved(usage.cpu_s, cpu_s)
             return Broken("timeout", LATE)
         if usage.threads > self.options["threads"]:
             return Broken("blocked", f"PermissionError: more than {self.options['threads']} threads and processes")
@@ -339,9 +339,9 @@ class Worker:
         return Verdict("passed"), values
 
 
-def starved(used_s: float, cpu_s: float, wall_s: float) -> bool:
-    """Whether a program that is out of time did want to compute, and got little of its CPU time."""
-    return STARVED_SHARE * wall_s < used_s < STARVED_BELOW * cpu_s
+def starved(used_s: float, cpu_s: float) -> bool:
+    """Whether a program that is out of time by the clock did want to compute, and got little of its CPU time."""
+    return STARVED_FROM_S < used_s < STARVED_BELOW * cpu_s
 
 
 def read_verdict(message: Any, nonce: str) -> Verdict:

@@ -173,7 +173,7 @@ def test_threads_of_one_sample_do_not_cost_another_its_time() -> None:
     with CodeGrader(workers=3) as grader:
         outcomes = grader.grade([CodeJob(THREADS, "f", "f(1)"), right] * 3)
     assert [outcome.status for outcome in outcomes[1::2]] == ["passed"] * 3
-    assert {outcome.status for outcome in outcomes[::2]} <= {"blocked", "timeout"}
+    assert {outcome.status for outcome in outcomes[::2]} <= {"error", "blocked", "timeout"}
 
 
 def test_time_is_cpu_time_and_sleep_ends_by_the_clock() -> None:
@@ -188,15 +188,15 @@ def test_time_is_cpu_time_and_sleep_ends_by_the_clock() -> None:
 
 
 @pytest.mark.parametrize(
-    ("used_s", "starved"), [(0.0, False), (0.1, False), (0.2, True), (0.45, True), (0.6, False), (1.5, False)]
+    ("used_s", "starved"), [(0.0, False), (0.02, False), (0.1, True), (0.45, True), (0.6, False), (1.5, False)]
 )
 def test_a_program_that_wanted_to_compute_and_could_not_is_starved(used_s: float, starved: bool) -> None:
-    assert worker.starved(used_s, cpu_s=1.0, wall_s=3.0) == starved
+    assert worker.starved(used_s, cpu_s=1.0) == starved
 
 
 def test_a_starved_program_is_judged_again_alone() -> None:
-    """It gets a tenth of a core by its own making, and a time-out that this fits in only when nothing else runs."""
-    slow = "import time\ndef f(x):\n    for _ in range(30):\n        until = time.monotonic() + 0.003\n"
+    """It gets a quarter of a core by its own making, and a time-out that this fits in only when nothing else runs."""
+    slow = "import time\ndef f(x):\n    for _ in range(30):\n        until = time.monotonic() + 0.006\n"
     slow += "        while time.monotonic() < until: pass\n        time.sleep(0.02)\n    return x\n"
     job = CodeJob(slow, "f", "assert f(1) == 2", timeout_s=0.4, cpu_s=5.0)
     with CodeGrader(workers=2, timeout_s=10.0) as grader:
