@@ -14,6 +14,7 @@ examples:
   selfboot claims
   selfboot claims show control           all about one: settings, recipe, bands, error rates, protocol, deviations
   selfboot claims --update-readme        after a change of claims/*.toml
+  selfboot claims --protocols            after a change of protocols, scripts' facts or claims
   selfboot claims --power                false alarm and power of each claim at mini scale, at its n
   selfboot claims --power --draws 1000 --out data/measured/error_rates/README.md
 """
@@ -22,6 +23,9 @@ examples:
 def add_parser(commands: Any) -> None:
     claims = commands.add_parser("claims", help="list the claims of the registry", epilog=CLAIMS, formatter_class=RAW)
     claims.add_argument("--update-readme", action="store_true", help="write the generated tables into claims/README.md")
+    claims.add_argument(
+        "--protocols", action="store_true", help="write what scripts and claims do: claims/protocols.md"
+    )
     claims.add_argument("--power", action="store_true", help="false alarm and power of every calibrated claim")
     claims.add_argument("--draws", type=int, default=200, help="--power: simulated runs (default: %(default)s)")
     claims.add_argument("--out", type=Path, default=None, metavar="FILE", help="--power: write it there (Markdown)")
@@ -40,6 +44,8 @@ def _claims(args: argparse.Namespace) -> int:
 
         update()
         return 0
+    if args.protocols:
+        return _protocols()
     if args.power:
         return _power(args)
     for claim in registry().values():
@@ -51,6 +57,16 @@ def _show(args: argparse.Namespace) -> int:
     from selfboot.report.claim import show
 
     print(show(args.claim))
+    return 0
+
+
+def _protocols() -> int:
+    from selfboot.report.protocols import PAGE, check, update
+    from selfboot.tables import shown
+
+    check()
+    update()
+    print(f"the paper's protocol, claim by claim -> {shown(PAGE)}")
     return 0
 
 
