@@ -11,6 +11,7 @@ import pytest
 from selfboot import pairs as pair_files
 from selfboot import published
 from selfboot.errors import DataError, SelfbootError
+from selfboot.judging.calibrate import FIRST_SEED
 from selfboot.judging.checks import checks
 from selfboot.judging.decide import Decision, decide
 from selfboot.judging.results import Beside, Evidence, Result, beside
@@ -25,6 +26,7 @@ from selfboot.report import cells
 
 OPEN = ("inconclusive", "unsettled", "protocol mismatch")  # could not be told: skipped, never a pass
 FRESH = 1_000_000  # what the seeds of a retry are apart from the first ones
+CALIBRATED = 30  # seeds that a calibration has, from FIRST_SEED on
 
 
 @dataclass
@@ -49,9 +51,14 @@ class Case:
 
     def runs(self, lab: Lab, fresh: int = 0) -> list[Run]:
         """One run of the claim's protocol for each seed of this case; ``fresh``: other seeds, the so-many-th set."""
-        seeds = [seed + FRESH * fresh for seed in ((self.seed,) if self.seed else self.settings.seeds or (0,))]
+        seeds = [_fresh(seed, fresh) for seed in ((self.seed,) if self.seed else self.settings.seeds or (0,))]
         train_ahead(lab, self.runnable, seeds if fresh else self._own_first)
         return [run_protocol(lab, self.runnable, seed) for seed in seeds]
+
+    @property
+    def judged(self) -> Settings:
+        """The settings with the seeds of this case."""
+        return replace(self.settings, seeds=(self.seed,)) if self.seed else self.settings
 
     @property
     def _own_first(self) -> list[int]:
@@ -69,7 +76,7 @@ class Case:
     def check(self, lab: Lab) -> list[Run]:
         """Run the claim's protocol, judge every check of the claim, and report; what lies outside its band is measured
         again once, with fresh seeds (selfboot/judging/decide.py)."""
-        decision = decide(checks(self.claim, self.scale, self.settings), lambda fresh: self.runs(lab, fresh))
+        decision = decide(checks(self.claim, self.scale, self.judged), lambda fresh: self.runs(lab, fresh))
         return self.report(decision, self._beside(lab, decision.runs))
 
     def _beside(self, lab: Lab, judged: Sequence[Run]) -> tuple[Beside, ...]:
@@ -115,6 +122,12 @@ class Case:
             arm=self.settings.arm,
             beside=others,
         )
+
+
+def _fresh(seed: int, fresh: int) -> int:
+    """Another seed in the place of ``seed``, for the so-many-th retry: of a calibration seed the next one."""
+    calibrated = FIRST_SEED <= seed < FIRST_SEED + CALIBRATED
+    return seed + fresh * (1 if calibrated else FRESH)
 
 
 def cases(*claim_ids: str, protocol: Protocol | None) -> Callable[[Any], Any]:

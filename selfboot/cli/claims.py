@@ -17,6 +17,7 @@ examples:
   selfboot claims --protocols            after a change of protocols, scripts' facts or claims
   selfboot claims --power                false alarm and power of each claim at mini scale, at its n
   selfboot claims --power --draws 1000 --out data/measured/error_rates/README.md
+  selfboot claims --mutants --draws 20   which wrong systems would the claims notice?
 """
 
 
@@ -27,8 +28,9 @@ def add_parser(commands: Any) -> None:
         "--protocols", action="store_true", help="write what scripts and claims do: claims/protocols.md"
     )
     claims.add_argument("--power", action="store_true", help="false alarm and power of every calibrated claim")
-    claims.add_argument("--draws", type=int, default=200, help="--power: simulated runs (default: %(default)s)")
-    claims.add_argument("--out", type=Path, default=None, metavar="FILE", help="--power: write it there (Markdown)")
+    claims.add_argument("--mutants", action="store_true", help="which wrong systems would the claims notice?")
+    claims.add_argument("--draws", type=int, default=200, help="of --power, --mutants (default: %(default)s)")
+    claims.add_argument("--out", type=Path, default=None, metavar="FILE", help="of --power, --mutants: the Markdown")
     claims.set_defaults(run=_claims)
     actions = claims.add_subparsers(metavar="show ID")
     show = actions.add_parser("show", help="everything about one claim")
@@ -48,6 +50,8 @@ def _claims(args: argparse.Namespace) -> int:
         return _protocols()
     if args.power:
         return _power(args)
+    if args.mutants:
+        return _mutants(args)
     for claim in registry().values():
         print(f"{claim.id:<20} {claim.section:<9} {claim.tier:<9} {'+'.join(claim.scales):<11} {claim.title}")
     return 0
@@ -80,4 +84,15 @@ def _power(args: argparse.Namespace) -> int:
         print(f"false alarms and power -> {args.out}")
     else:
         print(document(args.draws, measured(args.draws)))
+    return 0
+
+
+def _mutants(args: argparse.Namespace) -> int:
+    from selfboot.report.rates import mutants
+    from selfboot.store import write_atomic
+
+    text = mutants(args.draws)
+    if args.out:
+        write_atomic(args.out, text)
+    print(f"mutants -> {args.out}" if args.out else text)
     return 0

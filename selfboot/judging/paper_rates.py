@@ -24,7 +24,8 @@ from selfboot.analysis.power import Rng, solved
 from selfboot.analysis.verdict import VerdictStatus
 from selfboot.judging.checks import checks
 from selfboot.judging.decide import decide
-from selfboot.judging.published import FLIPS_SHARE, mines
+from selfboot.judging.published import FLIPS_SHARE
+from selfboot.judging.rules import mines
 from selfboot.protocols import run_protocol
 from selfboot.protocols.base import Arm, Run
 from selfboot.protocols.dryrun import DryRun

@@ -14,11 +14,13 @@ from selfboot.protocols.base import Arm, Run
 from selfboot.registry import ArmName, Direction
 from selfboot.store import digest, write_atomic
 
-Kind = Literal["figure", "contrast", "interaction", "synergy", "sweep", "plateau", "rate", "identical", "alive"]
+Kind = Literal[
+    "figure", "contrast", "interaction", "synergy", "sweep", "plateau", "rate", "identical", "alive", "again",
+]  # fmt: skip
 Agreement = Literal["same direction", "opposite", "no effect", "silent"]
 Criterion = Literal[
     "band", "no lift", "sign and size", "significant", "above zero", "below zero", "rise", "plateau", "all",
-    "rate above", "rate below", "alive", "share",
+    "rate above", "rate below", "alive", "share", "again",
 ]  # fmt: skip
 
 

@@ -116,6 +116,11 @@ class Rules(ABC):
         return part("identical", "identical", verdict, Asked("all"), [sum(same)], of=len(same), direction=direction)
 
 
+def mines(settings: Settings) -> bool:
+    """Does the model mine its own pairs first? Then seeds spread more widely."""
+    return settings.protocol in ("mine_train_score", "mine_in_rounds", "boundary_of_models")
+
+
 def went(test: PairedTest, n: int) -> Direction:
     """Where a difference went: significant, and more than one task in twenty; else nowhere."""
     ours: Direction = "up" if test.up <= ALPHA else "down" if test.down <= ALPHA else "none"

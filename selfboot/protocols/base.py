@@ -92,6 +92,11 @@ class Run:
     evidence: tuple[Made, ...] = ()
 
     @property
+    def seed(self) -> int:
+        """Its seed; 0 where nothing in it has one."""
+        return max((arm.seed for arm in self.arms.values()), default=0)
+
+    @property
     def fixed(self) -> frozenset[str]:
         """The figures that have no seed."""
         return frozenset(name for name, arm in self.arms.items() if arm.fixed)

@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 
 from selfboot.judging.error_rates import ClaimPower, powered_claims
+from selfboot.judging.mutants import ENOUGH, Cell, matrix
+from selfboot.judging.mutants import MUTANTS as KINDS
 from selfboot.judging.paper_rates import PaperClaim, simulated_claims
 from selfboot.paths import MEASURED
 from selfboot.report.cells import plain_table
@@ -86,3 +88,37 @@ def document(draws: int, rates: dict[str, dict[str, str]]) -> str:
         date=time.strftime("%Y-%m-%d"),
         draws=draws,
     )
+
+
+MUTANTS = """\
+# Which wrong systems would be noticed?
+
+`selfboot claims --mutants --draws {draws} --out data/measured/error_rates/mutants.md`, on {date}: {survivors}.
+
+Each cell: by how many tasks the mutant changes the claim's figures at most; *again*, where the calibrated seed shows
+it; and the share of {draws} runs of fresh seeds that drift. "·": it changes nothing here. What is changed, and what is
+not computed: `selfboot/judging/mutants.py`.
+
+{table}
+"""
+
+
+def mutants(draws: int) -> str:
+    """The mutation matrix as Markdown."""
+    found = matrix(draws)
+    alive = [f"{claim} ({name})" for claim, row in found.items() for name, cell in row.items() if cell.survives]
+    rows = [(claim, *(_mutant(cell) for cell in row.values())) for claim, row in found.items()]
+    said = f"of the mutants that change a figure by {ENOUGH:.0f} tasks or more, {len(alive) or 'none'} survive"
+    return MUTANTS.format(
+        draws=draws,
+        date=time.strftime("%Y-%m-%d"),
+        survivors=f"{said}{': ' if alive else ''}{', '.join(alive)}",
+        table="\n".join(plain_table(("claim", *KINDS), rows)),
+    )
+
+
+def _mutant(cell: Cell) -> str:
+    if not cell.change:
+        return "·"
+    again = ", again" if cell.again else ""
+    return f"{'**survives** ' if cell.survives else ''}{cell.change:.0f} tasks{again}, {cell.fresh:.0%}"

@@ -97,6 +97,11 @@ def decided(*runs: Run, **changes: Any) -> Decision:
     return decide(checks(rules.claim, "mini"), lambda fresh: [runs[fresh]])
 
 
+def at(seed: int, one: Run) -> Run:
+    """The run as one of this seed."""
+    return replace(one, arms={name: arm if arm.fixed else replace(arm, seed=seed) for name, arm in one.arms.items()})
+
+
 def statuses(parts: Sequence[Part]) -> dict[str, str]:
     return {part.name: part.status for part in parts}
 
@@ -119,6 +124,23 @@ class TestMini:
         calibration("m").measures["c"] = {"base": fixed(68, "base"), "trained": spread(52, 12.0)}
         up = run(base=68, trained=90)
         assert decide(checks(judge().claim, "mini"), lambda _: [up] * 3).status == "drifted"
+
+    def test_a_calibrated_seed_gives_the_calibration_s_figure_again(self) -> None:
+        """One seed, judged by its own stored figure: the sharpest check, whatever the spread of the seeds."""
+        calibration("m").measures["c"] = {"base": fixed(40, "base"), "trained": spread(100, 40.0)}
+        stored = round(calibration("m").measure("c", "trained").by_seed[1000])
+        for off, status in ((0, "reproduced"), (6, "reproduced"), (-10, "direction only")):
+            part = ours(seeds=(1000,), recipe="mini").again([at(1000, run(base=40, trained=stored + off))])
+            assert (part.status, part.measured) == (status, (off,))
+        names = [check.name for check in checks(ours(seeds=(1000, 7)).claim, "mini")]
+        assert "again" in names
+        assert "again" not in [check.name for check in checks(ours(seeds=(7,)).claim, "mini")]
+
+    def test_what_only_samples_is_the_same_everywhere(self) -> None:
+        calibration("m").measures["c"] = {"base": fixed(40, "base"), "vote": spread(100, name="vote")}
+        stored = round(calibration("m").measure("c", "vote").by_seed[1000])
+        assert not ours(seeds=(1000,)).again([at(1000, run(base=40, vote=stored + 4))]).retry
+        assert ours(seeds=(1000,)).again([at(1000, run(base=40, vote=stored + 5))]).retry
 
     def test_a_skewed_figure_may_lie_where_the_calibration_did(self) -> None:
         values = (*[100.0 + i % 3 for i in range(27)], 85.0, 80.0, 75.0)
