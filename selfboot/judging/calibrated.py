@@ -134,7 +134,7 @@ class Calibrated(Rules):
         details: dict[str, policy.Detail] = {"off": off, "tolerance": most, "figure": name, "seed": run.seed}
         where = f"{name}, seed {run.seed}: {run.figures[name]:g}"
         text = f"{where}, {off:+g} from the calibration's; devices differ by {most:.1f} at most"
-        verdict = Verdict("reproduced", text, details) if abs(off) <= most else strike(text, details)
+        verdict = Verdict("reproduced", text, details) if abs(off) <= most else to_retry(text, details)
         return part("again", "again", verdict, Asked("again", limit=most), [off], arm=arm([run], name))
 
     def _off(self, name: str, run: Run) -> tuple[float, float]:

@@ -97,11 +97,7 @@ class Calibration:
         return self.measures[claim][figure]
 
     def flipped(self, tasks: int) -> float:
-<<<<<<< HEAD
-        """``flips``, measured on ``FLIPPED_OF`` tasks, as of so many; DataError where they were not measured."""
-=======
         """``flips``, which were measured on ``FLIPPED_OF`` tasks, of so many; DataError without them."""
->>>>>>> judging
         if self.flips is None:
             raise DataError(f"{path_of(self.model)}: no flips; run `selfboot calibrate {self.model}`")
         return self.flips * tasks / FLIPPED_OF

@@ -1,6 +1,6 @@
 r"""Fuzzes the comparison of answers: random pairs of answers whose meanings are known by construction.
 
-    python tests/grading/fuzz_answers.py --pairs 50000 --seed 0 --out data/benchmarks/answers-fuzz.json
+    python tests/grading/fuzz_answers.py --pairs 50000 --seed 0 --out data/measured/grader/answers-fuzz.json
 
 A pair is an answer and another one, spelled at random: the same answer, a near miss (a digit, a sign, a bracket, a
 name, a factor of a thousand, a tiny difference), or a stranger. Answers with different meanings must never be equal, in
