@@ -65,12 +65,13 @@ def _show(args: argparse.Namespace) -> int:
 
 
 def _protocols() -> int:
-    from selfboot.report.protocols import PAGE, check, update
+    from selfboot.report import protocols, reviewer
     from selfboot.tables import shown
 
-    check()
-    update()
-    print(f"the paper's protocol, claim by claim -> {shown(PAGE)}")
+    protocols.check()
+    for what, page in (("the paper's protocol, claim by claim", protocols), ("what a reviewer must know", reviewer)):
+        page.update()
+        print(f"{what} -> {shown(page.PAGE)}")
     return 0
 
 

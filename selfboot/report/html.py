@@ -27,6 +27,7 @@ from selfboot.report.cells import MARKS, band, beside, direction, measured, numb
 from selfboot.report.evidence import Shelf
 from selfboot.report.figures import FigureView, figures
 from selfboot.report.gather import BandView, CaseView, Gathered, Lift, NotRun, gather
+from selfboot.report.reviewer import topics
 from selfboot.report.samples import pack
 from selfboot.report.summary import (
     READING,
@@ -111,6 +112,7 @@ def _values(gathered: Gathered, drawn: Sequence[FigureView]) -> dict[str, Any]:
         "lede": lede(gathered),
         "marks": MARKS,
         "reading": READING,
+        "topics": topics(),
         "figures": drawn,
         "lifts": [*(_recorded(found) for found in measured_here(gathered)), *(_lift(lift) for lift in gathered.lifts)],
         "rates": claim_rates(gathered),

@@ -14,6 +14,7 @@ from selfboot.report.cells import MARKS, cell, headline, markdown_table, propert
 from selfboot.report.decomposition import tables
 from selfboot.report.figures import FigureView
 from selfboot.report.gather import CaseView, Gathered
+from selfboot.report.reviewer import topics
 from selfboot.report.summary import READING, claim_rates, cost, environment, lede, measured_here, outdated
 
 
@@ -44,6 +45,8 @@ def markdown(gathered: Gathered, figures: Sequence[FigureView]) -> str:
     lines += [f"Making the evidence took {seconds(cost(gathered).seconds)}.", "", "## How to read a verdict", ""]
     lines += [f"- {MARKS[name]} **{name}**: {meaning}" for name, meaning in READING.items()]
     lines += [f"- note: {cell(note)}" for note in gathered.shelf.notes]
+    for topic in topics():
+        lines += ["", f"## {topic.title}", "", *(f"- {point}" for point in topic.points)]
     return "\n".join(lines) + "\n"
 
 
