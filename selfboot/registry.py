@@ -56,6 +56,7 @@ class Settings:
     minutes: float = 0.0  # expected wall-clock: mini on one CPU core, paper on the paper's hardware
     deviations: str = ""  # from the paper's protocol; "none"
     finding: str = ""  # mini: where our model differs from the paper, with figures and the explanation
+    amended_after: str = ""  # a band or rule that was changed after it failed: when, what, why
 
 
 @dataclass(frozen=True)

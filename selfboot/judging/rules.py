@@ -54,6 +54,7 @@ class Rules(ABC):
     def special(self) -> dict[str, Judge]:
         """The checks that only this kind of claim has."""
         own: dict[str, dict[str, Judge]] = {
+            "boundary": {"boundary": self.boundary},
             "floor": {"rate": self.rate},
             "plateau": {"plateau": self.plateau},
             "determinism": {"identical": self.identical},
@@ -96,6 +97,22 @@ class Rules(ABC):
         if verdict.status != "inconclusive":
             direction = "up" if above == (verdict.status == "reproduced") else "none"
         return part("rate", "rate", verdict, Asked(criterion, limit=LEAST), [found], of=asked, direction=direction)
+
+    def boundary(self, runs: Sequence[Run]) -> Part:
+        """The weakest and the strongest model gain less than the claim's: by half, and by ``MARGIN_SHARE`` of the tasks
+        at most (Figure 6: floor, headroom, saturation)."""
+        arms = {(one.role, one.model): name for name, one in runs[0].arms.items() if one.role in ("base", "trained")}
+        bases = {model: runs[0].figures[name] for (role, model), name in arms.items() if role == "base"}
+        gains = {m: float(np.mean([run.figures[arms["trained", m]] for run in runs])) - bases[m] for m in bases}
+        lifted = runs[0].arms[self.settings.contrast[1]].model
+        weakest, strongest = min(bases, key=lambda m: bases[m]), max(bases, key=lambda m: bases[m])
+        most = min(gains[lifted] / 2, MARGIN_SHARE * tasks(runs, self.settings.contrast[1]))
+        shown = {m: gains[m] for m in (weakest, lifted, strongest)}
+        text = ", ".join(f"{model} {gain:+.1f}" for model, gain in shown.items())
+        details: dict[str, policy.Detail] = {**shown, "most": most}
+        right = max(gains[weakest], gains[strongest]) <= most
+        verdict = Verdict("reproduced", text, details) if right else to_retry(text, details)
+        return part("boundary", "boundary", verdict, Asked("boundary", limit=most), list(shown.values()))
 
     def plateau(self, runs: Sequence[Run]) -> Part:
         """Round 1 brings most of the lift (§3.10)."""

@@ -108,6 +108,7 @@ def asked(one: Asked) -> str:
         "below zero": "< 0",
         "rise": f"rise ≥ {one.limit:.0f}",
         "plateau": "round 1 brings most",
+        "boundary": f"ends ≤ {one.limit:+.0f}",
         "again": f"± {one.limit:.1f}",
         "share": f"{one.lower:.0%}–{one.upper:.0%} of seeds rise",
         "alive": f"≥ {one.limit:.0%} of the base",

@@ -26,7 +26,17 @@ from selfboot.tables import read, shown
 
 WIDTH = 110
 SCALE_NAMES = {"mini": "At mini scale, on our model", "paper": "At the paper's scale, on its model"}
-APART = ("model", "benchmark", "protocol", "recipe", "published", "minutes", "deviations", "finding")  # said in words
+APART = (
+    "model",
+    "benchmark",
+    "protocol",
+    "recipe",
+    "published",
+    "minutes",
+    "deviations",
+    "finding",
+    "amended_after",
+)  # said in words
 
 
 def show(name: str) -> str:
@@ -68,6 +78,7 @@ def _scale(claim: Claim, scale: Scale) -> Iterator[str]:
             "takes": f"about {settings.minutes:g} minutes",
             "deviations": settings.deviations,
             "finding": settings.finding,
+            "amended after": settings.amended_after,
         }
     )
     if scale == "mini" and settings.protocol:
@@ -83,7 +94,7 @@ def _bands(claim: Claim, settings: Settings) -> Iterator[str]:
     rules = Calibrated(claim, settings)
     fresh, n = 1 if settings.by_seed else max(1, len(settings.seeds)), len(load_any(settings.benchmark).tasks)
     seeds = "one seed" if fresh == 1 else f"the mean of {fresh} seeds"
-    yield f"  bands of {seeds}, which hold together with 99 % (the calibration's mean → band)"
+    yield f"  bands of {seeds}; a right model leaves one twice in 0.15 % of its runs (calibration's mean → band)"
     for figure in rules.banded():
         yield from _rows({f"  {figure}": _band(rules, figure, fresh)})
     if settings.contrast:
@@ -96,11 +107,14 @@ def _band(rules: Calibrated, figure: str, fresh: int) -> str:
     known, claim = rules.known, rules.claim.id
     measure = known.measure(claim, figure)
     count = _tasks(measure.arm, rules.settings)
+    mean = f"{np.mean(measure.values):.1f} → "
     if measure.fixed:
-        band = known.fixed_band(claim, figure, count or 0)
-    else:
-        band = known.band(claim, figure, fresh, count, rules.level)
-    return f"{np.mean(measure.values):.1f} → {span(band)}"
+        return mean + span(known.fixed_band(claim, figure, count or 0))
+    shape = known.shape(claim, figure, count or 0, rules.level)
+    if shape == "wide":
+        return f"{mean}no band, it spreads from {min(measure.values):g} to {max(measure.values):g}: the seeds that rise"
+    wider = shape == "skewed"
+    return mean + span((known.range_band if wider else known.band)(claim, figure, fresh, count, rules.level))
 
 
 def _tasks(arm: Arm, settings: Settings) -> int | None:

@@ -61,6 +61,8 @@ def _table(cases: Sequence[CaseView]) -> Iterator[str]:
 
 def _why(case: CaseView) -> Iterator[str]:
     found = f" Finding: {cell(case.finding)}." if case.finding else ""
+    if case.settings and case.settings.amended_after:
+        found += f" Judged otherwise after a failure: {cell(case.settings.amended_after)}."
     yield f"- **{cell(case.result.name)}** {cell(case.result.title)}: {cell('; '.join(case.reasons))}.{found}"
 
 

@@ -70,7 +70,10 @@ def test_reproduced_is_never_said_of_our_own_model(empty_lab: Any) -> None:
     outcomes = {"base": [i < 25 for i in range(164)], "trained": [i < 96 for i in range(164)]}
     arms = {"base": Arm("base"), "trained": Arm("trained", seed=7)}
     run = Run({name: float(sum(flags)) for name, flags in outcomes.items()}, arms, outcomes)
-    ours, papers = (decide(checks(claim, scale), lambda _: [run]) for scale in ("mini", "paper"))
+    ours, papers = (
+        decide(checks(claim, scale, replace(claim.scales[scale], seeds=(7,))), lambda _: [run])
+        for scale in ("mini", "paper")
+    )
     result = empty_lab.result("recipe-7b", "mini-7", {}, parts=ours.parts)
     assert "reproduced" not in " ".join(properties(result).values()) + to_json(result)
     assert {part.status for part in papers.parts} == {"reproduced"}
