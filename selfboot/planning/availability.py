@@ -31,6 +31,7 @@ def _reasons(settings: Settings, scale: Scale, weights: str) -> Iterator[str]:
         _no_data(settings),
         _no_libraries(settings),
         _no_pairs(settings) if scale == "paper" and weights == "trained" else None,
+        _no_texts(settings),
     ):
         if gone:
             yield gone
@@ -67,7 +68,8 @@ def _no_data(settings: Settings) -> str | None:
 
 def _benchmarks(settings: Settings) -> list[str]:
     options = settings.options
-    return [settings.benchmark, *options.get("also", ()), *filter(None, [options.get("tasks")])]
+    named = [options.get(name) for name in ("tasks", "shots")]
+    return [settings.benchmark, *options.get("also", ()), *filter(None, named)]
 
 
 def _no_libraries(settings: Settings) -> str | None:
@@ -78,6 +80,18 @@ def _no_libraries(settings: Settings) -> str | None:
         return None
     missing = bigcodebench.absent()
     return bigcodebench.remedy(missing) if missing else None
+
+
+def _no_texts(settings: Settings) -> str | None:
+    """What the paper's scripts say to a model, where the claim follows some."""
+    from selfboot.paper.texts import templates
+
+    if settings.scripts:
+        try:
+            templates()
+        except UnavailableError as error:
+            return str(error)
+    return None
 
 
 def _no_pairs(settings: Settings) -> str | None:
