@@ -16,6 +16,7 @@ from selfboot.datasets.pinned import DATA_ENV
 from selfboot.engines.engines import Engines, ModelRef
 from selfboot.engines.gpu import gpu
 from selfboot.errors import DataError
+from selfboot.judging.checks import checks
 from selfboot.lab import Lab
 from selfboot.models.memory import need
 from selfboot.models.shape import Shape
@@ -126,6 +127,8 @@ def test_data_scored_beside_and_mined_from_is_asked_for_too(bare: Path, monkeypa
     monkeypatch.delenv("SELFBOOT_MBPP", raising=False)
     for claim, name in (("code-to-math", "math500"), ("cross-coder", "mbpp"), ("multi-pair-14b", "humaneval-plus")):
         assert f"{name} is not on this machine" in str(availability._no_data(registry()[claim].scales["paper"]))
+    assert availability._benchmarks(registry()["recursive"].scales["paper"])[-1] == "mbpp-full-train", "by its script"
+    assert availability._benchmarks(registry()["control"].scales["paper"]) == ["humaneval"], "its pairs are at hand"
     assert availability._no_data(registry()["recipe-7b"].scales["paper"]) is None
 
 
@@ -134,6 +137,12 @@ def test_what_training_the_largest_model_takes_is_said() -> None:
     entry = model_entry("qwen2.5-72b")
     assert entry.shape is not None
     assert f"needs 2 GPUs with {need(entry, 16, 80.0).gb:g} GB each" in short
+
+
+def test_a_claim_that_scores_nothing_trained_is_not_asked_whether_that_is_alive() -> None:
+    names = {claim: [one.name for one in checks(registry()[claim], "paper")] for claim in ("determinism", "recipe-7b")}
+    assert names["determinism"] == ["identical"]
+    assert "alive" in names["recipe-7b"]
 
 
 # Order
