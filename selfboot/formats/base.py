@@ -85,7 +85,18 @@ def commented(text: str) -> str:
 
 
 def chat_example(messages: Sequence[Message], reply: str, chat: Chat) -> Example:
-    """Training on a reply: the assistant's turn, end-of-turn token included, is the target."""
+    """Training on a reply: from its first word to the end-of-turn token, which is learned too.
+
+    What the template itself writes before a reply is left out: Qwen3's puts an empty ``<think>`` block there, which no
+    prompt of ours holds and which would be learned as the beginning of every answer.
+    """
+    written = turn_example(messages, reply, chat)
+    before = written.target.find(reply.strip())
+    return Example(written.prompt, written.target[max(before, 0) :])
+
+
+def turn_example(messages: Sequence[Message], reply: str, chat: Chat) -> Example:
+    """Training on the assistant's turn as the template writes all of it, as the paper's scripts do."""
     prompt, whole = chat(messages), chat([*messages, {"role": "assistant", "content": reply}])
     if not whole.startswith(prompt):
         raise DataError("chat template: the rendered answer does not continue the rendered prompt; use a raw format")

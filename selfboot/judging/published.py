@@ -51,7 +51,10 @@ class Published(Rules):
         return training_band(published, count, len(runs), wider=self.wider)
 
     def special(self) -> dict[str, Judge]:
-        own: dict[str, Judge] = {"alive": self.alive} if self.settings.recipe else {}
+        scores = (
+            self.settings.recipe and self.settings.protocol
+        )  # determinism trains, and scores nothing that it trained
+        own: dict[str, Judge] = {"alive": self.alive} if scores else {}
         if self.claim.kind == "sweep":
             own["sweep"] = self.sweep
         if "contrast" in self.settings.published:

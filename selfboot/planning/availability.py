@@ -11,6 +11,10 @@ from collections.abc import Iterator
 from selfboot.engines.gpu import our_gpus
 from selfboot.errors import UnavailableError
 from selfboot.planning import cost as planning
+from selfboot.planning.forecast import Sizes
+from selfboot.protocols.arms import in_arm
+from selfboot.protocols.catalogue import run_protocol
+from selfboot.protocols.dryrun import DryRun
 from selfboot.registry import Scale, Settings, model_entry
 
 
@@ -31,6 +35,7 @@ def _reasons(settings: Settings, scale: Scale, weights: str) -> Iterator[str]:
         _no_data(settings),
         _no_libraries(settings),
         _no_pairs(settings) if scale == "paper" and weights == "trained" else None,
+        _no_texts(settings),
     ):
         if gone:
             yield gone
@@ -67,7 +72,19 @@ def _no_data(settings: Settings) -> str | None:
 
 def _benchmarks(settings: Settings) -> list[str]:
     options = settings.options
-    return [settings.benchmark, *options.get("also", ()), *filter(None, [options.get("tasks")])]
+    named = [options.get(name) for name in ("tasks", "shots")]
+    return [settings.benchmark, *options.get("also", ()), *filter(None, named), *_mined_from(settings)]
+
+
+def _mined_from(settings: Settings) -> list[str]:
+    """What a script of the paper arm takes its seeds from, by a dry run: not every script that mines is followed in
+    that."""
+    if not (settings.scripts and settings.protocol):
+        return []
+    run = DryRun(Sizes())
+    run_protocol(run, in_arm(settings, "paper"), 0)
+    facts = [getattr(step.args[1], "facts", None) for step in run.steps if step.verb == "mine"]
+    return [one.source for one in facts if one and one.source != "invented"]
 
 
 def _no_libraries(settings: Settings) -> str | None:
@@ -78,6 +95,18 @@ def _no_libraries(settings: Settings) -> str | None:
         return None
     missing = bigcodebench.absent()
     return bigcodebench.remedy(missing) if missing else None
+
+
+def _no_texts(settings: Settings) -> str | None:
+    """What the paper's scripts say to a model, where the claim follows some."""
+    from selfboot.paper.texts import templates
+
+    if settings.scripts:
+        try:
+            templates()
+        except UnavailableError as error:
+            return str(error)
+    return None
 
 
 def _no_pairs(settings: Settings) -> str | None:

@@ -238,7 +238,8 @@ def _lifts(cases: Sequence[CaseView]) -> Iterable[Lift]:
 
 def _plain(arm: Arm) -> bool:
     """A greedy score on the claim's own benchmark, read as usual: before or after training."""
-    return arm.role in ("base", "trained") and arm.greedy and not arm.benchmark and not arm.reading
+    usual = arm.greedy and not arm.benchmark and not arm.reading and not arm.shots
+    return arm.role in ("base", "trained") and usual
 
 
 def _lift(case: CaseView, model: str, base: Scored) -> Lift:

@@ -16,10 +16,12 @@ from selfboot.datasets.pinned import DATA_ENV
 from selfboot.engines.engines import Engines, ModelRef
 from selfboot.engines.gpu import gpu
 from selfboot.errors import DataError
+from selfboot.judging.checks import checks
 from selfboot.lab import Lab
 from selfboot.models.memory import need
 from selfboot.models.shape import Shape
 from selfboot.pairs import SUBSTITUTE, load_pairs
+from selfboot.paper.texts import TEXTS_ENV
 from selfboot.planning import availability
 from selfboot.planning import cost as planning
 from selfboot.registry import ModelEntry, model_entry, registry
@@ -90,7 +92,6 @@ def test_a_lab_of_random_weights_substitutes_pairs_and_no_other(bare: Path) -> N
 @pytest.mark.parametrize(
     ("claim", "said"),
     [
-        ("synergy-3b", "qwen2.5-3b/self-mined.jsonl is missing; `selfboot mine qwen2.5-3b --target 36 --out "),
         ("few-pairs-72b", "qwen2.5-72b/self-mined.jsonl is missing; `selfboot mine qwen2.5-72b --target 10 --out "),
         ("control", "control-mbpp.jsonl is missing; `selfboot mine qwen2.5-7b --method control-own --seeds mbpp-train"),
         ("recipe-7b", "`selfboot fetch --only pairs_7b_40` gets it"),
@@ -105,17 +106,29 @@ def test_missing_pairs_are_a_reason_not_to_run(
     monkeypatch.setattr(availability, "our_gpus", lambda: [big, big])
     monkeypatch.setattr(availability, "_no_weights", lambda model: None)
     monkeypatch.setattr(availability, "_no_data", lambda settings: None)
+    monkeypatch.setattr(availability, "_no_texts", lambda settings: None)
     settings = registry()[claim].scales["paper"]
     assert said in str(availability.missing(settings, "paper"))
     assert availability.missing(settings, "paper", "random") is None, "a trial run makes them up"
     assert availability.missing(settings, "mini") is None, "there a missing file fails a case (calibration.lacking)"
 
 
+def test_missing_texts_are_a_reason_not_to_run_what_follows_a_script(
+    bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(TEXTS_ENV, raising=False)
+    settings = registry()["recipe-7b"].scales["paper"]
+    assert "`selfboot fetch --only paper-texts` gets it" in str(availability._no_texts(settings))
+    assert availability._no_texts(replace(settings, scripts=())) is None
+
+
 def test_data_scored_beside_and_mined_from_is_asked_for_too(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(DATA_ENV, str(bare))
     monkeypatch.delenv("SELFBOOT_MBPP", raising=False)
-    for claim, name in (("code-to-math", "gsm8k-test"), ("cross-coder", "mbpp"), ("multi-pair-14b", "humaneval-plus")):
+    for claim, name in (("code-to-math", "math500"), ("cross-coder", "mbpp"), ("multi-pair-14b", "humaneval-plus")):
         assert f"{name} is not on this machine" in str(availability._no_data(registry()[claim].scales["paper"]))
+    assert availability._benchmarks(registry()["recursive"].scales["paper"])[-1] == "mbpp-full-train", "by its script"
+    assert availability._benchmarks(registry()["control"].scales["paper"]) == ["humaneval"], "its pairs are at hand"
     assert availability._no_data(registry()["recipe-7b"].scales["paper"]) is None
 
 
@@ -124,6 +137,12 @@ def test_what_training_the_largest_model_takes_is_said() -> None:
     entry = model_entry("qwen2.5-72b")
     assert entry.shape is not None
     assert f"needs 2 GPUs with {need(entry, 16, 80.0).gb:g} GB each" in short
+
+
+def test_a_claim_that_scores_nothing_trained_is_not_asked_whether_that_is_alive() -> None:
+    names = {claim: [one.name for one in checks(registry()[claim], "paper")] for claim in ("determinism", "recipe-7b")}
+    assert names["determinism"] == ["identical"]
+    assert "alive" in names["recipe-7b"]
 
 
 # Order
@@ -154,7 +173,9 @@ def _tiny(name: str) -> Shape | None:
 
 
 def a_case(claim: str, seed: int = 0, benchmark: str = "humaneval:3") -> Case:
-    settings = replace(registry()[claim].scales["paper"], benchmark=benchmark, count=8)
+    """A claim in our own arm: it needs none of the paper's texts."""
+    settings = registry()[claim].scales["paper"]
+    settings = replace(settings, benchmark=benchmark, count=8, arm="ours", both_arms=False)
     return Case(registry()[claim], "paper", settings, seed, weights="random")
 
 
@@ -169,7 +190,8 @@ def test_the_whole_trial_run_trains_first_and_reproduces_nothing(tmp_path: Path,
             with pytest.raises(pytest.fail.Exception, match="not reproduced"):
                 case.check(lab)
             assert [result.weights for result in case.results] == ["random"]
-        assert order == ["train"] * 3 + ["draw"] * 4
+        one = ["draw", "train", "draw"]  # its adapter, which scores nothing; then a retry: fresh seed, fresh adapter
+        assert order == ["train"] * 3 + ["draw"] + one * 3
 
 
 @pytest.mark.usefixtures("bare")

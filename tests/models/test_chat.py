@@ -9,10 +9,13 @@ import pytest
 from transformers import AutoTokenizer
 
 from selfboot.errors import DataError
-from selfboot.formats.base import chat_example
+from selfboot.formats.base import chat_example, turn_example
+from selfboot.formats.examples import training_example
 from selfboot.models.chat import FOLDER, Message, chat_of, folded, template_text
 from selfboot.models.load import encode_prompt
 from selfboot.models.tiny import save_tokenizer
+from selfboot.records import Item, Pair, Solution
+from selfboot.registry import models
 from tests.shared_files import tokenizer_folder
 
 TALK: list[Message] = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi?"}]
@@ -88,6 +91,21 @@ def test_every_shipped_template_keeps_all_turns_and_a_reply_continues_its_prompt
     assert len(example.target) > len("Ho."), "the end of the turn is learnt too"
 
 
+THINKS = (
+    "{% for m in messages %}<{{ m.role }}>{% if m.role == 'assistant' %}<think>\n\n</think>\n\n{% endif %}"
+    "{{ m.content | trim }}\n{% endfor %}" + OPENS
+)
+
+
+def test_what_a_template_writes_before_a_reply_is_learned_in_the_papers_way_alone(tokenizer: Any) -> None:
+    chat = chat_of("m", with_template(tokenizer, THINKS))
+    assert chat_example(TALK, " Ho. ", chat).target == "Ho.\n"
+    assert turn_example(TALK, "Ho.", chat).target == "<think>\n\n</think>\n\nHo.\n"
+    thought = "<think>I do not know.</think>\nHo."
+    assert chat_example(TALK, thought, chat).target == f"{thought}\n", "a thought of the reply itself stays"
+    assert chat_example(TALK, "", chat).target == turn_example(TALK, "", chat).target
+
+
 def test_folding_keeps_every_word_and_all_other_turns() -> None:
     assert folded(REPLY) == [{"role": "user", "content": "Be brief.\n\nHi?"}, REPLY[2]]
     assert folded(REPLY[1:]) == REPLY[1:]
@@ -115,3 +133,45 @@ def test_a_real_base_without_a_template_talks_as_its_sibling_does() -> None:
     dated = "Cutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n"
     assert chat_of("llama", base, "llama-3")(TALK) == chat_of("i", instruct)(TALK).replace(dated, "")
     assert chat_of("llama", base, "llama-3")(REPLY) == chat_of("i", instruct)(REPLY).replace(dated, "")
+
+
+REAL = {"qwen2.5-base": "", "qwen3-base": "", "llama-3.2-instruct": "", "llama-3.2-base": "llama-3"}
+PAIR = Pair("def f(x):", ("assert f(1) == 2",), "def f(x):\n    return x", "1 != 2", "def f(x):\n    return x + 1")
+SOLVED = Solution("gsm8k", "What is 1 + 1?", "1 + 1 = 2\n#### 2", "2")
+
+
+@pytest.mark.parametrize("item", [PAIR, SOLVED], ids=["pair", "solution"])
+@pytest.mark.parametrize("name", REAL)
+def test_a_real_target_is_the_reply_and_the_end_of_its_turn(name: str, item: Item) -> None:
+    """No thought, no header, no second BOS; and its tokens come back as the same text."""
+    tokenizer = AutoTokenizer.from_pretrained(str(tokenizer_folder(name)))
+    made = training_example(item, "chat-repair", chat_of(name, tokenizer, REAL[name]), tokenizer.eos_token)
+    end = "<|eot_id|>" if "llama" in name else "<|im_end|>\n"
+    reply = f"```python\n{PAIR.fixed}\n```" if isinstance(item, Pair) else SOLVED.solution
+    assert made.target == reply + end
+    start, ids = encode_prompt(tokenizer, made.prompt)
+    assert tokenizer.bos_token_id not in ids
+    assert len(start) == (tokenizer.bos_token_id is not None)
+    own = tokenizer.encode(made.target, add_special_tokens=False)
+    assert tokenizer.decode(own, skip_special_tokens=False, clean_up_tokenization_spaces=False) == made.target
+
+
+def test_qwen3s_own_template_thinks_before_a_reply_and_only_the_papers_arm_learns_it() -> None:
+    chat = chat_of("qwen3", AutoTokenizer.from_pretrained(str(tokenizer_folder("qwen3-base"))))
+    assert turn_example(TALK, "Ho.", chat).target == "<think>\n\n</think>\n\nHo.<|im_end|>\n"
+    assert chat_example(TALK, "Ho.", chat).target == "Ho.<|im_end|>\n"
+
+
+@pytest.mark.parametrize("name", sorted(models()))
+def test_every_model_of_the_registry_can_be_talked_to(name: str) -> None:
+    """A base whose tokenizer has no template names one in the registry; where it has one, none is named over it."""
+    entry = models()[name]
+    family = next((real for start, real in FAMILIES.items() if name.startswith(start)), "")
+    if not family:
+        pytest.skip(f"no real tokenizer of {name}'s family at hand")
+    tokenizer = AutoTokenizer.from_pretrained(str(tokenizer_folder(family)))
+    assert bool(tokenizer.chat_template) != bool(entry.chat_template)
+    assert "Be brief." in chat_of(name, tokenizer, entry.chat_template)(TALK)
+
+
+FAMILIES = {"qwen2.5": "qwen2.5-base", "qwen3": "qwen3-base", "llama-3.2": "llama-3.2-base"}

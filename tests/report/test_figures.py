@@ -12,6 +12,7 @@ from report_parts import contrast
 from report_parts import figure as part
 
 from selfboot.judging.results import Kind
+from selfboot.protocols.base import Arm
 from selfboot.registry import registry
 from selfboot.report import gather as gather_module
 from selfboot.report.evidence import Shelf
@@ -49,6 +50,22 @@ def test_every_seed_is_a_number_and_a_point(drawn: dict[str, FigureView]) -> Non
     assert len(rows["organism-0, recipe-7b"][2].split(", ")) == 3
     assert rows["organism-0, recipe-7b"][3] == "84.3–122.8"
     assert drawn["fig-headline"].svg.count("<use") >= 3 + 1 + 3
+
+
+def test_what_costs_no_training_stands_beside_the_lift(empty_lab: Any) -> None:
+    weak, strong, most = (
+        empty_lab.score(name, share, [lambda t: ("", "", "wrong")])
+        for name, share in (("w", 0.1), ("s", 0.5), ("m", 1))
+    )
+    empty_lab.result("recipe-7b", "mini-7", {Arm("base"): ("score", weak), Arm("trained", seed=7): ("score", strong)})
+    free = {Arm("base"): weak, Arm("base", shots=3): strong, Arm("base", reading="raw, tolerant"): most}
+    empty_lab.result("training-free", "mini", {arm: ("score", id) for arm, id in free.items()})
+    (headline, *_) = figures(gather(empty_lab.results, Shelf(empty_lab.store.root)))
+    rows = {row[0]: row for row in headline.rows}
+    assert rows["organism-0, no training: 3 shots"][2] == rows["organism-0, recipe-7b"][2]
+    assert rows["organism-0, no training: raw, tolerant"][2] == "6"
+    assert "solved tasks from outside the benchmark" in headline.caption
+    assert not any(name.startswith("organism-0, training-free") for name in rows)
 
 
 def test_the_svg_is_whole_themed_and_named(drawn: dict[str, FigureView]) -> None:

@@ -1,7 +1,8 @@
 """Pairs and solved problems as the paper's scripts train on them: their texts, nothing stripped, no end of text added.
 
-A chat target is the assistant's turn with its end-of-turn token. A raw target is the fixed code alone, without a
-newline and without an end-of-text token, so the trained model does not learn to stop.
+A chat target is the assistant's turn with its end-of-turn token, and with whatever else the model's template writes
+there: Qwen3's puts an empty ``<think>`` block before the reply, and the scripts call it. A raw target is the fixed code
+alone, without a newline and without an end-of-text token, so the trained model does not learn to stop.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from selfboot.errors import DataError
-from selfboot.formats.base import Chat, Message, chat_example
+from selfboot.formats.base import Chat, Message, turn_example
 from selfboot.formats.paper.forms import messages, paper_answers
 from selfboot.paper.texts import say
 from selfboot.records import Example, Item, Pair, Solution
@@ -20,7 +21,7 @@ ERROR_CHARS = 120  # cross_arch cuts the error (stderr's first 200 characters) i
 def _chat(system: str, user: str) -> Callable[[Pair, Chat], Example]:
     def example(pair: Pair, chat: Chat) -> Example:
         said = say(user, **_values(pair, "\n"))
-        return chat_example(messages(system, said), say("repair.train.assistant", fixed=pair.fixed), chat)
+        return turn_example(messages(system, said), say("repair.train.assistant", fixed=pair.fixed), chat)
 
     return example
 
@@ -84,7 +85,7 @@ def solution_example(solution: Solution, chat: Chat) -> Example:
         return Example(say("math.train.plain.prompt", user=said[-1]["content"]), reply)
     if solution.target == "repair":
         said = [*said[:-1], _showing(said[-1], solution.wrong)]
-    return chat_example(said, reply, chat)
+    return turn_example(said, reply, chat)
 
 
 def reconsider(wrong: str) -> str:

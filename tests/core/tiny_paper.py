@@ -1,0 +1,117 @@
+"""A pytest plugin: the whole paper scale on a CPU, with real tokenizers, templates, texts and data, on tiny models.
+
+    export SELFBOOT_SHARED=… SELFBOOT_TOKENIZERS=…
+    pytest claims --scale paper --weights random --tokens 2 -p tests.core.tiny_paper
+
+Every model of the paper is a random-init decoder of its own architecture, one layer and 32 units wide, with the real
+tokenizer of its family. Every task is asked. Of a set to mine from the first ``SEEDS`` are, of a pair file the first
+``PAIRS`` are trained on, and no completion is longer than ``--tokens``, in mining neither. All else is the suite's own.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from selfboot import lab as lab_module
+from selfboot.benchmarks import base
+from selfboot.datasets.pinned import DATA_ENV
+from selfboot.engines.engines import Engines
+from selfboot.models.shape import Shape, random_init_spec
+from selfboot.paper.texts import TEXTS_ENV
+from selfboot.planning import availability
+from selfboot.records import Completion, Sampling
+from selfboot.registry import ModelEntry, model_entry
+from selfboot.sampling.base import Sampler
+
+SEEDS, PAIRS = 6, 4
+FAMILIES = {"qwen2.5": "qwen2.5-base", "qwen3": "qwen3-base", "llama-3.2": "llama-3.2-base"}
+SHARED, TOKENIZERS = "SELFBOOT_SHARED", "SELFBOOT_TOKENIZERS"
+DATA = {
+    "gsm8k_test.jsonl": "datasets", "gsm8k_train.jsonl": "datasets", "math500.jsonl": "datasets",
+    "sanitized-mbpp.json": "datasets", "bigcodebench_hard.jsonl": "real", "pairs_7b_40.jsonl": "real/released",
+    "pairs_14b_multi_new60.jsonl": "real/released", "pairs_math_13.jsonl": "real/released",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Short:
+    """A sampler that never draws more than ``tokens``, whoever asks."""
+
+    inner: Sampler
+    tokens: int
+
+    @property
+    def engine(self) -> dict[str, str]:
+        return self.inner.engine
+
+    def generate(
+        self,
+        prompts: Sequence[str],
+        sampling: Sampling,
+        seeds: Sequence[int],
+        on_done: Callable[[int], None] | None = None,
+    ) -> list[tuple[Completion, ...]]:
+        short = replace(sampling, max_new_tokens=min(self.tokens, sampling.max_new_tokens))
+        return self.inner.generate(prompts, short, seeds, on_done)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for name in (SHARED, TOKENIZERS):
+        if not os.environ.get(name):
+            raise pytest.UsageError(f"tests.core.tiny_paper: {name} is not set")
+    folder = Path(tempfile.mkdtemp(prefix="selfboot-tiny-"))
+    os.environ[DATA_ENV] = str(_data(folder / "data"))
+    os.environ[TEXTS_ENV] = str(Path(os.environ[SHARED]) / "real/released/prompts.json")
+    patch = pytest.MonkeyPatch()
+    config.add_cleanup(patch.undo)
+    patch.setattr(lab_module, "find_model", lambda name: tiny(name, folder / "models"))
+    patch.setattr(availability.planning, "missing_memory", lambda settings, gpus: None)
+    load_any, sampler, pairs = base.load_any, Engines.sampler, lab_module.Lab.pairs
+    for module in (base, lab_module):
+        patch.setattr(module, "load_any", lambda name: _few(load_any(name)))
+    tokens = config.getoption("--tokens") or 4
+    patch.setattr(Engines, "sampler", lambda self, ref: Short(sampler(self, ref), tokens))
+    patch.setattr(lab_module.Lab, "pairs", lambda self, model, name: pairs(self, model, name)[:PAIRS])
+
+
+def _few(found: Any) -> Any:
+    return replace(found, tasks=found.tasks[:SEEDS]) if "train" in found.name else found
+
+
+def _data(folder: Path) -> Path:
+    """The data sets that SELFBOOT_SHARED holds, by the names that they are fetched under."""
+    folder.mkdir(parents=True)
+    shared = Path(os.environ[SHARED])
+    for name, place in DATA.items():
+        (folder / name).symlink_to(shared / place / name)
+    packed = shared / "real/HumanEvalPlus-OriginFmt.jsonl.gz"
+    (folder / "humaneval_plus.jsonl").write_bytes(gzip.decompress(packed.read_bytes()))
+    return folder
+
+
+def tiny(name: str, folder: Path) -> ModelEntry:
+    """The registry's model of this name, tiny and on a CPU; our own mini models as they are."""
+    entry = model_entry(name)
+    if entry.shape is None or not entry.gpu_gb:
+        return entry
+    tokenizer = next(
+        (Path(os.environ[TOKENIZERS]) / real for at, real in FAMILIES.items() if name.startswith(at)), None
+    )
+    home = str(tokenizer) if tokenizer else model_entry("organism-0").tokenizer
+    vocab = 152_064 if tokenizer else 4096
+    shape = Shape(entry.shape.architecture, 1, 32, heads=2, kv_heads=1, ffn=32, vocab=vocab, context=8192, tied=True)
+    made = random_init_spec(name, shape, home, entry.stop_tokens, folder)
+    stops = entry.stop_tokens if tokenizer else model_entry("organism-0").stop_tokens
+    template = entry.chat_template if tokenizer else ""
+    return replace(
+        entry, source=made.source, tokenizer=home, revision="", shape=shape, gpu_gb=0.0, tensor_parallel=1,
+        stop_tokens=stops, chat_template=template, quantization="", sha256="",
+    )  # fmt: skip
