@@ -26,6 +26,7 @@ interpreter that has BigCodeBench's libraries (data/constraints/bigcodebench.txt
 
 A line is {"task_id": "HumanEval/0", "completion": "…"} or {"task_id": …, "solution": "whole program"}.
 Outcomes of every sample go to SAMPLES.grades.json; exit code 2 when the file or the data cannot be read.
+A run that was killed goes on where it was: what is known so far stands in SAMPLES.grades.json.partial.
 """
 
 
@@ -47,7 +48,14 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     parser.add_argument("--k", type=numbers, default=(1,), metavar="K,…", help="pass@k for these k (default: 1)")
     parser.add_argument("--isolation", choices=ISOLATION, default="auto", help="refused where the machine lacks it")
     parser.add_argument("--jobs", type=positive, default=None, help="grading processes (default: cores + 1)")
-    parser.add_argument("--timeout", type=seconds, default=None, metavar="S", help="a program (default: calibrated)")
+    parser.add_argument(
+        "--timeout",
+        type=seconds,
+        default=None,
+        metavar="S",
+        help="seconds a program may take, of CPU time and by the clock alike"
+        " (default: ten times what the canonical solution needs, at least 1 and 3; unittests 20)",
+    )
     parser.add_argument("--allow-missing", action="store_true", help="score the tasks that have samples alone")
     parser.add_argument("--out", type=Path, default=None, metavar="JSON", help="default: SAMPLES.grades.json")
     parser.set_defaults(run=run)
