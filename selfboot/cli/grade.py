@@ -35,7 +35,8 @@ interpreter that has BigCodeBench's libraries (data/constraints/bigcodebench.txt
 A line is {"task_id": "HumanEval/0", "completion": "…"} or {"task_id": …, "solution": "whole program"}; of an answer
 {"task_id": "gsm8k/0", "completion": "… #### 18"}, counted from 0 (aime: the data set's own numbers). The number alone
 will do. A completion continues its task's prompt, unless --format says that it is a chat's reply, or what else it is.
-Outcomes of every sample go to SAMPLES.grades.json.
+Outcomes of every sample go to SAMPLES.grades.json. A run that was killed goes on where it was: what is known so far
+stands in SAMPLES.grades.json.partial.
 
 exit code: 0 graded, 1 graded, but at least half of the programs are in a form that needs another --format, or none
 parses, 2 the file or the data cannot be read
@@ -64,7 +65,14 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     parser.add_argument("--k", type=numbers, default=(1,), metavar="K,…", help="pass@k for these k (default: 1)")
     parser.add_argument("--isolation", choices=ISOLATION, default="auto", help="refused where the machine lacks it")
     parser.add_argument("--jobs", type=positive, default=None, help="grading processes (default: cores + 1)")
-    parser.add_argument("--timeout", type=seconds, default=None, metavar="S", help="a program (default: calibrated)")
+    parser.add_argument(
+        "--timeout",
+        type=seconds,
+        default=None,
+        metavar="S",
+        help="seconds a program may take, of CPU time and by the clock alike"
+        " (default: ten times what the canonical solution needs, at least 1 and 3; unittests 20)",
+    )
     parser.add_argument("--allow-missing", action="store_true", help="score the tasks that have samples alone")
     parser.add_argument("--out", type=Path, default=None, metavar="JSON", help="default: SAMPLES.grades.json")
     parser.set_defaults(run=run)
