@@ -117,10 +117,11 @@ def _no_pairs(settings: Settings, model: str, name: str) -> str | None:
     """A pair file of a claim at paper scale that is not here, and what makes it."""
     from selfboot.pairs import pairs_path
 
-    return None if pairs_path(model, name).exists() else _gone(settings, model, name)
+    return None if pairs_path(model, name).exists() else gone(settings, model, name)
 
 
-def _gone(settings: Settings, model: str, name: str) -> str:
+def gone(settings: Settings, model: str, name: str) -> str:
+    """Why a pair file is not here, and the command that gets or makes it."""
     from selfboot.datasets.pinned import source_path, sources
     from selfboot.paths import DATA
 

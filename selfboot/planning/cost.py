@@ -50,11 +50,16 @@ class Planned:
 
 def plan(marks: str, kinds: Sequence[Gpu], only: str = "") -> list[Planned]:
     """Every paper-scale claim that ``marks`` (a pytest marker expression) and ``only`` (part of its id) select."""
-    chosen = selector(marks)
+    return [_planned(claim, claim.scales["paper"], kinds) for claim in chosen(marks, only)]
+
+
+def chosen(marks: str, only: str = "") -> list[Claim]:
+    """The claims with a paper scale that ``marks`` and ``only`` select."""
+    selects = selector(marks)
     return [
-        _planned(claim, claim.scales["paper"], kinds)
+        claim
         for claim in registry().values()
-        if "paper" in claim.scales and only in claim.id and chosen({claim.tier, "paper", "gpu"})
+        if "paper" in claim.scales and only in claim.id and selects({claim.tier, "paper", "gpu"})
     ]
 
 
