@@ -166,7 +166,7 @@ def test_doctor_knows_the_torch_of_every_stack(
 
 
 def test_one_install_is_complete_and_has_one_torch() -> None:
-    """`.[gpu]` has all that a run at paper scale uses, and the CUDA stack's torch is the one that pyproject.toml names."""
+    """`.[gpu]` has all that a run at paper scale uses; the CUDA stack's torch is the one that pyproject.toml names."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     (own,) = [re.findall(r"\w+", one)[1:] for one in extras["gpu"] if one.startswith("selfboot[")]
