@@ -13,8 +13,8 @@ from dataclasses import replace
 
 from selfboot.engines.gpu import our_gpus
 from selfboot.errors import UnavailableError
-from selfboot.planning import cost as planning
 from selfboot.planning.needs import needs
+from selfboot.planning.selection import missing_memory
 from selfboot.registry import Scale, Settings, model_entry
 
 FETCH = "selfboot fetch --only "
@@ -62,7 +62,7 @@ def _remedy(reason: str) -> str:
 def _lacks_of_model(settings: Settings, model: str, weights: str) -> Iterator[str]:
     if unfit := _no_package(model):
         yield unfit
-    if short := planning.missing_memory(replace(settings, model=model), our_gpus()):
+    if short := missing_memory(replace(settings, model=model), our_gpus()):
         yield f"{short}; or --scale mini"
     if weights == "trained" and (gone := _no_weights(model)):
         yield gone

@@ -18,8 +18,8 @@ from selfboot.models.spec import ModelSpec, locate
 from selfboot.pairs import pairs_path
 from selfboot.paper import texts
 from selfboot.planning.availability import gone
-from selfboot.planning.cost import chosen
 from selfboot.planning.needs import needs
+from selfboot.planning.selection import chosen
 from selfboot.registry import ModelEntry, Settings, model_entry
 
 Kind = Literal["weights", "data set", "pairs", "texts"]

@@ -22,8 +22,8 @@ from selfboot.models.shape import Shape
 from selfboot.pairs import SUBSTITUTE, load_pairs
 from selfboot.paper.texts import TEXTS_ENV
 from selfboot.planning import availability
-from selfboot.planning import cost as planning
 from selfboot.planning.needs import needs
+from selfboot.planning.selection import missing_memory
 from selfboot.registry import ModelEntry, model_entry, registry
 from selfboot.sampling.base import Sampler
 from selfboot.store import RunStore
@@ -179,7 +179,7 @@ def test_a_dry_run_asks_for_what_the_claims_file_names(claim: str) -> None:
 
 
 def test_what_training_the_largest_model_takes_is_said() -> None:
-    short = planning.missing_memory(registry()["few-pairs-72b"].scales["paper"], [gpu("h100")] * 2)
+    short = missing_memory(registry()["few-pairs-72b"].scales["paper"], [gpu("h100")] * 2)
     entry = model_entry("qwen2.5-72b")
     assert entry.shape is not None
     assert f"needs 2 GPUs with {need(entry, 16, 80.0).gb:g} GB each" in short
