@@ -24,7 +24,7 @@ from selfboot.paths import ROOT
 from selfboot.progress import ProgressFolder, tolerate
 
 FRESH_ENV = "SELFBOOT_FRESH_SINCE"  # tells xdist's workers when the session began
-RESULT_PROPERTY, CASE_PROPERTY = "selfboot.result", "selfboot.case"
+RESULT_PROPERTY, CASE_PROPERTY, LACK_PROPERTY = "selfboot.result", "selfboot.case", "selfboot.lacks"
 DEVICES = pytest.StashKey[tuple[str, ...]]()  # the GPUs of this process
 SHARED = pytest.StashKey[bool]()  # does another worker have one of them too?
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -38,6 +38,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "type": Path,
         "default": None,
         "help": "where results are kept: --store=DIR, with the equals sign (default: .selfboot/store)",
+    },
+    "require": {
+        "choices": ["any", "all", "none"],
+        "default": "any",
+        "help": "with --scale paper: how many of the chosen cases must have run for the session to be a success",
     },
     "weights": {
         "choices": ["trained", "random"],
@@ -268,7 +273,7 @@ def _runnable(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
         return
     from selfboot.judging.calibration import lacking
-    from selfboot.planning.availability import missing
+    from selfboot.planning.availability import lacks
 
     uncalibrated = None
     case.weights, case.substitute = _trial(config) or "trained", config.getoption("--substitute")
@@ -276,9 +281,12 @@ def _runnable(request: pytest.FixtureRequest) -> Iterator[None]:
         if case.settings.model == "organism-0":
             case.settings = replace(case.settings, model=f"organism-{config.getoption('--organism')}")
         uncalibrated = _said(lacking, case.claim.id, case.settings)
-    if reason := uncalibrated or missing(case.settings, case.scale, config.getoption("--weights")):
-        request.node.user_properties.append((CASE_PROPERTY, f"{case.claim.id}[{case.id}]"))
-        pytest.skip(f"not run: {reason}")
+    noted = request.node.user_properties
+    noted.append((CASE_PROPERTY, f"{case.claim.id}[{case.id}]"))
+    lacking_here = [uncalibrated] if uncalibrated else lacks(case.settings, case.scale, config.getoption("--weights"))
+    if reasons := list(lacking_here):
+        noted += [(LACK_PROPERTY, reason) for reason in reasons]
+        pytest.skip(f"not run: {reasons[0]}")
     with _turn(config, case.scale):
         yield
         if config.stash[SHARED] and "lab" in request.fixturenames:
@@ -311,6 +319,9 @@ class Table:
         self.config = config
         self.results: list[Result] = []
         self.skipped: dict[str, str] = {}
+        self.lacks: dict[str, list[str]] = {}  # of the cases that did not run
+        self.ran: set[str] = set()
+        self.unmet = ""  # why this session is no success, though no test failed
         self.stop = threading.Event()
         self.thread: threading.Thread | None = None
 
@@ -328,9 +339,32 @@ class Table:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "call":
             self.results += [from_json(str(value)) for name, value in report.user_properties if name == RESULT_PROPERTY]
+        case = dict(report.user_properties).get(CASE_PROPERTY)
+        if report.when == "call" and case:
+            self.ran.add(str(case))
         if report.skipped and isinstance(report.longrepr, tuple) and "not run: " in report.longrepr[2]:
-            name = dict(report.user_properties).get(CASE_PROPERTY, report.nodeid.split("::")[-1])
-            self.skipped[str(name)] = report.longrepr[2].split("not run: ")[-1]
+            name = str(case or report.nodeid.split("::")[-1])
+            self.skipped[name] = report.longrepr[2].split("not run: ")[-1]
+            self.lacks[name] = [str(why) for key, why in report.user_properties if key == LACK_PROPERTY]
+
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """That nothing ran is no success, where the paper's scale was asked for by name."""
+        if self.config.getoption("--scale") == "paper" and exitstatus == pytest.ExitCode.OK:
+            self.unmet = self._unmet(self.config.getoption("--require"))
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED if self.unmet else exitstatus
+
+    def _unmet(self, require: str) -> str:
+        """Which cases should have run and did not, and what would make them run, in one line; "" where enough ran."""
+        from selfboot.planning.availability import remedies
+
+        waiting = {name: why for name, why in self.lacks.items() if why and name not in self.ran}
+        if not waiting or require == "none" or (require == "any" and self.ran):
+            return ""
+        chosen = len(waiting) + len(self.ran)
+        return (
+            f"no success: {len(self.ran)} of {chosen} chosen cases ran (--require {require}); "
+            f"what would make the others run: {remedies(waiting.values())}"
+        )
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         self.stop.set()
@@ -343,6 +377,8 @@ class Table:
             terminalreporter.section(f"claims, {trial}: no reproduction" if trial else "claims")
             terminalreporter.write(render(self.results))
         self._write_report(terminalreporter)
+        if self.unmet:
+            terminalreporter.write_line(self.unmet, red=True)
 
     def _write_report(self, terminalreporter: Any) -> None:
         """The session's results as a report, where one was asked for."""

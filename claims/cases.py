@@ -53,6 +53,8 @@ class Case:
         """One run of the claim's protocol for each seed of this case; ``fresh``: other seeds, the so-many-th set."""
         seeds = [_fresh(seed, fresh) for seed in ((self.seed,) if self.seed else self.settings.seeds or (0,))]
         train_ahead(lab, self.runnable, seeds if fresh else self._own_first)
+        if self.settings.both_arms and not fresh:  # a retry is of the judged arm alone
+            train_ahead(lab, other_arm(self.runnable), self._own_first)
         return [run_protocol(lab, self.runnable, seed) for seed in seeds]
 
     @property

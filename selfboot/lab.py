@@ -48,6 +48,7 @@ from selfboot.records import CodeJob, Completion, Item, Outcome, Pair, Sampling
 from selfboot.registry import ModelEntry, model_entry, recipes
 from selfboot.sampling.base import Sampler
 from selfboot.sampling.pieces import PIECE_TOKENS, draw_in_pieces, pieces
+from selfboot.sampling.short import ShortSampler, short
 from selfboot.storage.manifest import check_loaded
 from selfboot.store import Artifact, Builder, RunStore, digest, file_sha256
 
@@ -295,8 +296,7 @@ class Lab:
     ) -> Samples:
         """``sampling.n`` completions for each rendered prompt; ``seeds`` (one a prompt) only matter when T > 0."""
         seeds = list(seeds or [0] * len(prompts))
-        if self.tokens:
-            sampling = replace(sampling, max_new_tokens=min(self.tokens, sampling.max_new_tokens))
+        sampling = short(sampling, self.tokens)
         key = {
             **self._model_key(model, adapter),
             "prompts": digest(list(prompts)),
@@ -379,6 +379,7 @@ class Lab:
             "seed": seed,
             "prompts": file_sha256(_prompts_file()),
             "training": self._training_key(recipe) if recipe else None,
+            **({"tokens": self.tokens} if self.tokens else {}),
             "code": code_hash(
                 *self.engines.code(self.entry(model)), *keys.MINING, *keys.GRADING, *keys.ANSWERS, *_modules(miner)
             ),
@@ -386,7 +387,7 @@ class Lab:
         }
 
         def build(out: Path, work: Path) -> Mapping[str, Any]:
-            sampler = self._sampler(model, adapter)
+            sampler = ShortSampler(self._sampler(model, adapter), self.tokens)
             context = MiningContext(
                 sampler,
                 OnDemand(lambda: self.grader),
@@ -583,7 +584,8 @@ class Lab:
 
     def _trained(self, model: str, stages: Stages, recipe: str, seed: int, adapter: Adapter | None) -> Sampler:
         """The model after the stages, for a miner that trains in between."""
-        return self._sampler(model, self.train_stages(model, stages, recipe, seed, start_from=adapter))
+        after = self.train_stages(model, stages, recipe, seed, start_from=adapter)
+        return ShortSampler(self._sampler(model, after), self.tokens)
 
     def _training_key(self, recipe: str) -> dict[str, Any]:
         return {

@@ -79,7 +79,7 @@ class ModelEntry:
 
     ``gpu_gb``: GB of memory on each of ``tensor_parallel`` GPUs, reckoned from the ``shape`` (selfboot.models.memory).
     ``quantization``: "nf4": loaded in 4 bits, to be mined from only. ``chat_template``: the one of data/templates/ that
-    is used where the model's tokenizer has none.
+    is used where the model's tokenizer has none. ``gated``: the hub gives it only to who accepted its licence.
     """
 
     name: str
@@ -94,6 +94,7 @@ class ModelEntry:
     tensor_parallel: int = 1
     chat_template: str = ""
     shape: Shape | None = None
+    gated: bool = False
 
 
 @functools.cache

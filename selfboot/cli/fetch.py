@@ -1,5 +1,7 @@
 """``selfboot fetch``: what data the claims need, what of it is here, and getting the rest.
 
+selfboot fetch -m fastpath                   all that these claims need at paper scale: weights, data, pairs, texts
+selfboot fetch -m fastpath --list            the same, only said: sizes, free disk, what the hub asks for first
 selfboot fetch --list                        what there is, and what of it this machine has
 selfboot fetch                               everything that is missing
 selfboot fetch --only math500 pairs_7b_40    these, again if need be
@@ -14,12 +16,14 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from selfboot.datasets.pinned import Source, source, sources, state
-from selfboot.errors import SelfbootError
+from selfboot.errors import DataError, SelfbootError
 from selfboot.paper import texts
 
 PAIRS = "paper-pairs"
 
 if TYPE_CHECKING:
+    from selfboot.planning.inventory import Wanted
+
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 else:
     Subparsers = Any
@@ -31,6 +35,9 @@ def add_parser(subparsers: Subparsers) -> None:
         "fetch", help="get the public data sets onto this machine", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
+    parser.add_argument("-m", dest="marks", metavar="EXPR", help="markers, as for pytest: all that these claims need")
+    parser.add_argument("-k", dest="claim", default="", metavar="TEXT", help="with -m: claims whose id contains this")
+    parser.add_argument("--scale", choices=["mini", "paper"], default="paper", help="with -m; mini needs no fetching")
     parser.add_argument("--list", action="store_true", help="show every data set and whether it is here; fetch nothing")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these data sets, again even if they are here")
     parser.add_argument("--models", nargs="+", metavar="NAME", help="these models of data/models.toml instead of data")
@@ -39,6 +46,8 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """0: all that was asked for is here and right; 1: something is not (each is named)."""
+    if args.marks is not None:
+        return _for_claims(args)
     if args.models:
         return 1 if sum(not _get_model(name, args.list) for name in args.models) else 0
     names = args.only or [*sources(), texts.NAME]
@@ -54,6 +63,34 @@ def run(args: argparse.Namespace) -> int:
     if bad:
         print(f"selfboot: {bad} of {len(wanted) + (texts.NAME in names)} data sets could not be had", file=sys.stderr)
     return 1 if bad else 0
+
+
+def _for_claims(args: argparse.Namespace) -> int:
+    """All that the chosen claims need. What is missing, and what stands in the way, is said before the first byte."""
+    from selfboot.planning import inventory
+
+    if args.scale == "mini":
+        print("the mini scale needs nothing that the checkout does not have")
+        return 0
+    things = inventory.wanted(args.marks, args.claim)
+    if not things:
+        print("no claim at paper scale is selected; `selfboot claims` lists them", file=sys.stderr)
+        return 1
+    print("\n".join(map(str, things)) + f"\n{inventory.summary(things)}", flush=True)
+    if args.list:
+        return 0
+    gb, folder = inventory.to_fetch_gb(things), inventory.hub_folder()
+    if gb > (free := inventory.free_gb(folder)):
+        raise DataError(f"{folder}: {free:.0f} GB are free, {gb:.0f} are needed; make room, or set HF_HUB_CACHE")
+    got = [_get_wanted(one) for one in things if one.fetched]
+    print(f"for a runner without a network:\n{inventory.offline()}")
+    return 0 if all(got) and not any(one.how for one in things if one.state != "here") else 1
+
+
+def _get_wanted(one: Wanted) -> bool:
+    if one.kind == "weights":
+        return _get_model(one.name, only_look=False)
+    return _get_texts(again=True) if one.kind == "texts" else _get(source(one.name), again=True)
 
 
 def _sources(name: str) -> list[Source]:
@@ -77,13 +114,12 @@ def _get_texts(again: bool) -> bool:
 
 
 def _get_model(name: str, only_look: bool) -> bool:
-    from selfboot.models.spec import ModelSpec, locate
+    from selfboot.models.spec import locate
+    from selfboot.planning.inventory import spec
     from selfboot.registry import model_entry
 
-    entry = model_entry(name)
-    spec = ModelSpec(entry.name, entry.source, entry.revision, entry.tokenizer, sha256=entry.sha256)
     try:
-        found = locate(spec, download=not only_look)
+        found = locate(spec(model_entry(name)), download=not only_look)
     except SelfbootError as error:
         print(f"selfboot: {error}", file=sys.stderr)
         return False

@@ -2,7 +2,7 @@
 
 selfboot plan -m fastpath                        on an H100 and the paper's RTX 6000 Ada
 selfboot plan -m "not negative" --gpu h200 --price h200=3.5
-selfboot plan --gpus 1 8 64 --gpu h100           the artifacts of all claims on so many GPUs, from measured phase times
+selfboot plan --gpus 1 8 64 --gpu h100           the same steps, all claims together, on so many GPUs
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from selfboot.engines.gpu import Gpu, gpu, local_gpus
 from selfboot.errors import DataError
 from selfboot.planning import cost as planning
-from selfboot.planning.cost import Planned
+from selfboot.planning.cost import Cost, Plan, Planned
+from selfboot.planning.selection import missing_memory
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -60,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     if args.gpus:
         return _schedule(args, kinds[0])
     planned = planning.plan(args.marks, kinds, args.only)
-    if not planned:
+    if not planned.claims:
         print("no claim at paper scale is selected; `selfboot claims` lists them")
         return 1
     print(render(planned, kinds, local_gpus()))
@@ -90,42 +91,40 @@ def _prices(words: Sequence[str]) -> dict[str, float]:
     return prices
 
 
-def render(planned: Sequence[Planned], kinds: Sequence[Gpu], local: Sequence[Gpu]) -> str:
-    """The plan as text: one line a claim, the sums, what this machine could run, and how the figures come about."""
-    width = max(len(one.claim.id) for one in planned)
-    header = f"{'claim':<{width}}  {'tier':<8}  {'model':<16}  serve GB  train GB"
+def render(made: Plan, kinds: Sequence[Gpu], local: Sequence[Gpu]) -> str:
+    """The plan as text: one line a claim, all together, what this machine could run, and how the figures come about."""
+    width = max(len(one.claim.id) for one in made.claims)
+    header = f"{'claim':<{width}}  {'tier':<8}  {'model':<16}  serve GB  train GB  disk GB"
     lines = [header + "".join(f"  {kind.name:>24}" for kind in kinds)]
-    for one in planned:
+    for one in made.claims:
         train = f"{one.need.train_gb:>8.0f}" if one.need.train_gb else f"{'–':>8}"
         left = f"{one.claim.id:<{width}}  {one.claim.tier:<8}  {one.settings.model:<16}  {one.need.serve_gb:>8.0f}  "
-        lines.append(left + train + "".join(f"  {_cell(cost):>24}" for cost in one.costs))
-    sums = [_sum(planned, at) for at in range(len(kinds))]
-    lines.append(f"{'together':<{len(header)}}" + "".join(f"  {text:>24}" for text in sums))
-    return "\n".join((*lines, "", _here(planned, local), *NOTES)) + "\n"
+        lines.append(f"{left}{train}  {one.disk_gb:>7.0f}" + "".join(f"  {_cell(cost):>24}" for cost in one.costs))
+    together = f"{'together':<{len(header) - 7}}{made.disk_gb:>7.0f}"
+    lines.append(together + "".join(f"  {_cell(cost):>24}" for cost in made.together))
+    return "\n".join((*lines, "", _here(made.claims, local), *NOTES)) + "\n"
 
 
 NOTES = (
-    "hours: the registry's minutes for an H100, scaled by memory bandwidth; dollars: data/gpus.toml (--price)",
-    "memory: reckoned from the model's shape, bf16; * trains with gradient checkpointing there",
+    "hours: forecast from measured phases, completions at full length, both arms; dollars: data/gpus.toml (--price)",
+    "together: what claims share is done once, and one engine serves all claims of a model",
+    "memory: reckoned from the model's shape, bf16; * trains with gradient checkpointing there; disk: weights in bf16",
+    "–: a claim without a protocol is not reckoned",
 )
 
 
-def _cell(cost: planning.Cost) -> str:
+def _cell(cost: Cost) -> str:
     if not cost.fits:
         return cost.missing
-    count = f"{cost.gpus} x " if cost.gpus > 1 else ""
-    return f"{count}{cost.hours:.2f} h  ${cost.usd:.2f}{'*' if cost.checkpointing else ''}"
-
-
-def _sum(planned: Sequence[Planned], at: int) -> str:
-    costs = [one.costs[at] for one in planned if one.costs[at].fits]
-    left = f" ({len(planned) - len(costs)} not)" if len(costs) < len(planned) else ""
-    return f"{sum(cost.hours for cost in costs):.2f} h  ${sum(cost.usd for cost in costs):.2f}{left}"
+    if not cost.hours:
+        return "–"
+    count, left = f"{cost.gpus} x " if cost.gpus > 1 else "", f" ({cost.left_out} not)" if cost.left_out else ""
+    return f"{count}{cost.hours:.2f} h  ${cost.usd:.2f}{'*' if cost.checkpointing else ''}{left}"
 
 
 def _here(planned: Sequence[Planned], local: Sequence[Gpu]) -> str:
     if not local:
         return "this machine has no GPU: only --scale mini runs here"
-    fitting = [one.claim.id for one in planned if not planning.missing_memory(one.settings, local)]
+    fitting = [one.claim.id for one in planned if not missing_memory(one.settings, local)]
     kinds = ", ".join(f"{gpu.name} ({gpu.memory_gb:.0f} GB)" for gpu in local)
     return f"this machine has {kinds}: {', '.join(fitting) or 'none of them fits'}"

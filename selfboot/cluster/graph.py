@@ -19,7 +19,7 @@ from typing import Any
 
 from selfboot.errors import SelfbootError
 from selfboot.newmodel.models import OpenLab
-from selfboot.planning.cost import selector
+from selfboot.planning.selection import selector
 from selfboot.protocols.catalogue import run_protocol
 from selfboot.protocols.dryrun import DryRun, Step, Verb
 from selfboot.registry import SCALES, Claim, Settings, model_entry, registry

@@ -6,39 +6,66 @@ Not covered: slices of a GPU (MIG instances count as the whole one), and GPUs of
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from selfboot.engines.gpu import our_gpus
 from selfboot.errors import UnavailableError
-from selfboot.planning import cost as planning
-from selfboot.planning.forecast import Sizes
-from selfboot.protocols.arms import in_arm
-from selfboot.protocols.catalogue import run_protocol
-from selfboot.protocols.dryrun import DryRun
+from selfboot.planning.needs import needs
+from selfboot.planning.selection import missing_memory
 from selfboot.registry import Scale, Settings, model_entry
+
+FETCH = "selfboot fetch --only "
 
 
 def missing(settings: Settings, scale: Scale, weights: str = "trained") -> str | None:
     """One sentence about what this machine lacks for a case, or None when it can run. ``weights``: as the Lab's."""
-    return next(_reasons(settings, scale, weights), None)
+    return next(lacks(settings, scale, weights), None)
 
 
-def _reasons(settings: Settings, scale: Scale, weights: str) -> Iterator[str]:
-    if unfit := _no_package(settings.model):
+def lacks(settings: Settings, scale: Scale, weights: str = "trained") -> Iterator[str]:
+    """Everything that this machine lacks for a case, one sentence each; DataError where something here is damaged.
+    What is missing at the mini scale ships with the checkout: without it a case fails."""
+    if scale == "mini":
+        yield from filter(None, [_no_package(settings.model)])
+        return
+    wanted = needs(settings)
+    for model in wanted.models:
+        yield from _lacks_of_model(settings, model, weights)
+    yield from filter(None, map(_no_data, wanted.benchmarks))
+    yield from filter(None, [_no_libraries(wanted.benchmarks), _no_texts() if wanted.texts else None])
+    if weights == "trained":
+        yield from filter(None, (_no_pairs(settings, model, name) for model, name in wanted.pairs))
+
+
+def remedies(cases: Iterable[Iterable[str]]) -> str:
+    """What would make skipped cases run, given what each lacks: every remedy once, with the number of cases that want
+    it; data sets that one `selfboot fetch` gets are named together."""
+    wanted = Counter(remedy for reasons in cases for remedy in dict.fromkeys(map(_remedy, reasons)))
+    fetched = {remedy[len(FETCH) :]: count for remedy, count in wanted.items() if remedy.startswith(FETCH)}
+    others = [(remedy, count) for remedy, count in wanted.items() if not remedy.startswith(FETCH)]
+    if fetched:
+        others.append((f"`{FETCH}{' '.join(fetched)}`", max(fetched.values())))
+    return "; ".join(f"{remedy} ({count} {'case' if count == 1 else 'cases'})" for remedy, count in others)
+
+
+def _remedy(reason: str) -> str:
+    """The command that a reason names, else what it says first."""
+    named = re.search("`([^`]+)`", reason)
+    if named is None:
+        return reason.partition(";")[0]
+    return named[1] if named[1].startswith(FETCH) else f"`{named[1]}`"
+
+
+def _lacks_of_model(settings: Settings, model: str, weights: str) -> Iterator[str]:
+    if unfit := _no_package(model):
         yield unfit
-    if scale == "paper":
-        if short := planning.missing_memory(settings, our_gpus()):
-            yield f"{short}; or --scale mini"
-        if weights == "trained" and (gone := _no_weights(settings.model)):
-            yield gone
-    for gone in (
-        _no_data(settings),
-        _no_libraries(settings),
-        _no_pairs(settings) if scale == "paper" and weights == "trained" else None,
-        _no_texts(settings),
-    ):
-        if gone:
-            yield gone
+    if short := missing_memory(replace(settings, model=model), our_gpus()):
+        yield f"{short}; or --scale mini"
+    if weights == "trained" and (gone := _no_weights(model)):
+        yield gone
 
 
 def _no_package(model: str) -> str | None:
@@ -51,77 +78,50 @@ def _no_weights(model: str) -> str | None:
     from selfboot.models.spec import ModelSpec, locate
 
     entry = model_entry(model)
-    try:
-        locate(ModelSpec(entry.name, entry.source, entry.revision, entry.tokenizer))
-    except UnavailableError as error:
-        return str(error)
-    return None
+    return _unavailable(lambda: locate(ModelSpec(entry.name, entry.source, entry.revision, entry.tokenizer)))
 
 
-def _no_data(settings: Settings) -> str | None:
-    """The benchmarks: the claim's own, those scored beside it, and what is mined from."""
+def _no_data(benchmark: str) -> str | None:
     from selfboot.benchmarks.base import load_any
 
+    return _unavailable(lambda: load_any(benchmark))
+
+
+def _no_texts() -> str | None:
+    """What the paper's scripts say to a model: never shipped."""
+    from selfboot.paper.texts import templates
+
+    return _unavailable(templates)
+
+
+def _unavailable(ask: Callable[[], object]) -> str | None:
+    """Why something is not on this machine, with the remedy; None when it is."""
     try:
-        for name in _benchmarks(settings):
-            load_any(name)
+        ask()
     except UnavailableError as error:
         return str(error)
     return None
 
 
-def _benchmarks(settings: Settings) -> list[str]:
-    options = settings.options
-    named = [options.get(name) for name in ("tasks", "shots")]
-    return [settings.benchmark, *options.get("also", ()), *filter(None, named), *_mined_from(settings)]
-
-
-def _mined_from(settings: Settings) -> list[str]:
-    """What a script of the paper arm takes its seeds from, by a dry run: not every script that mines is followed in
-    that."""
-    if not (settings.scripts and settings.protocol):
-        return []
-    run = DryRun(Sizes())
-    run_protocol(run, in_arm(settings, "paper"), 0)
-    facts = [getattr(step.args[1], "facts", None) for step in run.steps if step.verb == "mine"]
-    return [one.source for one in facts if one and one.source != "invented"]
-
-
-def _no_libraries(settings: Settings) -> str | None:
+def _no_libraries(benchmarks: Iterable[str]) -> str | None:
     """The installed packages that programs of a benchmark use."""
     from selfboot.benchmarks import bigcodebench
 
-    if not any(name.partition(":")[0] == "bigcodebench-hard" for name in _benchmarks(settings)):
+    if not any(name.partition(":")[0] == "bigcodebench-hard" for name in benchmarks):
         return None
     missing = bigcodebench.absent()
     return bigcodebench.remedy(missing) if missing else None
 
 
-def _no_texts(settings: Settings) -> str | None:
-    """What the paper's scripts say to a model, where the claim follows some."""
-    from selfboot.paper.texts import templates
+def _no_pairs(settings: Settings, model: str, name: str) -> str | None:
+    """A pair file of a claim at paper scale that is not here, and what makes it."""
+    from selfboot.pairs import pairs_path
 
-    if settings.scripts:
-        try:
-            templates()
-        except UnavailableError as error:
-            return str(error)
-    return None
+    return None if pairs_path(model, name).exists() else gone(settings, model, name)
 
 
-def _no_pairs(settings: Settings) -> str | None:
-    """The first pair file of a claim at paper scale that is not here, and what makes it. (Those of the mini scale come
-    with the checkout: without one a case fails.)"""
-    from selfboot.pairs import pairs_path, parts
-
-    names = settings.arms if settings.protocol == "train_on_each" and settings.arms else (settings.pairs,)
-    for name in [part for one in names for part in parts(one)]:
-        if not pairs_path(settings.model, name).exists():
-            return _gone(settings, name)
-    return None
-
-
-def _gone(settings: Settings, name: str) -> str:
+def gone(settings: Settings, model: str, name: str) -> str:
+    """Why a pair file is not here, and the command that gets or makes it."""
     from selfboot.datasets.pinned import source_path, sources
     from selfboot.paths import DATA
 
@@ -134,8 +134,8 @@ def _gone(settings: Settings, name: str) -> str:
     wanted = f" --target {count}" if count else ""
     if name.startswith("control-"):
         path = DATA / "pairs" / f"{name}.jsonl"
-        how = f"{settings.model} --method control-own --seeds mbpp-train{wanted} --seed 42"
+        how = f"{model} --method control-own --seeds mbpp-train{wanted} --seed 42"
     else:
-        path = DATA / "pairs" / settings.model / f"{name}.jsonl"
-        how = f"{settings.model}{wanted}"
+        path = DATA / "pairs" / model / f"{name}.jsonl"
+        how = f"{model}{wanted}"
     return f"{path} is missing; `selfboot mine {how} --out {path}` makes it"

@@ -1,30 +1,37 @@
-"""What the paper-scale claims cost: GPU memory, hours and dollars on named GPUs, before anything is spent.
+"""What the chosen claims cost at paper scale: memory, disk, hours and dollars on named GPUs, before anything is spent.
 
-Memory is reckoned from a model's shape (``selfboot.models.memory``), hours from the registry's minutes scaled by memory
-bandwidth. Both are estimates; each function says how its figure comes about.
+Hours are the forecast's (forecast.py): every step of a claim's protocol in both arms, by measured phase times. A
+claim's own figure is what it takes alone; together they share steps and engines, and take less than the sum. Memory
+is reckoned from the model's shape, disk from the weights in bf16.
 """
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from selfboot.engines.gpu import REFERENCE_GPU, Gpu, gpu
+from selfboot.engines.gpu import Gpu
 from selfboot.errors import DataError
 from selfboot.models.memory import Need, need
-from selfboot.registry import Claim, ModelEntry, Settings, model_entry, recipes, registry
+from selfboot.planning.forecast import steps_of
+from selfboot.planning.needs import needs
+from selfboot.planning.scaling import schedule
+from selfboot.planning.selection import chosen, rank
+from selfboot.registry import Claim, Settings, model_entry
 
 
 @dataclass(frozen=True)
 class Cost:
-    """One claim on one kind of GPU. ``hours`` of wall-clock on ``gpus`` of them; ``fits``: or why not."""
+    """Claims on one kind of GPU: ``hours`` of wall-clock on ``gpus`` of them, ``busy`` GPU hours, which are paid for.
+    ``missing``: why they cannot run there, else empty; ``left_out``: how many of several cannot."""
 
     gpu: Gpu
-    gpus: int
-    hours: float
+    gpus: int = 0
+    hours: float = 0.0
+    busy: float = 0.0
     checkpointing: bool = False
     missing: str = ""
+    left_out: int = 0
 
     @property
     def fits(self) -> bool:
@@ -32,95 +39,70 @@ class Cost:
 
     @property
     def usd(self) -> float:
-        return self.hours * self.gpus * self.gpu.usd_per_hour
+        """Dollars, where GPUs are paid for while they are busy."""
+        return self.busy * self.gpu.usd_per_hour
 
 
 @dataclass(frozen=True)
 class Planned:
-    """One claim at paper scale with what it needs and what it costs on each GPU asked for."""
+    """One claim at paper scale: memory, GB of weights on disk, and what it costs on each kind of GPU asked for."""
 
     claim: Claim
     settings: Settings
     need: Need
+    disk_gb: float
     costs: tuple[Cost, ...]
 
 
-# Claims
+@dataclass(frozen=True)
+class Plan:
+    """The claims one by one, and together: each step once, weights once."""
+
+    claims: tuple[Planned, ...]
+    disk_gb: float
+    together: tuple[Cost, ...]
 
 
-def plan(marks: str, kinds: Sequence[Gpu], only: str = "") -> list[Planned]:
-    """Every paper-scale claim that ``marks`` (a pytest marker expression) and ``only`` (part of its id) select."""
-    chosen = selector(marks)
-    return [
-        _planned(claim, claim.scales["paper"], kinds)
-        for claim in registry().values()
-        if "paper" in claim.scales and only in claim.id and chosen({claim.tier, "paper", "gpu"})
-    ]
+def plan(marks: str, kinds: Sequence[Gpu], only: str = "") -> Plan:
+    """The plan of every claim that ``marks`` and ``only`` select (selection.chosen)."""
+    claims = chosen(marks, only)
+    planned = tuple(_planned(claim, kinds) for claim in claims)
+    return Plan(planned, _disk_gb(claims), tuple(_together(planned, kind) for kind in kinds))
 
 
-def _planned(claim: Claim, settings: Settings, kinds: Sequence[Gpu]) -> Planned:
-    entry, rank = model_entry(settings.model), _rank(settings)
-    return Planned(claim, settings, need(entry, rank), tuple(_cost(entry, rank, settings, kind) for kind in kinds))
+def _planned(claim: Claim, kinds: Sequence[Gpu]) -> Planned:
+    settings = claim.scales["paper"]
+    needed = need(model_entry(settings.model), rank(settings))
+    return Planned(claim, settings, needed, _disk_gb([claim]), tuple(_alone(claim, kind) for kind in kinds))
 
 
-def _rank(settings: Settings) -> int:
-    return int(recipes()[settings.recipe]["rank"]) if settings.recipe else 0
+def _alone(claim: Claim, kind: Gpu) -> Cost:
+    settings = claim.scales["paper"]
+    wanted = need(model_entry(settings.model), rank(settings), kind.memory_gb)
+    if wanted.gb > kind.memory_gb:
+        return Cost(kind, wanted.gpus, missing=f"needs {wanted.gb:g} GB")
+    return replace(_reckoned([claim], kind), checkpointing=wanted.checkpointing)
 
 
-def _cost(entry: ModelEntry, rank: int, settings: Settings, kind: Gpu) -> Cost:
-    wanted = need(entry, rank, kind.memory_gb)
-    hours = settings.minutes / 60 * gpu(REFERENCE_GPU).bandwidth / kind.bandwidth
-    short = f"needs {wanted.gb:g} GB" if wanted.gb > kind.memory_gb else ""
-    return Cost(kind, wanted.gpus, hours, wanted.checkpointing, short)
+def _together(planned: Sequence[Planned], kind: Gpu) -> Cost:
+    """All claims that fit the GPU, each step once."""
+    fitting = [one.claim for one in planned if any(cost.fits and cost.gpu == kind for cost in one.costs)]
+    return replace(_reckoned(fitting, kind), left_out=len(planned) - len(fitting))
 
 
-def selector(expression: str) -> Callable[[Iterable[str]], bool]:
-    """A pytest marker expression (names, and, or, not, brackets) as a function of the marks; empty selects all."""
-    try:
-        tree = ast.parse(expression.strip() or "True", mode="eval").body
-    except (SyntaxError, ValueError):  # a null character is a ValueError
-        raise DataError(f"-m {expression!r}: not an expression of marker names, and, or, not") from None
-
-    def holds(node: ast.expr, marks: set[str]) -> bool:
-        match node:
-            case ast.Name(id=name):
-                return name in marks
-            case ast.Constant(value=bool(value)):
-                return value
-            case ast.UnaryOp(op=ast.Not(), operand=operand):
-                return not holds(operand, marks)
-            case ast.BoolOp(op=ast.And(), values=values):
-                return all(holds(value, marks) for value in values)
-            case ast.BoolOp(op=ast.Or(), values=values):
-                return any(holds(value, marks) for value in values)
-        raise DataError(f"-m {expression!r}: {ast.unparse(node)!r} is no marker name; use names, and, or, not")
-
-    holds(tree, set())  # complains about every part of it now, not at the first claim
-    return lambda marks: holds(tree, set(marks))
+def _reckoned(claims: Iterable[Claim], kind: Gpu) -> Cost:
+    """The claims' steps on as few GPUs as the widest of them takes."""
+    steps = steps_of(claims, kind)
+    gpus = max((step.gpus for step in steps), default=1)
+    made = schedule(steps, gpus)
+    return Cost(kind, gpus, made.seconds / 3600, made.busy / 3600)
 
 
-# This machine
-
-
-def missing_memory(settings: Settings, have: Sequence[Gpu]) -> str:
-    """Why a claim cannot run on these GPUs, how much it needs and which claims would fit; empty when it can."""
-    if not (short := _short(settings, have)):
-        return ""
-    fitting = [c.id for c in registry().values() if "paper" in c.scales and not _short(c.scales["paper"], have)]
-    return f"{short}; claims that fit here: {', '.join(fitting) or 'none at paper scale'}"
-
-
-def _short(settings: Settings, have: Sequence[Gpu]) -> str:
-    entry = model_entry(settings.model)
-    if entry.shape is None:
-        return ""
-    largest = max((one.memory_gb for one in have), default=0.0)
-    wanted = need(entry, _rank(settings), largest or 1e-9)
-    if len(have) >= wanted.gpus and wanted.gb <= largest:
-        return ""
-    each = f"{wanted.gpus} GPUs with {wanted.gb:g} GB each" if wanted.gpus > 1 else f"a GPU with {wanted.gb:g} GB"
-    found = f"{len(have)} with at most {largest:.0f} GB" if have else "no GPU"
-    return f"{entry.name} needs {each}, this machine has {found}"
+def _disk_gb(claims: Iterable[Claim]) -> float:
+    """GB of the claims' weights in bf16, each repository once."""
+    entries = [model_entry(name) for claim in claims for name in needs(claim.scales["paper"]).models]
+    sizes = {entry.source: entry.shape.weight_bytes() for entry in entries if entry.shape}
+    return sum(sizes.values()) / 1e9
 
 
 def with_prices(kinds: Sequence[Gpu], prices: Mapping[str, float]) -> list[Gpu]:

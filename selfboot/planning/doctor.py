@@ -147,14 +147,14 @@ def _disk(store: Path) -> Iterator[Check]:
 
 def _gpus(store: Path) -> Iterator[Check]:
     from selfboot.engines.gpu import local_gpus
-    from selfboot.planning import cost as planning
+    from selfboot.planning.selection import missing_memory
     from selfboot.registry import registry
 
     have = local_gpus()
     kinds = ", ".join(f"{gpu.name} ({gpu.memory_gb:.0f} GB)" for gpu in have) or "none"
     yield Check("GPUs", "paper", bool(have), kinds, "" if have else "paper-scale claims need one: see `selfboot plan`")
     paper = {c.id: c.scales["paper"] for c in registry().values() if "paper" in c.scales}
-    fit = [name for name, settings in paper.items() if not planning.missing_memory(settings, have)]
+    fit = [name for name, settings in paper.items() if not missing_memory(settings, have)]
     if have:
         rest = "" if len(fit) == len(paper) else "the others need more memory: `selfboot plan` says how much"
         yield Check("claims that fit", "paper", bool(fit), f"{len(fit)} of {len(paper)}: {', '.join(fit)}", rest)

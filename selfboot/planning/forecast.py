@@ -17,22 +17,23 @@ from __future__ import annotations
 import functools
 import math
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from selfboot.benchmarks.base import AnswerBenchmark, Benchmark, split_name
-from selfboot.cluster.graph import jobs
 from selfboot.engines.gpu import REFERENCE_GPU, Gpu, gpu
 from selfboot.errors import DataError
 from selfboot.models.spec import Quantization
 from selfboot.paths import MEASURED, require
 from selfboot.planning.scaling import TimedStep, Timetable, schedule
+from selfboot.planning.selection import chosen
+from selfboot.protocols.arms import other_arm
 from selfboot.protocols.catalogue import run_protocol
 from selfboot.protocols.dryrun import TYPICAL, DryRun, Promise, PromisedItem
 from selfboot.protocols.dryrun import Step as Call
 from selfboot.records import AnswerTask, CodeTask, Pair, Sampling
-from selfboot.registry import ModelEntry, model_entry, recipes
+from selfboot.registry import Claim, ModelEntry, Settings, model_entry, recipes
 from selfboot.store import digest
 
 ANSWERS = {
@@ -88,19 +89,39 @@ def training(items: int, epochs: float) -> float:
 def mining(miner: Any, recipe: str, quantization: Quantization = "") -> float:
     """Seconds for all rounds of a miner: each of its samplings on a whole round's problems or seeds, and, where it
     trains in between, the trainings with the starts of an engine after them."""
-    rows = next(getattr(miner, name) for name in ("problems", "pool", "size") if hasattr(miner, name))
-    total = 0.0
-    for one in fields(miner):
-        sampling = getattr(miner, one.name)
-        if isinstance(sampling, Sampling):
-            attempts = miner.attempts if one.name == "attempt_sampling" else 1
-            total += drawing(rows * attempts, sampling.max_new_tokens, quantization)
-            if one.name == "attempt_sampling" and getattr(miner, "repairs", False):
-                total += drawing(rows, sampling.max_new_tokens, quantization)
-    trainings = math.ceil(miner.steps / getattr(miner, "train_every", 1)) if recipe else 0
+    scripted = hasattr(miner, "facts")
+    total = sum(drawing(rows, tokens, quantization) for rows, tokens in (_scripted if scripted else _ours)(miner))
+    every = (miner.training.every if scripted and miner.training else getattr(miner, "train_every", 1)) or miner.steps
+    trainings = math.ceil(miner.steps / every) if recipe else 0
     epochs = recipes()[recipe]["epochs"] if recipe else 0
     between = training(miner.target or TYPICAL, epochs) + phases()["engine"]["start_seconds"]
     return float(miner.steps * total + trainings * between)
+
+
+def _scripted(miner: Any) -> list[tuple[int, int]]:
+    """Rows and tokens of each draw in a round of a script's miner (mining/scripts.py)."""
+    facts = miner.facts
+    draws = [
+        (facts.size, facts.problem_tokens),
+        (facts.size, facts.greedy_tokens),
+        (facts.size * facts.attempts, facts.attempt_tokens),
+        (facts.size if facts.repair else 0, facts.attempt_tokens),
+        (facts.size if facts.harder else 0, facts.problem_tokens),
+    ]
+    return [(rows, tokens) for rows, tokens in draws if rows and tokens]
+
+
+def _ours(miner: Any) -> list[tuple[int, int]]:
+    """Rows and tokens of each draw in a round of one of our miners."""
+    size = next(getattr(miner, name) for name in ("problems", "pool", "size") if hasattr(miner, name))
+    draws = []
+    for one in fields(miner):
+        sampling, attempts = getattr(miner, one.name), one.name == "attempt_sampling"
+        if isinstance(sampling, Sampling):
+            draws.append((size * (miner.attempts if attempts else 1), sampling.max_new_tokens))
+            if attempts and getattr(miner, "repairs", False):
+                draws.append((size, sampling.max_new_tokens))
+    return draws
 
 
 # The claims, dry
@@ -182,16 +203,34 @@ def _told(value: Any) -> Any:
 
 def steps(marks: str, only: str, kind: Gpu) -> list[TimedStep]:
     """The steps of the chosen paper-scale claims on a kind of GPU, each once. DataError where one cannot be planned."""
+    return steps_of(chosen(marks, only), kind)
+
+
+def steps_of(claims: Iterable[Claim], kind: Gpu) -> list[TimedStep]:
+    """The steps of these claims at paper scale, in every arm that is run; as ``steps``."""
     forecast = Forecast(kind.bandwidth / gpu(REFERENCE_GPU).bandwidth)
-    for job in jobs(marks, only, ["paper"]):
-        run = DryRun(Sizes())
-        try:
-            run_protocol(run, job.settings, job.seed)
-        except DataError as error:
-            raise DataError(f"{job.name}: {error}") from None
-        for call in run.steps:
-            forecast.add(call)
+    for claim in claims:
+        for settings in arms(claim.scales["paper"]):
+            for seed in settings.seeds or (0,):
+                for call in _calls(claim.id, settings, seed):
+                    forecast.add(call)
     return list(forecast.steps.values())
+
+
+def arms(settings: Settings) -> list[Settings]:
+    """The settings of every arm that a claim's cases run: the judged one, and the other where it is shown beside it."""
+    return [settings, *([other_arm(settings)] if settings.both_arms else [])]
+
+
+def _calls(claim: str, settings: Settings, seed: int) -> list[Call]:
+    """What a protocol asks of the Lab; nothing where the claim has none."""
+    run = DryRun(Sizes())
+    try:
+        if settings.protocol:
+            run_protocol(run, settings, seed)
+    except DataError as error:
+        raise DataError(f"{claim}[{seed}]: {error}") from None
+    return run.steps
 
 
 # On so many GPUs

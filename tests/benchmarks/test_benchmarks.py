@@ -135,10 +135,10 @@ def test_canonical_programs_define_the_function_that_tests_call(name: str) -> No
 
 def test_bigcodebench_s_absent_libraries_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """By doctor, and as the reason why a case is skipped; names are compared as PyPI does."""
-    from selfboot.claims import registry
-
-    from selfboot import availability, doctor
     from selfboot.benchmarks import bigcodebench
+    from selfboot.planning import availability, doctor
+    from selfboot.planning.needs import needs
+    from selfboot.registry import registry
 
     needed = bigcodebench.required()
     assert {"Flask-Login", "pandas", "Faker", "setuptools"} <= set(needed)
@@ -147,10 +147,10 @@ def test_bigcodebench_s_absent_libraries_are_named(monkeypatch: pytest.MonkeyPat
     assert bigcodebench.absent() == ["Faker", "nltk"]
     (check,) = doctor._libraries(Path())
     assert (check.ok, check.found) == (False, f"{len(needed) - 2} of {len(needed)} here")
-    settings = registry()["bcb-hard"].scales["paper"]
-    reason = availability._no_libraries(settings) or ""
+    used = needs(registry()["bcb-hard"].scales["paper"]).benchmarks
+    reason = availability._no_libraries(used) or ""
     assert "(Faker, nltk): pip install -r" in reason
     assert "SELFBOOT_BIGCODEBENCH_PYTHON" in reason
     here += ["faker", "nltk"]
-    assert availability._no_libraries(settings) is None
-    assert availability._no_libraries(registry()["recipe-7b"].scales["paper"]) is None
+    assert availability._no_libraries(used) is None
+    assert availability._no_libraries(needs(registry()["recipe-7b"].scales["paper"]).benchmarks) is None

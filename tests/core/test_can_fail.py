@@ -102,13 +102,27 @@ def test_with_another_problems_tests_the_organism_mines_nothing(tmp_path: Path) 
     assert len(others) == 0
 
 
+BARE = {
+    "CUDA_VISIBLE_DEVICES": "",
+    "SELFBOOT_DATA": "/no-such-folder",
+    "SELFBOOT_PAPER_TEXTS": "/no-such-folder/texts.json",
+    "HF_HUB_CACHE": "/no-such-folder",
+    "HF_HUB_OFFLINE": "1",
+}
+
+
 def test_what_a_machine_lacks_is_said_and_a_missing_report_too(tmp_path: Path) -> None:
-    """Paper-scale claims without any GPU: skipped, with the memory they need."""
+    """Paper-scale claims without any GPU: skipped, with the memory they need; that nothing ran is no success."""
     words = ["claims", "-k", "forty_self_mined and paper-7", "--scale", "paper", "--report", str(tmp_path / "r")]
-    done = suite(words, tmp_path, CUDA_VISIBLE_DEVICES="")
-    assert done.returncode == 0, done.stdout
+    done = suite(words, tmp_path, **BARE)
+    assert done.returncode == 1, done.stdout
     assert "not run: qwen2.5-7b needs a GPU with 27 GB, this machine has no GPU" in done.stdout
     assert "no report: no claim was judged" in done.stdout
+    said = next(line for line in done.stdout.splitlines() if line.startswith("no success: "))
+    assert said.startswith("no success: 0 of 1 chosen cases ran (--require any); what would make the others run: ")
+    for remedy in ("qwen2.5-7b needs a GPU with 27 GB", "`selfboot fetch --only paper-texts pairs_7b_40`"):
+        assert f"{remedy}" in said
+    assert suite([*words, "--require", "none"], tmp_path, **BARE).returncode == 0
 
 
 def suite(words: list[str], store: Path, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -126,6 +127,32 @@ def test_unknown_recipe_benchmark_and_format_are_named(lab: Lab, monkeypatch: py
         lab.evaluate("organism-0", "miniville")
     with pytest.raises(DataError, match=r"'organism-7'.*organism-0"):
         lab.spec("organism-7")
+
+
+def test_tokens_cap_mining_too(lab: Lab) -> None:
+    """Trained in between or not; what is capped is never read in the place of what is not."""
+    drawn: list[tuple[int, int]] = []
+    sampler_of = lab._sampler
+
+    class Noting:
+        def __init__(self, inner: Any) -> None:
+            self.inner, self.engine = inner, inner.engine
+
+        def generate(self, prompts: Any, sampling: Sampling, seeds: Any, on_done: Any = None) -> Any:
+            rows = self.inner.generate(prompts, sampling, seeds, on_done)
+            drawn.append((sampling.max_new_tokens, max(c.tokens for row in rows for c in row)))
+            return rows
+
+    lab._sampler = lambda *given: Noting(sampler_of(*given))  # type: ignore[assignment, method-assign]
+    miner = BootstrapMiner(steps=1, problems=2, problem_sampling=Sampling(6))
+    whole = lab.mine("tiny", miner, seed=1)
+    lab.tokens = 3
+    cut = lab.mine("tiny", miner, seed=1)
+    assert (drawn[0][0], drawn[-1][0]) == (6, 3)
+    assert all(tokens <= most for most, tokens in drawn)
+    assert whole.artifact.id != cut.artifact.id
+    lab._trained("tiny", [PAIRS], "quick", 1, None).generate(["x"], Sampling(9), [0])
+    assert drawn[-1][0] == 3
 
 
 def test_no_pairs_is_one_clear_error_and_leaves_nothing(lab: Lab) -> None:

@@ -23,11 +23,13 @@ from selfboot.models.shape import Shape
 from selfboot.pairs import SUBSTITUTE, load_pairs
 from selfboot.paper.texts import TEXTS_ENV
 from selfboot.planning import availability
-from selfboot.planning import cost as planning
+from selfboot.planning.needs import needs
+from selfboot.planning.selection import missing_memory
 from selfboot.registry import ModelEntry, model_entry, registry
 from selfboot.sampling.base import Sampler
 from selfboot.store import RunStore
 from selfboot.training.process import Trainer
+from tests.shared_files import real
 
 TINY = Shape("qwen2", layers=1, hidden=32, heads=2, kv_heads=1, ffn=32, vocab=4096, context=4096)
 BOTH = "pairs_7b_40+pairs_14b_multi_new60"
@@ -43,6 +45,12 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "empty"))
     return tmp_path
+
+
+@pytest.fixture
+def texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The paper's texts are on this machine."""
+    monkeypatch.setenv(TEXTS_ENV, str(real("released/prompts.json")))
 
 
 def write(path: Path, *names: str) -> None:
@@ -89,6 +97,17 @@ def test_a_lab_of_random_weights_substitutes_pairs_and_no_other(bare: Path) -> N
 # What a case needs
 
 
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """A machine with GPUs for any model and all weights."""
+    big = replace(gpu("h100"), memory_gb=400)
+    monkeypatch.setattr(availability, "our_gpus", lambda: [big, big])
+    monkeypatch.setattr(availability, "_no_weights", lambda model: None)
+    monkeypatch.setattr(availability, "_no_package", lambda model: None)
+    monkeypatch.delenv("SELFBOOT_MBPP", raising=False)
+    return monkeypatch
+
+
 @pytest.mark.parametrize(
     ("claim", "said"),
     [
@@ -99,41 +118,69 @@ def test_a_lab_of_random_weights_substitutes_pairs_and_no_other(bare: Path) -> N
         ("multi-pair-14b", "`selfboot fetch --only pairs_7b_40` gets it"),
     ],
 )
-def test_missing_pairs_are_a_reason_not_to_run(
-    bare: Path, monkeypatch: pytest.MonkeyPatch, claim: str, said: str
-) -> None:
-    big = replace(gpu("h100"), memory_gb=400)
-    monkeypatch.setattr(availability, "our_gpus", lambda: [big, big])
-    monkeypatch.setattr(availability, "_no_weights", lambda model: None)
-    monkeypatch.setattr(availability, "_no_data", lambda settings: None)
-    monkeypatch.setattr(availability, "_no_texts", lambda settings: None)
+def test_missing_pairs_are_a_reason_not_to_run(bare: Path, large: pytest.MonkeyPatch, claim: str, said: str) -> None:
+    large.setattr(availability, "_no_data", lambda name: None)
+    large.setattr(availability, "_no_texts", lambda: None)
     settings = registry()[claim].scales["paper"]
     assert said in str(availability.missing(settings, "paper"))
     assert availability.missing(settings, "paper", "random") is None, "a trial run makes them up"
     assert availability.missing(settings, "mini") is None, "there a missing file fails a case (calibration.lacking)"
 
 
-def test_missing_texts_are_a_reason_not_to_run_what_follows_a_script(
-    bare: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv(TEXTS_ENV, raising=False)
-    settings = registry()["recipe-7b"].scales["paper"]
-    assert "`selfboot fetch --only paper-texts` gets it" in str(availability._no_texts(settings))
-    assert availability._no_texts(replace(settings, scripts=())) is None
+ASKED = {  # data that is scored beside, mined from by a script of the paper's, mined from by our arm, and shown
+    "code-to-math": ["math500", "mbpp-full-train", "mbpp"],
+    "synergy-3b": ["mbpp-full-train", "mbpp"],
+    "star": ["gsm8k-test", "gsm8k-train"],
+    "selfcorrect-naive": ["math500", "math-train"],
+    "cross-coder": ["mbpp"],
+    "multi-pair-14b": ["humaneval-plus", "pairs_7b_40"],
+    "training-free": ["mbpp"],
+    "determinism": ["pairs_7b_40"],
+    "recipe-7b-full": [],
+}
 
 
-def test_data_scored_beside_and_mined_from_is_asked_for_too(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(DATA_ENV, str(bare))
-    monkeypatch.delenv("SELFBOOT_MBPP", raising=False)
-    for claim, name in (("code-to-math", "math500"), ("cross-coder", "mbpp"), ("multi-pair-14b", "humaneval-plus")):
-        assert f"{name} is not on this machine" in str(availability._no_data(registry()[claim].scales["paper"]))
-    assert availability._benchmarks(registry()["recursive"].scales["paper"])[-1] == "mbpp-full-train", "by its script"
-    assert availability._benchmarks(registry()["control"].scales["paper"]) == ["humaneval"], "its pairs are at hand"
-    assert availability._no_data(registry()["recipe-7b"].scales["paper"]) is None
+@pytest.mark.parametrize("claim", ASKED)
+def test_all_data_is_asked_for(bare: Path, large: pytest.MonkeyPatch, claim: str) -> None:
+    large.setenv(DATA_ENV, str(bare))
+    large.setattr(availability, "_no_texts", lambda: None)
+    said = [reason.split()[0] for reason in availability.lacks(registry()[claim].scales["paper"], "paper")]
+    assert sorted(set(said)) == sorted(ASKED[claim])
+
+
+def test_a_paper_arm_without_the_papers_texts_is_not_run(bare: Path, large: pytest.MonkeyPatch) -> None:
+    large.setenv(TEXTS_ENV, str(bare / "none.json"))
+    said = str(availability.missing(registry()["stop-strings"].scales["paper"], "paper", "random"))
+    assert "`selfboot fetch --only paper-texts`" in said
+    ours = replace(registry()["stop-strings"].scales["paper"], arm="ours", both_arms=False)
+    assert availability.missing(ours, "paper", "random") is None
+    assert availability.missing(registry()["stop-strings"].scales["mini"], "mini") is None
+
+
+def test_every_model_of_a_row_is_asked_for(bare: Path, large: pytest.MonkeyPatch) -> None:
+    """The boundary's last model, not only the claim's own."""
+    settings = registry()["boundary"].scales["paper"]
+    row = needs(settings).models
+    assert set(row) == {settings.model, *settings.arms}
+    for lacking in (row[0], row[-1]):
+        large.setattr(availability, "_no_weights", lambda model, lacking=lacking: f"no {model}" * (model == lacking))
+        large.setattr(availability, "_no_texts", lambda: None)
+        assert list(availability.lacks(settings, "paper")) == [f"no {lacking}"]
+
+
+@pytest.mark.parametrize("claim", [one for one, found in registry().items() if "paper" in found.scales])
+def test_a_dry_run_asks_for_what_the_claims_file_names(claim: str) -> None:
+    """No benchmark, model or pair file that stands in a claim's file is left out of its needs."""
+    settings = registry()[claim].scales["paper"]
+    found = needs(settings)
+    named = {settings.benchmark, *settings.options.get("also", ())}
+    assert named <= set(found.benchmarks)
+    assert settings.model in found.models
+    assert {name for _, name in found.pairs} >= set(pairs.parts(settings.pairs))
 
 
 def test_what_training_the_largest_model_takes_is_said() -> None:
-    short = planning.missing_memory(registry()["few-pairs-72b"].scales["paper"], [gpu("h100")] * 2)
+    short = missing_memory(registry()["few-pairs-72b"].scales["paper"], [gpu("h100")] * 2)
     entry = model_entry("qwen2.5-72b")
     assert entry.shape is not None
     assert f"needs 2 GPUs with {need(entry, 16, 80.0).gb:g} GB each" in short
@@ -180,9 +227,10 @@ def a_case(claim: str, seed: int = 0, benchmark: str = "humaneval:3") -> Case:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("bare")
+@pytest.mark.usefixtures("bare", "texts")
 def test_the_whole_trial_run_trains_first_and_reproduces_nothing(tmp_path: Path, order: list[str]) -> None:
-    """recipe-7b, its three cases in one session: three trainings in one process, then the base and three adapters."""
+    """recipe-7b, its three cases in one session: all seeds of both arms are trained first, then engines draw; each case
+    is measured again once, which trains the judged arm on one fresh seed."""
     with Lab(RunStore(tmp_path / "store"), weights="random", tokens=2, rows=164) as lab:
         lab.engines.apart = True  # as on a GPU
         for seed in (7, 13, 42):
@@ -190,25 +238,25 @@ def test_the_whole_trial_run_trains_first_and_reproduces_nothing(tmp_path: Path,
             with pytest.raises(pytest.fail.Exception, match="not reproduced"):
                 case.check(lab)
             assert [result.weights for result in case.results] == ["random"]
-        one = ["draw", "train", "draw"]  # its adapter, which scores nothing; then a retry: fresh seed, fresh adapter
-        assert order == ["train"] * 3 + ["draw"] + one * 3
+        assert order[:7] == ["train"] * 6 + ["draw"]
+        assert order[6:].count("train") == 3
 
 
-@pytest.mark.usefixtures("bare")
+@pytest.mark.usefixtures("bare", "texts")
 def test_a_grid_and_four_arms_train_first_too(tmp_path: Path, order: list[str]) -> None:
     with Lab(RunStore(tmp_path / "store"), weights="random", tokens=4) as lab:
         lab.engines.apart = True
         case = a_case("pair-count-sweep")
         replace(case, settings=replace(case.settings, counts=(4, 8), seeds=(7, 13))).runs(lab)
-        assert order == ["train"] * 4 + ["draw"] * 5
+        assert order == ["train"] * 8 + ["draw"] * 5, "both arms are trained, the judged one draws"
         order.clear()
         case = a_case("synergy-14b")
         replace(case, settings=replace(case.settings, options={"n": 2}, seeds=(7, 13))).runs(lab)
-        assert order[:2] == ["train"] * 2
-        assert "train" not in order[2:]
+        assert order[:4] == ["train"] * 4
+        assert "train" not in order[4:]
 
 
-@pytest.mark.usefixtures("bare")
+@pytest.mark.usefixtures("bare", "texts")
 def test_without_a_process_of_its_own_the_order_stays(tmp_path: Path, order: list[str]) -> None:
     """On a CPU nothing has to give way: one seed at a time, only its own."""
     with Lab(RunStore(tmp_path / "store"), weights="random", tokens=4) as lab:

@@ -19,6 +19,7 @@ from selfboot.benchmarks.base import load_benchmark
 from selfboot.cli.bootstrap import limit
 from selfboot.cli.diagnose import seconds
 from selfboot.cli.main import main
+from selfboot.engines.gpu import gpu
 from selfboot.errors import DataError, UnavailableError
 from selfboot.formats.base import code_format
 from selfboot.lab import Adapter
@@ -34,7 +35,6 @@ from selfboot.newmodel.measure import Diagnosis, Plan, boundary_table, default_b
 from selfboot.newmodel.models import OpenLab
 from selfboot.newmodel.text import VERDICTS, left_out_table, page, summary
 from selfboot.paths import FIXTURES, MEASURED
-from selfboot.planning.cost import gpu
 from selfboot.records import Sampling
 from selfboot.registry import models
 from selfboot.store import Artifact, RunStore, file_sha256

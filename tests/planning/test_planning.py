@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,10 @@ from selfboot.errors import DataError
 from selfboot.models.memory import least_gb, need, serving_gb, training_gb
 from selfboot.models.shape import random_init_spec
 from selfboot.planning import cost as planning
-from selfboot.planning.cost import missing_memory, selector
+from selfboot.planning.forecast import steps
+from selfboot.planning.needs import needs
+from selfboot.planning.scaling import schedule
+from selfboot.planning.selection import missing_memory, selector
 from selfboot.registry import ModelEntry, model_entry, models, registry
 
 SHAPED = sorted(name for name, entry in models().items() if entry.shape)
@@ -131,9 +135,36 @@ def test_any_text_is_an_expression_or_an_error_of_ours(text: str) -> None:
 
 def test_hours_follow_bandwidth_and_dollars_the_price() -> None:
     half = Gpu("half", 10_000, gpu("h100").bandwidth / 2, 2.0)
-    (one, *_) = planning.plan("fastpath", [BIG, half], "recipe-7b")
-    assert one.costs[1].hours == pytest.approx(2 * one.costs[0].hours) == pytest.approx(one.settings.minutes / 30)
-    assert one.costs[1].usd == pytest.approx(one.costs[1].hours * 2.0)
+    (one, *_) = planning.plan("fastpath", [BIG, half], "recipe-7b").claims
+    fast, slow = one.costs
+    assert fast.hours < slow.hours < 2 * fast.hours, "an engine takes as long to start"
+    assert slow.usd == pytest.approx(slow.busy * 2.0)
+
+
+def test_there_is_one_plan() -> None:
+    """What the claims take together is what `plan --gpus` schedules; each alone takes no less than its share."""
+    made = planning.plan("fastpath", [BIG])
+    timetable = schedule(steps("fastpath", "", BIG), 1)
+    (together,) = made.together
+    assert (together.gpus, together.hours) == (1, timetable.seconds / 3600)
+    assert together.usd == pytest.approx(timetable.busy / 3600 * BIG.usd_per_hour)
+    assert together.hours < sum(one.costs[0].hours for one in made.claims)
+    assert made.disk_gb < sum(one.disk_gb for one in made.claims), "weights that claims share lie there once"
+    names = {name for one in made.claims for name in needs(one.settings).models}
+    shapes = [model_entry(name).shape for name in names]
+    assert made.disk_gb == pytest.approx(sum(shape.parameters * 2 / 1e9 for shape in shapes if shape))
+
+
+def test_both_arms_are_reckoned() -> None:
+    (one,) = planning.plan("fastpath", [BIG], "recipe-7b").claims
+    alone = replace(one.claim, scales={"paper": replace(one.settings, both_arms=False)})
+    assert planning._reckoned([alone], BIG).busy < one.costs[0].busy
+
+
+def test_claims_that_do_not_fit_are_left_out_of_the_sum() -> None:
+    small = planning.plan("fastpath", [gpu("h100"), gpu("rtx-4090")])
+    assert small.together[0].left_out == 0
+    assert small.together[1].left_out == sum(not one.costs[1].fits for one in small.claims) > 0
 
 
 def test_a_claim_that_does_not_fit_says_how_much_it_needs_and_what_would_fit() -> None:
@@ -167,6 +198,7 @@ def test_the_command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mon
     assert run("-m", "fastpath", "-k", "recipe", "--gpu", "h100", "rtx-4090", "--price", "h100=2") == 0
     printed = capsys.readouterr().out
     assert "recipe-7b" in printed
+    assert re.search(r"together +45 +0\.\d\d h  \$\d\.\d\d +–", printed), "none of them fits the smaller one"
     assert "needs 27 GB" in printed
     assert "this machine has RTX (24 GB)" in printed
     assert run("-m", "nothing") == 1

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from selfboot.benchmarks import base as benchmarks
 from selfboot.cli.main import main
 from selfboot.cluster.graph import jobs
+from selfboot.engines.gpu import gpu
 from selfboot.errors import DataError
+from selfboot.mining.scripts import MINERS, script_miner
 from selfboot.planning import forecast
-from selfboot.planning.cost import gpu
 from selfboot.planning.scaling import TimedStep, Timetable, chains, least, schedule
-from selfboot.registry import registry
+from selfboot.registry import recipes, registry
 
 H100 = gpu("h100")
 
@@ -135,7 +136,20 @@ def test_what_claims_share_is_one_step() -> None:
     """Three seeds of the recipe and its sweep: one baseline, and the sweep's forty pairs are the recipe's."""
     alone, sweep = forecast.steps("", "recipe-7b", H100), forecast.steps("", "pair-count-sweep", H100)
     names = {step.name for step in alone}
-    assert len([step for step in sweep if step.name in names]) == 7  # baseline, three trainings, three scores
+    assert (
+        len([step for step in sweep if step.name in names]) == 14
+    )  # in both arms: baseline, three trainings, three scores
+
+
+def test_a_scripts_mining_run_is_reckoned_round_by_round() -> None:
+    """bootstrap.py: 20 rounds of 16 problems, 4 attempts at each and a repair; it trains every ten rounds."""
+    miner = script_miner("recipe/bootstrap.py", load=forecast.Sizes().benchmark)
+    round_ = forecast.drawing(16, 400) + forecast.drawing(64, 400) + forecast.drawing(16, 400)
+    assert forecast.mining(miner, "") == pytest.approx(20 * round_)
+    between = forecast.training(40, recipes()["confirm"]["epochs"]) + forecast.phases()["engine"]["start_seconds"]
+    assert forecast.mining(miner, "confirm") == pytest.approx(20 * round_ + 2 * between)
+    for file in MINERS:
+        assert forecast.mining(script_miner(file, load=forecast.Sizes().benchmark), "") > 0
 
 
 def test_planning_leaves_the_data_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,7 +174,7 @@ def test_steps_for_more_gpus_than_there_are_are_left_out_with_what_waits_for_the
 def test_the_command_prints_hours_and_dollars(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", "--gpus", "1", "8", "-k", "recipe-7b", "--gpu", "h100"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("10 steps: 5 scores, 1 mining runs, 4 trainings")
+    assert lines[0].startswith("20 steps: 10 scores, 2 mining runs, 8 trainings"), "both arms"
     assert [line.split()[0] for line in lines[2:4]] == ["1", "8"]
     assert main(["plan", "--gpus", "1", "-k", "no-such-claim"]) == 1
     with pytest.raises(SystemExit):
