@@ -17,7 +17,8 @@ from selfboot.planning.needs import needs
 from selfboot.planning.selection import missing_memory
 from selfboot.registry import Scale, Settings, model_entry
 
-FETCH = "selfboot fetch --only "
+FETCH = ("selfboot fetch --only ", "selfboot fetch --models ")
+NEEDS_GPUS = re.compile(r"needs (a GPU|\d+ GPUs) with ([\d.]+) GB")
 
 
 def missing(settings: Settings, scale: Scale, weights: str = "trained") -> str | None:
@@ -41,22 +42,38 @@ def lacks(settings: Settings, scale: Scale, weights: str = "trained") -> Iterato
 
 
 def remedies(cases: Iterable[Iterable[str]]) -> str:
-    """What would make skipped cases run, given what each lacks: every remedy once, with the number of cases that want
-    it; data sets that one `selfboot fetch` gets are named together."""
-    wanted = Counter(remedy for reasons in cases for remedy in dict.fromkeys(map(_remedy, reasons)))
-    fetched = {remedy[len(FETCH) :]: count for remedy, count in wanted.items() if remedy.startswith(FETCH)}
-    others = [(remedy, count) for remedy, count in wanted.items() if not remedy.startswith(FETCH)]
-    if fetched:
-        others.append((f"`{FETCH}{' '.join(fetched)}`", max(fetched.values())))
-    return "; ".join(f"{remedy} ({count} {'case' if count == 1 else 'cases'})" for remedy, count in others)
+    """What would make skipped cases run, given what each lacks, with the number of cases that want it: the largest GPU,
+    and one `selfboot fetch` for all that it can get at once."""
+    wanted: dict[str, tuple[Counter[str], list[int]]] = {}
+    for number, reasons in enumerate(cases):
+        for reason in reasons:
+            kind, what = _remedy(reason)
+            names, who = wanted.setdefault(kind, (Counter(), []))
+            names[what] += 1
+            who.append(number)
+    return "; ".join(f"{_together(kind, names)} ({_cases(len(set(who)))})" for kind, (names, who) in wanted.items())
 
 
-def _remedy(reason: str) -> str:
-    """The command that a reason names, else what it says first."""
+def _cases(count: int) -> str:
+    return "1 case" if count == 1 else f"{count} cases"
+
+
+def _together(kind: str, whats: Iterable[str]) -> str:
+    """One remedy for all of a kind."""
+    if kind in FETCH:
+        return f"`{kind}{' '.join(whats)}`"
+    return f"{kind} with {max(map(float, whats)):g} GB" if kind.endswith(("GPU", "GPUs")) else kind
+
+
+def _remedy(reason: str) -> tuple[str, str]:
+    """A reason's remedy: its kind, and what of that kind; the command that it names, else what it says first."""
+    if gpus := NEEDS_GPUS.search(reason):
+        return gpus[1], gpus[2]
     named = re.search("`([^`]+)`", reason)
     if named is None:
-        return reason.partition(";")[0]
-    return named[1] if named[1].startswith(FETCH) else f"`{named[1]}`"
+        return reason.partition(";")[0], ""
+    fetch = next((one for one in FETCH if named[1].startswith(one)), "")
+    return (fetch, named[1].removeprefix(fetch)) if fetch else (f"`{named[1]}`", "")
 
 
 def _lacks_of_model(settings: Settings, model: str, weights: str) -> Iterator[str]:
@@ -78,7 +95,10 @@ def _no_weights(model: str) -> str | None:
     from selfboot.models.spec import ModelSpec, locate
 
     entry = model_entry(model)
-    return _unavailable(lambda: locate(ModelSpec(entry.name, entry.source, entry.revision, entry.tokenizer)))
+    if _unavailable(lambda: locate(ModelSpec(entry.name, entry.source, entry.revision, entry.tokenizer))) is None:
+        return None
+    where = f"{entry.source} at {entry.revision}"
+    return f"the weights of {model} are not on this machine; `selfboot fetch --models {model}` gets them ({where})"
 
 
 def _no_data(benchmark: str) -> str | None:

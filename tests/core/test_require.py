@@ -80,9 +80,16 @@ def test_remedies_are_grouped() -> None:
     cases = [
         [NO_GPU, missing("aime", "aime")],
         [NO_GPU, missing("mbpp", "mbpp"), missing("mbpp", "mbpp")],
+        [NO_GPU.replace("27", "40"), "q needs 2 GPUs with 88 GB each, this machine has no GPU"],
         ["p is missing; `selfboot mine m --out p` makes it"],
+        [
+            "no qwen3-4b; `selfboot fetch --models qwen3-4b` gets",
+            "no qwen3-8b; `selfboot fetch --models qwen3-8b` gets",
+        ],
+        ["no bitsandbytes; install it"],
     ]
     assert remedies(cases) == (
-        "qwen2.5-7b needs a GPU with 27 GB, this machine has no GPU (2 cases); `selfboot mine m --out p` (1 case); "
-        "`selfboot fetch --only aime mbpp` (1 case)"
+        "a GPU with 40 GB (3 cases); `selfboot fetch --only aime mbpp` (2 cases); 2 GPUs with 88 GB (1 case); "
+        "`selfboot mine m --out p` (1 case); `selfboot fetch --models qwen3-4b qwen3-8b` (1 case); "
+        "no bitsandbytes (1 case)"
     )
