@@ -220,9 +220,7 @@ def _tiny(name: str) -> Shape | None:
 
 
 def a_case(claim: str, seed: int = 0, benchmark: str = "humaneval:3") -> Case:
-    """A claim in our own arm: it needs none of the paper's texts."""
-    settings = registry()[claim].scales["paper"]
-    settings = replace(settings, benchmark=benchmark, count=8, arm="ours", both_arms=False)
+    settings = replace(registry()[claim].scales["paper"], benchmark=benchmark, count=8)
     return Case(registry()[claim], "paper", settings, seed, weights="random")
 
 

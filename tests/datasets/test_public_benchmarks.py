@@ -25,6 +25,7 @@ from selfboot.mining.corruption import CorruptionControl
 from selfboot.paths import ROOT
 from selfboot.protocols.base import evaluate
 from selfboot.records import CodeJob, Sampling
+from selfboot.registry import Settings
 from selfboot.store import RunStore
 
 REAL = Path(os.environ.get("SELFBOOT_DATASETS") or ROOT.parent / "shared" / "datasets")
@@ -203,7 +204,7 @@ def test_what_is_not_said_is_greedy_and_as_long_as_the_benchmark_says(
     with Lab(RunStore(tmp_path / "store")) as lab:
         for call in (
             lambda: lab.evaluate_answers("organism-0", "math500"),
-            lambda: evaluate(lab, "organism-0", "math500"),
+            lambda: evaluate(lab, Settings("organism-0", "math500"), "base"),
             lambda: lab.evaluate_answers("organism-0", "math500", sampling=Sampling(77, n=2)),
             lambda: lab.evaluate("organism-0", "minieval"),
         ):

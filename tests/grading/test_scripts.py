@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -47,8 +48,9 @@ def test_right_is_whatever_ends_with_code_0(grader: CodeGrader, program: str, pa
 
 def test_nobody_is_let_out_of_the_sandbox(grader: CodeGrader) -> None:
     program = "def f(x):\n    return 2 * x\nopen('/tmp/selfboot-script-was-here', 'w').write('x')"
-    (found,) = grade_scripts(grader, [CodeJob(program, "f", TESTS)])
-    assert grader.manifest["isolation"] not in ("kernel", "namespaces") or not found.passed
+    grade_scripts(grader, [CodeJob(program, "f", TESTS)])
+    isolated = grader.manifest["isolation"] in ("kernel", "namespaces")
+    assert not (isolated and Path("/tmp/selfboot-script-was-here").exists())
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_rows_are_shuffled_by_the_seed_and_cover_the_shards(tokens: Path) -> Non
     assert not (starts == other).all()
     assert sorted(starts) == sorted(other)
     assert (starts + TINY.context < len(data)).all()
-    with pytest.raises(FileNotFoundError, match=r"selfboot\.organism\.corpus"):
+    with pytest.raises(FileNotFoundError, match=r"generator\.corpus"):
         load_rows(tokens / "nowhere", TINY, 0)
 
 
