@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from selfboot.cli.options import SHARED as SHARED_OPTIONS
 from selfboot.engines import gpu
 from selfboot.engines.memory import REMEDY, tells_of_memory
 from selfboot.errors import DataError, SelfbootError
@@ -28,11 +29,7 @@ RESULT_PROPERTY, CASE_PROPERTY, LACK_PROPERTY = "selfboot.result", "selfboot.cas
 DEVICES = pytest.StashKey[tuple[str, ...]]()  # the GPUs of this process
 SHARED = pytest.StashKey[bool]()  # does another worker have one of them too?
 OPTIONS: dict[str, dict[str, Any]] = {
-    "scale": {
-        "choices": ["mini", "paper", "auto"],
-        "default": "auto",
-        "help": "mini: the mini model on a CPU; paper: its models on GPUs; auto: mini, and paper where it can run",
-    },
+    **SHARED_OPTIONS,
     "fresh": {"action": "store_true", "help": "build everything again instead of reading the run store"},
     "store": {
         "type": Path,
@@ -44,33 +41,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "default": "any",
         "help": "with --scale paper: how many of the chosen cases must have run for the session to be a success",
     },
-    "weights": {
-        "choices": ["trained", "random"],
-        "default": "trained",
-        "help": "random: every claim on a random-init model; claims must come out drifted, or not reproduced",
-    },
     "substitute": {
         "default": "",
         "metavar": "MODEL",
         "help": "another model in the place of each claim's own, judged by the claim's bands",
     },
-    "tokens": {
-        "type": int,
-        "default": None,
-        "metavar": "N",
-        "help": "with random weights or a substitute model: no completion longer than this, for a quick answer",
-    },
-    "organism": {"choices": ["0", "1", "2"], "default": "0", "help": "which pre-training seed of the organism"},
-    "isolation": {
-        "default": "auto",
-        "help": "how strictly model-written programs are isolated (selfboot grade --help)",
-    },
-    "engine": {
-        "choices": ["auto", "transformers", "vllm"],
-        "default": "auto",
-        "help": "what draws completions; auto: vLLM for the paper's models where an interpreter has it",
-    },
-    "device": {"default": "cpu", "help": "where the mini model runs: cpu or cuda"},
     "report": {"type": Path, "default": None, "metavar": "DIR", "help": "write the report of this session into DIR"},
 }
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from selfboot.cli.lab import RAW, RichProgress, positive, recorded, shared_options
+from selfboot.cli.lab import RAW, RichProgress, recorded, shared_options
+from selfboot.cli.options import positive
 
 EXAMPLES = """\
 examples:

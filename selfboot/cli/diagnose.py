@@ -8,7 +8,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from selfboot.cli.lab import MODEL, RAW, lab_options, positive, recorded, shared_options
+from selfboot.cli.lab import MODEL, RAW, lab_options, recorded, shared_options
+from selfboot.cli.options import positive
 from selfboot.errors import DataError
 
 EXAMPLES = """\

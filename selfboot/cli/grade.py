@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from selfboot.cli.lab import positive
+from selfboot.cli.options import positive
 from selfboot.errors import DataError
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from selfboot.cli.options import add_shared, positive
 from selfboot.errors import SelfbootError
 from selfboot.paths import home
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from selfboot.lab import Adapter, Lab
 
 RAW = argparse.RawDescriptionHelpFormatter
-RECIPES = "mini for an organism, else paper-rank16"
+RECIPES = "mini for a mini model, else paper-rank16"
 MODEL = "a name of data/models.toml, a folder, a GGUF file, a hub id (owner/name or owner/name@revision)"
 
 TRAIN = """\
@@ -77,18 +78,14 @@ def shared_options(seed: bool = True, choice: bool = True) -> argparse.ArgumentP
     it leave engine and weights to the user?"""
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--store", type=Path, default=default_store(), help="run store (default: %(default)s)")
-    shared.add_argument("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
+    add_shared(shared, "device")
     if choice:
-        shared.add_argument("--engine", choices=["auto", "transformers", "vllm"], default="auto",
-                            help="what draws completions (auto: vLLM for the paper's models where it is)")  # fmt: skip
+        add_shared(shared, "engine", "weights")
         shared.add_argument(
             "--chat-template",
             default="",
             metavar="NAME",
             help="instead of its own: a .jinja file, or of data/templates",
-        )
-        shared.add_argument(
-            "--weights", choices=["trained", "random"], default="trained", help="random: random-init models"
         )
     if seed:
         shared.add_argument("--seed", type=seed_number, default=7, help="default: %(default)s")
@@ -162,13 +159,6 @@ def _check_weights(folder: Path) -> None:
         raise Damaged(f"its weights or training.json cannot be read ({error})") from None
     if found != expected:
         raise Damaged("its weights do not hash to the sha256 in training.json")
-
-
-def positive(text: str) -> int:
-    """A whole number above 0, for argparse."""
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number above 0")
-    return int(text)
 
 
 def seed_number(text: str) -> int:

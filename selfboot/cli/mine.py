@@ -12,17 +12,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from selfboot.cli.lab import (
-    MODEL,
-    RAW,
-    RECIPES,
-    can_be_written,
-    given_adapter,
-    open_lab,
-    positive,
-    recipe_of,
-    shared_options,
-)
+from selfboot.cli.lab import MODEL, RAW, RECIPES, can_be_written, given_adapter, open_lab, recipe_of, shared_options
+from selfboot.cli.options import positive
 from selfboot.errors import DataError
 from selfboot.mining.catalogue import METHODS, make_miner, miner_class, usual_seeds
 from selfboot.models.find import find_model, is_organism

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from selfboot.cli.lab import RAW, RichProgress, default_store, positive
+from selfboot.cli.lab import RAW, RichProgress, default_store
+from selfboot.cli.options import add_shared
 from selfboot.errors import DataError
 
 EXAMPLES = """\
@@ -40,23 +41,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """The options that say what is made, and where; those of pytest's that matter here have pytest's names."""
     parser.add_argument("-m", dest="marks", default="", metavar="EXPR", help="markers, as for pytest (default: all)")
     parser.add_argument("-k", dest="only", default="", metavar="TEXT", help="only claims whose id contains this")
-    parser.add_argument("--scale", choices=["mini", "paper", "auto"], default="mini", help="default: %(default)s")
     parser.add_argument("--store", type=Path, default=default_store(), help="run store (default: %(default)s)")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
-    parser.add_argument(
-        "--weights", choices=["trained", "random"], default="trained", help="random: random-init models"
-    )
-    parser.add_argument("--isolation", default="auto", help="how strictly programs are isolated")
-    parser.add_argument(
-        "--engine",
-        choices=["auto", "transformers", "vllm"],
-        default="auto",
-        help="what draws completions, as for pytest",
-    )
-    parser.add_argument(
-        "--organism", choices=["0", "1", "2"], default="0", help="which pre-training seed, as for pytest"
-    )
-    parser.add_argument("--tokens", type=positive, default=None, metavar="N", help="no completion longer (trial runs)")
+    add_shared(parser, "scale", "device", "weights", "isolation", "engine", "organism", "tokens", scale="mini")
     add_where(parser)
 
 

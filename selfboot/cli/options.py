@@ -1,0 +1,50 @@
+"""Options that pytest and several commands share: each is declared once, so it means the same everywhere."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+
+def positive(text: str) -> int:
+    """A whole number above 0, as an option's type."""
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number above 0")
+    return int(text)
+
+
+SHARED: dict[str, dict[str, Any]] = {
+    "scale": {
+        "choices": ["mini", "paper", "auto"],
+        "default": "auto",
+        "help": "mini: the mini model on a CPU; paper: its models on GPUs; auto: mini, and paper where it can run",
+    },
+    "weights": {
+        "choices": ["trained", "random"],
+        "default": "trained",
+        "help": "random: random-init models; claims must come out drifted, or not reproduced",
+    },
+    "tokens": {
+        "type": positive,
+        "default": None,
+        "metavar": "N",
+        "help": "with random weights or a substitute model: no completion longer than this, for a quick answer",
+    },
+    "organism": {"choices": ["0", "1", "2"], "default": "0", "help": "which pre-training seed of the mini model"},
+    "isolation": {
+        "default": "auto",
+        "help": "how strictly model-written programs are isolated (selfboot grade --help)",
+    },
+    "engine": {
+        "choices": ["auto", "transformers", "vllm"],
+        "default": "auto",
+        "help": "what draws completions; auto: vLLM for the paper's models where an interpreter has it",
+    },
+    "device": {"default": "cpu", "help": "where the mini model runs: cpu or cuda"},
+}
+
+
+def add_shared(parser: argparse.ArgumentParser, *names: str, **defaults: str) -> None:
+    """Add shared options to a command; ``defaults``: where a command's own is another."""
+    for name in names:
+        parser.add_argument(f"--{name}", **SHARED[name] | ({"default": defaults[name]} if name in defaults else {}))
