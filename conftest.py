@@ -222,7 +222,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the scale that was not asked for; put the chosen organism in place."""
+    """Leave out the scale that was not asked for; put the chosen mini model in place."""
     scale = config.getoption("--scale")
     unwanted = {"mini": "paper", "paper": "mini"}.get(scale)
     dropped = [item for item in items if unwanted and item.get_closest_marker(unwanted)]

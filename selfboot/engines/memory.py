@@ -10,7 +10,7 @@ import resource
 
 from selfboot.errors import UnavailableError
 
-LEAST_GB = 2.0  # of address space: an organism trains in 2.5, and fails in 1.5 somewhere within torch
+LEAST_GB = 2.0  # of address space: a mini model trains in 2.5, and fails in 1.5 somewhere within torch
 WORDS = ("failed to map segment", "allocate memory", "out of memory", "can't start new thread")
 REMEDY = "end other programs, lift the limit (ulimit -v), or run fewer processes side by side"
 

@@ -15,7 +15,7 @@ from selfboot.errors import DataError
 class Method:
     """A miner's class in ``selfboot.mining``, the benchmark it takes seeds from ("": it invents its problems), and
     settings other than its own defaults. ``trains``: the model is trained in between, which takes a recipe.
-    ``seeds`` is the organism's own benchmark, ``public`` the paper's, for any other model."""
+    ``seeds`` is the mini models' benchmark, ``public`` the paper's, for any other model."""
 
     miner: str
     seeds: str = ""

@@ -1,7 +1,7 @@
 """Any model by what a person calls it: a name of data/models.toml, a folder, a GGUF file, a hub id with its revision.
 
 What the registry says of its own models is read off the files of others: stop tokens from the chat template, shape
-from config.json. Weights are not asked for here, since a random twin has none.
+from config.json. Weights are not looked for here: a random-init model has none.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def _entry(name: str, source: str, revision: str = "") -> ModelEntry:
 
 
 def is_organism(entry: ModelEntry) -> bool:
-    """Was it trained on the organism's corpus? Its tokenizer tells."""
+    """Is it one of our mini models, or of their family? Their tokenizer tells."""
     return Path(entry.tokenizer).parts[-2:] == ("organism", "tokenizer")
 
 

@@ -156,7 +156,7 @@ def test_the_command_line_takes_a_folder(tmp_path: Path, capsys: pytest.CaptureF
 
 
 def test_seeds_and_recipe_suit_the_model(tmp_path: Path) -> None:
-    """The organism's own for it and its family, the paper's for every other model; settings may be left out."""
+    """The mini models' own for them, the paper's for every other model; settings may be left out."""
     other = str(save_model(tmp_path / "model"))
     assert is_organism(find_model("organism-0"))
     assert not is_organism(find_model(other))

@@ -91,7 +91,7 @@ def test_a_documented_failure_drifts_where_there_is_none(claim: str, tmp_path: P
 
 
 @pytest.mark.slow
-def test_with_another_problems_tests_the_organism_mines_nothing(tmp_path: Path) -> None:
+def test_with_another_problems_tests_the_mini_model_mines_nothing(tmp_path: Path) -> None:
     """The same problems and seed, each with its own tests and each with another one's."""
     with Lab(RunStore(tmp_path)) as lab:
         miners = [

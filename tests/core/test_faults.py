@@ -47,7 +47,7 @@ def flip(path: Path, place: int = -100) -> None:
 
 @pytest.fixture
 def ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the shipped floor organism, tokenizer and dev tasks, as if they were the checkout's."""
+    """A copy of the shipped mini model ``floor``, tokenizer and dev tasks, as if they were the checkout's."""
     organism, tasks = tmp_path / "organism", tmp_path / "minieval"
     shutil.copytree(FIXTURES / "organism" / "tokenizer", organism / "tokenizer")
     shutil.copytree(FIXTURES / "organism" / "family" / "floor", organism / "family" / "floor")
@@ -94,7 +94,7 @@ def test_hashes_that_are_gone_or_damaged_are_no_excuse(ours: Path, text: str | N
 
 
 def test_doctor_finds_what_is_damaged_or_missing(ours: Path) -> None:
-    assert len(shipped.damaged()) > 20, "most of the organisms are not in this copy"
+    assert len(shipped.damaged()) > 20, "most of the mini models are not in this copy"
     (whole,) = [text for text in shipped.damaged() if "dev.jsonl" in text] or [""]
     assert not whole
     flip(ours / "minieval" / "dev.jsonl")

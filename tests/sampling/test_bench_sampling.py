@@ -25,7 +25,7 @@ from selfboot.sampling.base import complete
 pytestmark = [
     pytest.mark.bench,
     pytest.mark.slow,
-    pytest.mark.skipif(not (FIXTURES / "organism" / "seed0").is_dir(), reason="no organism in fixtures/"),
+    pytest.mark.skipif(not (FIXTURES / "organism" / "seed0").is_dir(), reason="no mini model in fixtures/"),
 ]
 ROUNDS = 2
 

@@ -1,6 +1,6 @@
 """The vLLM sampler without vLLM: what is asked of an engine, how its answer is read, what is said when it fails.
 
-The engine process is replaced by a small script that speaks its protocol (``STAND_IN``).
+The engine process is replaced by a small script that speaks its protocol (``FAKE_WORKER``).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from selfboot.sampling.vllm import VllmEngine, VllmSampler, VllmSettings, probe,
 FAKE = {"vllm": "0.32.0", "torch": "2.13.0", "python": "3.11.7", "device": "cpu x86_64"}
 
 # Draws, for each request, its prompt's last token again and again, then a stop token; seeds and adapters are echoed.
-STAND_IN = """
+FAKE_WORKER = """
 import json, socket, sys, time
 lines = socket.socket(fileno=int(sys.argv[-1])).makefile("rw")
 def send(**message): lines.write(json.dumps(message) + "\\n"); lines.flush()
@@ -65,7 +65,7 @@ def sampler(spec: ModelSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def _sampler(spec: ModelSpec, folder: Path, monkeypatch: pytest.MonkeyPatch, mode: str) -> Iterator[VllmSampler]:
     worker = folder / "worker.py"
-    worker.write_text(STAND_IN.format(mode=mode))
+    worker.write_text(FAKE_WORKER.format(mode=mode))
     monkeypatch.setattr(vllm_module, "WORKER", worker)
     monkeypatch.setattr(vllm_module, "probe", lambda python="": FAKE)
     with VllmEngine(spec, VllmSettings(max_model_len=300)) as engine:
