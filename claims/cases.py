@@ -25,7 +25,7 @@ from selfboot.registry import Claim, Scale, Settings, claim_named
 from selfboot.report import cells
 
 OPEN = ("inconclusive", "unsettled", "protocol mismatch")  # could not be told: skipped, never a pass
-FRESH = 1_000_000  # what the seeds of a retry are apart from the first ones
+FRESH = 1_000_000  # a retry's seeds are the first ones plus this
 CALIBRATED = 30  # seeds that a calibration has, from FIRST_SEED on
 
 
@@ -50,7 +50,7 @@ class Case:
         return self.settings.model
 
     def runs(self, lab: Lab, fresh: int = 0) -> list[Run]:
-        """One run of the claim's protocol for each seed of this case; ``fresh``: other seeds, the so-many-th set."""
+        """One run of the claim's protocol for each seed of this case; ``fresh``: the number of the retry, 0 the first run."""
         seeds = [_fresh(seed, fresh) for seed in ((self.seed,) if self.seed else self.settings.seeds or (0,))]
         train_ahead(lab, self.runnable, seeds if fresh else self._own_first)
         if self.settings.both_arms and not fresh:  # a retry is of the judged arm alone
@@ -64,7 +64,7 @@ class Case:
 
     @property
     def _own_first(self) -> list[int]:
-        """All seeds of the claim, this case's first: what other workers train meanwhile is there at its turn."""
+        """All seeds of the claim, this case's first: other workers train theirs meanwhile, so none waits for another."""
         return sorted(self.settings.seeds or (0,), key=lambda seed: seed != self.seed)
 
     @property
@@ -76,8 +76,8 @@ class Case:
         return replace(self.settings, model=self.substitute, pairs=own)
 
     def check(self, lab: Lab) -> list[Run]:
-        """Run the claim's protocol, judge every check of the claim, and report; what lies outside its band is measured
-        again once, with fresh seeds (selfboot/judging/decide.py)."""
+        """Run the claim's protocol, judge every check of the claim, and report; a result outside its band is measured
+        once more, with other seeds (selfboot/judging/decide.py)."""
         decision = decide(checks(self.claim, self.scale, self.judged), lambda fresh: self.runs(lab, fresh))
         return self.report(decision, self._beside(lab, decision.runs))
 
@@ -127,7 +127,7 @@ class Case:
 
 
 def _fresh(seed: int, fresh: int) -> int:
-    """Another seed in the place of ``seed``, for the so-many-th retry: of a calibration seed the next one."""
+    """The seed that retry number ``fresh`` runs in the place of ``seed``; for a calibration seed it is the next one."""
     calibrated = FIRST_SEED <= seed < FIRST_SEED + CALIBRATED
     return seed + fresh * (1 if calibrated else FRESH)
 
@@ -135,7 +135,7 @@ def _fresh(seed: int, fresh: int) -> int:
 def cases(*claim_ids: str, protocol: Protocol | None) -> Callable[[Any], Any]:
     """Parametrise a test over the scales of claims (where their file says so, their seeds too), marked with tiers.
 
-    ``protocol``: what their files must name; None: the test itself says what is run. Else the collection fails.
+    ``protocol``: the function that their files must name, or collection fails; None: the test itself says what is run.
     """
     params = [
         pytest.param(case, id=case.id if len(claim_ids) == 1 else f"{name}-{case.id}", marks=[*_marks(case)])

@@ -88,7 +88,7 @@ def calibrate(
 
     ``only``: these claims; ``remeasure``: of the seeds that the file has, also those that other code measured, or all;
     each keeps its old figure until it has a new one. Files are written every ``SAVE_S`` seconds with what there is. A
-    unit that cannot run costs the others nothing; all are named in the SelfbootError at the end.
+    unit that cannot run does not stop the others; all are named in the SelfbootError at the end.
     """
     tables = {model: _Table(model, only, how.device, command, remeasure) for model in models}
     wanted = [FIRST_SEED + i for i in range(seeds)]

@@ -89,7 +89,7 @@ class Calibrated(Rules):
                        retry=share.retry)  # fmt: skip
 
     def rises(self, name: str, base: str, runs: Sequence[Run]) -> Part:
-        """Of how many seeds the score rises above the base, as often as in the calibration? (posterior predictive)"""
+        """Does the score rise above the base for as many seeds as in the calibration? (posterior predictive)"""
         up, k = self.known.rising(self.claim.id, base, name)
         found, m = sum(run.figures[name] > run.figures[base] for run in runs), len(runs)
         usual = stats.betabinom(m, up + 0.5, k - up + 0.5)
@@ -126,7 +126,7 @@ class Calibrated(Rules):
         return set.intersection(*seeded) if seeded else set()
 
     def again(self, runs: Sequence[Run]) -> Part:
-        """The same seed as in the calibration gives the same figures, but for what devices differ. The sharpest check,
+        """The same seed as in the calibration gives the same figures, up to what devices compute differently. The sharpest check,
         and the cheapest: it needs one seed, and no spread of seeds hides anything from it."""
         own = [run for run in runs if run.seed in self.calibrated_seeds]
         found = [(self._off(name, run), name, run) for run in own for name in run.figures]

@@ -1,4 +1,4 @@
-"""How a claim is decided: every check once; what lies outside its band is measured again, once, with fresh seeds."""
+"""How a claim is decided: every check is judged; a result outside its band is measured once more, with fresh seeds."""
 
 from __future__ import annotations
 

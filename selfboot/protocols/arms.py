@@ -1,8 +1,9 @@
 """The two arms of every claim: ``paper``, exactly as the paper's scripts ask, read, grade and train, and ``ours``.
 
 The facts of the ``paper`` arm come from the scripts that a claim names (``scripts``; data/protocols_paper.toml), never
-from the claim's own settings. A claim that names none, as at mini scale, whose model knows no other prompts, asks as
-ours does in both arms; then the ``paper`` arm differs in how it reads and grades.
+from the claim's own settings. A claim that names no script asks the same in both arms; they differ in how they read and
+grade. So it is at mini scale, whose model knows no other prompts. (``Arm`` in base.py is another thing: what one figure
+is of, such as base or trained.)
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def in_arm(settings: Settings, arm: ArmName) -> Settings:
 
 
 def recipe_of(settings: Settings) -> str:
-    """How the arm trains: in the ``paper`` arm as the last of its scripts that trains."""
+    """The recipe that the arm trains by; in the ``paper`` arm that of the last of its scripts that trains."""
     trained = [one.training.recipe for one in scripts_of(settings) if one.training]
     return trained[-1] if trained else settings.recipe
 
@@ -53,8 +54,7 @@ def scripts_of(settings: Settings) -> list[Script]:
 
 
 def asking(settings: Settings, bench: Benchmark | AnswerBenchmark, phase: Phase, drawn: Sampling | None) -> Asking:
-    """How the arm asks. ``drawn``: how our arm draws; None: greedily, as long as the benchmark's
-    completions may get."""
+    """How the arm asks. ``drawn``: how our arm draws; None: greedily, up to the benchmark's token limit."""
     whole, own = split_name(bench.asked or bench.name)[0], split_name(settings.benchmark)[0]
     ours = settings.format if whole == own else ""
     if settings.arm == "ours":

@@ -34,10 +34,10 @@ class HasArtifact(Protocol):
 
 @dataclass(frozen=True)
 class Arm:
-    """What a figure or an artifact is of: enough to say it in words, nothing to parse back.
+    """What a figure or an artifact is of, as fields: reports make words of them, and nothing reads the words back.
 
-    ``benchmark``, ``model``: "" is the claim's own. ``pairs``, ``count``: what was trained on; of ``seeds`` the way of
-    mining. ``draws``: samples a task, and how they are ``judged``. ``seed``: of training, mining or sampling; 0 where
+    ``benchmark``, ``model``: "" is the claim's own. ``pairs``, ``count``: what was trained on; for the role
+    ``seeds`` the way of mining. ``draws``: samples a task, and how they are ``judged``. ``seed``: of training, mining or sampling; 0 where
     the arm is ``fixed``. ``shots``: solved tasks shown before each question. ``reading``: how a completion was asked
     for and read, "" as usual.
     """
@@ -157,8 +157,7 @@ def evaluate(
 def trained_or_base(
     lab: LabLike, settings: Settings, items: Sequence[Item], seed: int, start_from: Adapter | None = None
 ) -> Adapter | None:
-    """An adapter trained on ``items`` by the arm's recipe; without items there is nothing to train on: the model as it
-    was."""
+    """An adapter trained on ``items`` by the arm's recipe; without items the model stays as it was."""
     if not items:
         return start_from
     return lab.train(settings.model, items, recipe_of(settings), seed, start_from=start_from)

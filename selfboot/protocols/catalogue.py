@@ -42,8 +42,8 @@ def options_of(protocol: Protocol) -> list[str]:
 
 
 def check_registry() -> None:
-    """DataError where a claim names a protocol, an option of it, or a benchmark that does not exist: what has a typo
-    is not skipped as if it were only not calibrated."""
+    """DataError where a claim names a protocol, an option of it, or a benchmark that does not exist: a typo
+    fails, and is not skipped as a claim without calibration."""
     for claim in registry().values():
         for scale, settings in claim.scales.items():
             _check(f"claims/*.toml [{claim.id}.{scale}]", settings)

@@ -175,7 +175,7 @@ class DryRun:
 
 def train_ahead(lab: Lab, settings: Settings, seeds: Sequence[int]) -> bool:
     """Train what a claim trains for each of ``seeds`` before anything is drawn, where that saves engines: a GPU holds
-    an engine or a training, never both. Whether it was done. What is trained on mined items is trained in its turn.
+    an engine or a training, never both. Returns whether it was done. A training on mined items waits for its mining.
 
     Run seed by seed, a protocol trains, starts an engine, scores, and ends the engine for the next seed's training.
     Trained ahead, one engine serves the base and every adapter. Adapters lie in the run store: none is trained twice.

@@ -24,7 +24,7 @@ def mine_train_score(
     warmup: int = 0,
     also: Sequence[str] = (),
 ) -> Run:
-    """``items`` found, ``base`` and ``trained`` scores; ``warmup``: so many pairs at hand are trained on as well."""
+    """``items`` found, ``base`` and ``trained`` scores; ``warmup``: so many given pairs are trained on as well."""
     notes = Notes(seed)
     found = _mine(lab, settings, seed, method, tasks, miner or {})
     notes.figure("items", Arm("items"), len(found.items))

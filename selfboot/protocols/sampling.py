@@ -46,7 +46,7 @@ def best_of_n(
 ) -> Run:
     """``greedy`` and ``best-of-n``; ``pass@k`` for each of ``ks`` (unbiased, in tasks) from the same draw.
 
-    On each of the benchmarks ``also`` likewise.
+    The same on each benchmark of ``also``.
     """
     notes = Notes(seed)
     for benchmark in (settings.benchmark, *also):

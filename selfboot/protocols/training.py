@@ -1,4 +1,4 @@
-"""Train on pairs at hand, then score: the recipe (§3.2), its sweep (Figure 3), the control (§3.6), transfer (§3.10)."""
+"""Train on given pairs, then score: the recipe (§3.2), its sweep (Figure 3), the control (§3.6), transfer (§3.10)."""
 
 from __future__ import annotations
 

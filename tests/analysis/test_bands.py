@@ -1,4 +1,4 @@
-"""Bands against the numbers that the design states, and their coverage by simulation."""
+"""Bands against worked examples, and their coverage by simulation."""
 
 from __future__ import annotations
 

@@ -23,5 +23,5 @@ def test_a_calibrated_band_misses_twice_as_often_as_the_formula_says(shift: floa
 
 
 def test_negative_synergy_wants_about_twenty_seeds() -> None:
-    """−4.9 points of 164 are −8 tasks: with s = 7 the design says that fewer than about 20 seeds are inconclusive."""
+    """−4.9 points of 164 are −8 tasks: with s = 7 fewer than about 20 seeds are inconclusive."""
     assert contrast_power(-8, SeedSpread(7.0, 200), "interaction", 19) == pytest.approx(0.8, abs=0.02)

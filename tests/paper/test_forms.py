@@ -52,7 +52,7 @@ def test_code_is_cut_as_the_scripts_cut_it(text: str, code: str) -> None:
 
 
 def their_extract_code(text: str) -> str:
-    """The rule in the words of protocol_source.md, section 0, step by step."""
+    """How the scripts cut code out of a reply, step by step: a second way to write the rule of ``code_of``."""
     mark = text.find("```python")
     mark, length = (mark, 9) if mark >= 0 else (text.find("```"), 3)
     rest = text[mark + length :]
