@@ -50,7 +50,7 @@ class Case:
         return self.settings.model
 
     def runs(self, lab: Lab, fresh: int = 0) -> list[Run]:
-        """One run of the claim's protocol for each seed of this case; ``fresh``: the number of the retry, 0 the first run."""
+        """One run of the claim's protocol for each seed of this case; ``fresh``: which retry it is, 0 for none."""
         seeds = [_fresh(seed, fresh) for seed in ((self.seed,) if self.seed else self.settings.seeds or (0,))]
         train_ahead(lab, self.runnable, seeds if fresh else self._own_first)
         if self.settings.both_arms and not fresh:  # a retry is of the judged arm alone
@@ -64,7 +64,7 @@ class Case:
 
     @property
     def _own_first(self) -> list[int]:
-        """All seeds of the claim, this case's first: other workers train theirs meanwhile, so none waits for another."""
+        """All seeds of the claim, this case's first: other workers begin with others, so none trains twice."""
         return sorted(self.settings.seeds or (0,), key=lambda seed: seed != self.seed)
 
     @property

@@ -126,8 +126,8 @@ class Calibrated(Rules):
         return set.intersection(*seeded) if seeded else set()
 
     def again(self, runs: Sequence[Run]) -> Part:
-        """The same seed as in the calibration gives the same figures, up to what devices compute differently. The sharpest check,
-        and the cheapest: it needs one seed, and no spread of seeds hides anything from it."""
+        """The same seed as in the calibration gives the same figures, up to what devices compute differently.
+        The sharpest check, and the cheapest: it needs one seed, and no spread of seeds hides anything from it."""
         own = [run for run in runs if run.seed in self.calibrated_seeds]
         found = [(self._off(name, run), name, run) for run in own for name in run.figures]
         (most, off), name, run = max(found, key=lambda one: abs(one[0][1]) - one[0][0])

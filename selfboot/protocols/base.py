@@ -37,9 +37,9 @@ class Arm:
     """What a figure or an artifact is of, as fields: reports make words of them, and nothing reads the words back.
 
     ``benchmark``, ``model``: "" is the claim's own. ``pairs``, ``count``: what was trained on; for the role
-    ``seeds`` the way of mining. ``draws``: samples a task, and how they are ``judged``. ``seed``: of training, mining or sampling; 0 where
-    the arm is ``fixed``. ``shots``: solved tasks shown before each question. ``reading``: how a completion was asked
-    for and read, "" as usual.
+    ``seeds`` the way of mining. ``draws``: samples a task, and how they are ``judged``. ``seed``: of training, mining
+    or sampling; 0 where the arm is ``fixed``. ``shots``: solved tasks shown before each question. ``reading``: how a
+    completion was asked for and read, "" as usual.
     """
 
     role: Role
