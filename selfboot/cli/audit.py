@@ -40,8 +40,10 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     parser.add_argument("--json", type=Path, default=None, metavar="OUT", help="write everything found as JSON")
     parser.add_argument("--table", action="store_true", help="print one Markdown table, a row a file")
     parser.add_argument("--strict", action="store_true", help="warnings fail the audit too")
-    parser.add_argument("--allow", action="append", default=[], metavar="CHECK", help="a check that may find things")
-    parser.add_argument("--no-run", action="store_true", help="run nothing: read only")
+    parser.add_argument(
+        "--allow", action="append", default=[], metavar="CHECK", help="a check whose findings are allowed"
+    )
+    parser.add_argument("--no-run", action="store_true", help="do not run any program")
     parser.add_argument("--isolation", default="auto", help="how strictly programs are isolated (default: auto)")
     parser.add_argument("--jobs", type=positive, default=None, help="grading processes (default: one a core)")
     parser.set_defaults(run=run)

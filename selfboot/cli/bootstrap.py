@@ -17,7 +17,7 @@ examples:
   selfboot bootstrap Qwen/Qwen2.5-7B --max-cost 2 --gpu h100 --device cuda --out adapter/
   selfboot bootstrap model.gguf --budget 30m --tasks 40 --out adapter/
 
-A run that was interrupted goes on where it was with the same command.
+The same command continues an interrupted run where it stopped.
 exit code: 0 trained, 1 too few pairs to train on, 2 something you can mend
 """
 
@@ -30,28 +30,30 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument("model", help=MODEL)
     parser.add_argument("--out", type=Path, required=True, help="folder for the adapter (peft's format) and its card")
-    parser.add_argument("--pairs", type=int, default=40, help="end mining at so many (default: %(default)s)")
+    parser.add_argument("--pairs", type=int, default=40, help="stop mining at this many pairs (default: %(default)s)")
     parser.add_argument("--method", choices=["bootstrap", "multi-pair", "curriculum", "seeded"], default="bootstrap")
     parser.add_argument(
-        "--seeds", default="", help="seeded: the tasks (default: miniseeds for a mini model, mbpp-train)"
+        "--seeds",
+        default="",
+        help="for seeded: the tasks to mine from (default: miniseeds for a mini model, else mbpp-train)",
     )
     parser.add_argument(
-        "--recipe", default="", help="of data/recipes.toml (default: mini for a mini model, paper-rank16)"
+        "--recipe", default="", help="a recipe of data/recipes.toml (default: mini for a mini model, else paper-rank16)"
     )
     parser.add_argument("--benchmark", default="", help="default: minieval for a mini model, else humaneval")
-    parser.add_argument("--tasks", type=int, default=0, help="score on so many tasks, drawn at random (default: all)")
+    parser.add_argument("--tasks", type=int, default=0, help="score on this many tasks, drawn at random (default: all)")
     parser.add_argument(
         "--budget",
         default="",
         metavar="TIME",
-        help="about the time that it may take, e.g. 30m (not with seeded: give it fewer --seeds)",
+        help="about how long it may take, e.g. 30m (not with seeded: give it fewer --seeds)",
     )
     parser.add_argument(
         "--max-cost",
         type=float,
         default=0.0,
         metavar="USD",
-        help="the same in dollars, on as many --gpu as the model needs",
+        help="about how much it may cost in dollars, on as many --gpu as the model needs",
     )
     parser.add_argument("--gpu", default="h100", help="whose price --max-cost reckons with (default: %(default)s)")
     parser.set_defaults(run=run)

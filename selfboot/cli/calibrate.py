@@ -34,15 +34,17 @@ def add_parser(commands: Any) -> None:
         allow_abbrev=False,  # --seed is another thing than --seeds
     )
     calibrate.add_argument("models", nargs="+", metavar="MODEL", help="models of data/models.toml")
-    calibrate.add_argument("--seeds", type=positive, default=20, help="seeds a claim (default: %(default)s)")
+    calibrate.add_argument("--seeds", type=positive, default=20, help="seeds for each claim (default: %(default)s)")
     calibrate.add_argument("--jobs", type=positive, default=1, help="processes side by side (default: %(default)s)")
     calibrate.add_argument("--rows", type=int, default=0, help="the sampler's batch size (default: its own)")
-    calibrate.add_argument("--only", nargs="*", metavar="CLAIM", help="only these; the others are kept as they are")
+    calibrate.add_argument(
+        "--only", nargs="*", metavar="CLAIM", help="only these claims; the others are kept as they are"
+    )
     calibrate.add_argument(
         "--remeasure",
         choices=("outdated", "all"),
         default="",
-        help="measure also the seeds of other code, or all",
+        help="measure again the seeds that older code measured, or all",
     )
     calibrate.add_argument("--compare", action="store_true", help="show whether the seeds of several devices agree")
     calibrate.add_argument(

@@ -25,12 +25,22 @@ def add_parser(commands: Any) -> None:
     claims = commands.add_parser("claims", help="list the claims of the registry", epilog=CLAIMS, formatter_class=RAW)
     claims.add_argument("--update-readme", action="store_true", help="write the generated tables into claims/README.md")
     claims.add_argument(
-        "--protocols", action="store_true", help="write what scripts and claims do: claims/protocols.md"
+        "--protocols",
+        action="store_true",
+        help="write claims/protocols.md and claims/what_to_know.md: the claims beside the paper's scripts",
     )
     claims.add_argument("--power", action="store_true", help="false alarm and power of every calibrated claim")
     claims.add_argument("--mutants", action="store_true", help="which wrong systems would the claims notice?")
-    claims.add_argument("--draws", type=int, default=200, help="of --power, --mutants (default: %(default)s)")
-    claims.add_argument("--out", type=Path, default=None, metavar="FILE", help="of --power, --mutants: the Markdown")
+    claims.add_argument(
+        "--draws", type=int, default=200, help="simulated runs for --power and --mutants (default: %(default)s)"
+    )
+    claims.add_argument(
+        "--out",
+        type=Path,
+        default=None,
+        metavar="FILE",
+        help="where --power or --mutants writes its tables, as Markdown",
+    )
     claims.set_defaults(run=_claims)
     actions = claims.add_subparsers(metavar="show ID")
     show = actions.add_parser("show", help="everything about one claim")

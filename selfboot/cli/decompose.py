@@ -17,8 +17,8 @@ examples:
   selfboot decompose organism-0 --show                       the recorded figures; measures nothing
   selfboot decompose --update-readme                         the tables of data/measured/decomposition/README.md
 
-Writes data/measured/decomposition/MODEL.json, and the README's tables for organism-0. An interrupted call goes on
-where it was.
+Writes data/measured/decomposition/MODEL.json, and the README's tables for organism-0. The same command
+continues an interrupted run where it stopped.
 exit code: 0 done, 2 something you can mend
 """
 

