@@ -17,7 +17,7 @@ SHARED: dict[str, dict[str, Any]] = {
     "scale": {
         "choices": ["mini", "paper", "auto"],
         "default": "auto",
-        "help": "mini: the mini model on a CPU; paper: its models on GPUs; auto: mini, and paper where it can run",
+        "help": "mini: the mini model on a CPU; paper: the paper's models on GPUs; auto: both, where they can run",
     },
     "weights": {
         "choices": ["trained", "random"],
@@ -30,7 +30,7 @@ SHARED: dict[str, dict[str, Any]] = {
         "metavar": "N",
         "help": "with random weights or a substitute model: no completion longer than this, for a quick answer",
     },
-    "organism": {"choices": ["0", "1", "2"], "default": "0", "help": "which pre-training seed of the mini model"},
+    "organism": {"choices": ["0", "1", "2"], "default": "0", "help": "which mini model, by its pre-training seed"},
     "isolation": {
         "default": "auto",
         "help": "how strictly model-written programs are isolated (selfboot grade --help)",
@@ -40,7 +40,7 @@ SHARED: dict[str, dict[str, Any]] = {
         "default": "auto",
         "help": "what draws completions; auto: vLLM for the paper's models where an interpreter has it",
     },
-    "device": {"default": "cpu", "help": "where the mini model runs: cpu or cuda"},
+    "device": {"default": "cpu", "help": "where transformers runs a model: cpu or cuda"},
 }
 
 
