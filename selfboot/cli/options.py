@@ -22,7 +22,7 @@ SHARED: dict[str, dict[str, Any]] = {
     "weights": {
         "choices": ["trained", "random"],
         "default": "trained",
-        "help": "random: random-init models; claims must come out drifted, or not reproduced",
+        "help": "random: the same models with random weights; a claim must then drift, or not be reproduced",
     },
     "tokens": {
         "type": positive,
