@@ -76,6 +76,16 @@ class Samples:
     completions: tuple[tuple[Completion, ...], ...]
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """Hashes of what a score's completions were drawn with, and of their tokens; ``adapter`` "": none."""
+
+    model: str
+    engine: str
+    adapter: str
+    tokens: str
+
+
 class Tally:
     """What can be read off the outcomes of a benchmark's tasks, whatever kind they are: ``outcomes[task][sample]``."""
 
@@ -86,6 +96,12 @@ class Tally:
     def token_hashes(self) -> list[str]:
         """Hashes of the drawn tokens of every completion."""
         return [c.token_hash for row in self.samples.completions for c in row]
+
+    @property
+    def drawn(self) -> Drawn:
+        """What the completions were drawn with, as the samples' manifest has it."""
+        key = self.samples.artifact.manifest["key"]
+        return Drawn(digest(key["model"]), digest(key["engine"]), key["adapter"] or "", digest(self.token_hashes))
 
     @property
     def flags(self) -> list[bool]:

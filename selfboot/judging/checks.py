@@ -11,6 +11,7 @@ from selfboot.judging.calibrated import Calibrated
 from selfboot.judging.published import Published
 from selfboot.judging.results import Part
 from selfboot.judging.rules import Judge, Rules
+from selfboot.judging.weights import weights
 from selfboot.protocols.base import Run
 from selfboot.registry import Claim, Scale, Settings
 
@@ -32,13 +33,14 @@ class Check:
 
 
 def checks(claim: Claim, scale: Scale, settings: Settings | None = None) -> list[Check]:
-    """Every check of a claim at a scale: its kind's own, each figure that has a band, and last the contrast; of a
-    synergy with a published size instead its own policy, which knows the noise of seeds.
+    """Every check of a claim at a scale: of the weights, the kind's own, each figure that has a band, and last the
+    contrast; of a synergy with a published size instead its own policy, which knows the noise of seeds.
 
     ``settings``: those of the registry, or the same with another model in its place.
     """
     rules = RULES[scale](claim, settings or claim.scales[scale])
-    judges = rules.special() | {name: partial(rules.figure, name) for name in rules.banded()}
+    judges: dict[str, Judge] = {"weights": partial(weights, rules.settings)} if rules.settings.protocol else {}
+    judges |= rules.special() | {name: partial(rules.figure, name) for name in rules.banded()}
     judges |= {"contrast": rules.contrast} if rules.settings.contrast and "synergy" not in judges else {}
     judges |= {"synergy": judges.pop("synergy")} if "synergy" in judges else {}  # the main figure comes last
     words = AT_MINI if scale == "mini" else {}

@@ -33,6 +33,7 @@ from selfboot.judging.calibration import Calibration, Measure, calibration, lack
 from selfboot.judging.checks import Check, checks
 from selfboot.judging.decide import decide
 from selfboot.judging.rules import MARGIN_SHARE
+from selfboot.judging.weights import honest
 from selfboot.protocols.base import Run
 from selfboot.registry import Claim, Direction, Settings, registry
 
@@ -171,7 +172,7 @@ class ClaimPower:
         }
         for name, figure in capped.items():
             outcomes[name] = [i < round(figure) for i in range(self.n)] if self.nested else solved(rng, self.n, figure)
-        return Run({name: figures[name] for name in self.figures} | capped, arms, outcomes)
+        return Run({name: figures[name] for name in self.figures} | capped, arms, outcomes, drawn=honest(arms))
 
     @property
     def _scored(self) -> list[str]:

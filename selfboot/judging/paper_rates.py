@@ -26,6 +26,7 @@ from selfboot.judging.checks import checks
 from selfboot.judging.decide import decide
 from selfboot.judging.published import FLIPS_SHARE
 from selfboot.judging.rules import mines
+from selfboot.judging.weights import honest
 from selfboot.protocols import run_protocol
 from selfboot.protocols.base import Arm, Run
 from selfboot.protocols.dryrun import DryRun
@@ -150,7 +151,8 @@ class PaperClaim:
         if "contrast" in means:
             first, last = self.settings.contrast
             figures["contrast"] = figures[last] - figures[first]
-        return Run(figures, {name: self.arms[name] for name in figures}, outcomes)
+        arms = {name: self.arms[name] for name in figures}
+        return Run(figures, arms, outcomes, drawn=honest(arms))
 
     def _sd(self, arm: Arm, mean: float, n: int) -> float:
         binomial = math.sqrt(max(mean * (1 - mean / n), 0.0))

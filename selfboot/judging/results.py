@@ -16,12 +16,12 @@ from selfboot.store import digest, write_atomic
 
 Kind = Literal[
     "figure", "contrast", "interaction", "synergy", "sweep", "plateau", "rate", "identical", "alive", "again",
-    "boundary",
+    "boundary", "weights",
 ]  # fmt: skip
 Agreement = Literal["same direction", "opposite", "no effect", "silent"]
 Criterion = Literal[
     "band", "no lift", "sign and size", "significant", "above zero", "below zero", "rise", "plateau", "all",
-    "rate above", "rate below", "alive", "share", "again", "boundary",
+    "rate above", "rate below", "alive", "share", "again", "boundary", "weights",
 ]  # fmt: skip
 
 

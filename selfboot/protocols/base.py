@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 from selfboot.benchmarks.base import AnswerBenchmark
-from selfboot.lab import Adapter, AnswerScore, Score
+from selfboot.lab import Adapter, AnswerScore, Drawn, Score
 from selfboot.protocols.arms import Phase, asking, recipe_of
 from selfboot.protocols.lab_like import LabLike
 from selfboot.records import Item, Sampling
@@ -83,13 +83,15 @@ class Run:
     """One seed's measurement, by the names that the registry uses.
 
     ``figures``: what is calibrated, in tasks or items; ``arms``: what each figure is of; ``outcomes``: of those that
-    are scores the outcome of every task; ``evidence``: what they rest on.
+    are scores the outcome of every task; ``evidence``: what they rest on; ``drawn``: of scores, which weights drew
+    which tokens.
     """
 
     figures: Mapping[str, float]
     arms: Mapping[str, Arm]
     outcomes: Mapping[str, Sequence[bool]]
     evidence: tuple[Made, ...] = ()
+    drawn: Mapping[str, Drawn] = field(default_factory=dict)
 
     @property
     def seed(self) -> int:
@@ -111,10 +113,12 @@ class Notes:
     arms: dict[str, Arm] = field(default_factory=dict)
     outcomes: dict[str, Sequence[bool]] = field(default_factory=dict)
     evidence: list[Made] = field(default_factory=list)
+    drawn: dict[str, Drawn] = field(default_factory=dict)
 
     def score(self, name: str, arm: Arm, score: Score | AnswerScore, flags: Sequence[bool] | None = None) -> None:
         """An arm's outcomes (by default of each task's first completion); its figure is their number."""
         self.outcomes[name] = score.flags if flags is None else flags
+        self.drawn[name] = score.drawn
         self.figure(name, arm, sum(self.outcomes[name]))
         self.made(arm, score)
 
@@ -130,7 +134,7 @@ class Notes:
         return arm if arm.fixed else replace(arm, seed=self.seed)
 
     def run(self) -> Run:
-        return Run(self.figures, self.arms, self.outcomes, tuple(self.evidence))
+        return Run(self.figures, self.arms, self.outcomes, tuple(self.evidence), self.drawn)
 
 
 def evaluate(

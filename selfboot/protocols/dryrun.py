@@ -70,6 +70,7 @@ class Promise:
     oracle: tuple[bool, ...] = ()
     tasks: tuple[str, ...] = ()
     token_hashes: tuple[str, ...] = ()
+    drawn: Any = None
     stages: tuple[Any, ...] = ()
     solved = 0
 

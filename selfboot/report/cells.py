@@ -111,6 +111,7 @@ def asked(one: Asked) -> str:
         "boundary": f"ends ≤ {one.limit:+.0f}",
         "again": f"± {one.limit:.1f}",
         "share": f"{one.lower:.0%}–{one.upper:.0%} of seeds rise",
+        "weights": "trained by pairs, other by seed, base unchanged",
         "alive": f"≥ {one.limit:.0%} of the base",
         "rate above": f"> {one.limit:.0%}",
         "rate below": f"< {one.limit:.0%}",

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from selfboot.lab import Drawn
 from selfboot.protocols import Run, run_protocol, sampling
 from selfboot.registry import Settings
 
@@ -24,7 +25,11 @@ class MadeUp:
     def evaluate(self, *args: Any, **options: Any) -> Any:
         self.scores += 1
         flags = [i < 30 + 5 * self.scores for i in range(N)]
-        return SimpleNamespace(artifact=self.artifact, flags=flags, oracle=flags, passes=[int(f) for f in flags])
+        adapter = options["adapter"].sha256 if options.get("adapter") else ""
+        drawn = Drawn(args[0] if args else "", "", adapter, adapter or "base")
+        return SimpleNamespace(
+            artifact=self.artifact, flags=flags, oracle=flags, passes=[int(f) for f in flags], drawn=drawn
+        )
 
     evaluate_answers = evaluate
 
@@ -42,10 +47,10 @@ class MadeUp:
         return self.miner()
 
     def train_stages(self, *args: Any, **options: Any) -> Any:
-        return self.train()
+        return self.train(*args, **options)
 
-    def train(self, *args: Any, **options: Any) -> Any:
-        return SimpleNamespace(artifact=self.artifact)
+    def train(self, model: str, items: Any, recipe: str, seed: int, **options: Any) -> Any:
+        return SimpleNamespace(artifact=self.artifact, sha256=f"{model} {len(items)} {recipe} {seed}")
 
     def mine(self, *args: Any, **options: Any) -> Any:
         item = SimpleNamespace(meta={"task_id": "t"})

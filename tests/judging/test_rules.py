@@ -21,6 +21,7 @@ from selfboot.judging.decide import Decision, decide
 from selfboot.judging.published import Published
 from selfboot.judging.results import Asked, Evidence, Part, Result, from_json, load, save, to_json
 from selfboot.judging.rules import Rules
+from selfboot.judging.weights import honest
 from selfboot.protocols.base import Arm, Run
 from selfboot.registry import Claim, Scale, Settings, registry
 from selfboot.report.terminal import render
@@ -86,7 +87,8 @@ def run(**solved: int) -> Run:
 
 def made(outcomes: dict[str, list[bool]]) -> Run:
     figures = {name: float(sum(one)) for name, one in outcomes.items()}
-    return Run(figures, {name: ARMS[name] for name in outcomes}, outcomes)
+    arms = {name: ARMS[name] for name in outcomes}
+    return Run(figures, arms, outcomes, drawn=honest(arms))
 
 
 def decided(*runs: Run, **changes: Any) -> Decision:
@@ -99,7 +101,8 @@ def decided(*runs: Run, **changes: Any) -> Decision:
 
 def at(seed: int, one: Run) -> Run:
     """The run as one of this seed."""
-    return replace(one, arms={name: arm if arm.fixed else replace(arm, seed=seed) for name, arm in one.arms.items()})
+    arms = {name: arm if arm.fixed else replace(arm, seed=seed) for name, arm in one.arms.items()}
+    return replace(one, arms=arms, drawn=honest(arms))
 
 
 def statuses(parts: Sequence[Part]) -> dict[str, str]:
@@ -110,7 +113,7 @@ def statuses(parts: Sequence[Part]) -> dict[str, str]:
 class TestMini:
     def test_lift_in_band(self) -> None:
         parts = decided(run(base=40, trained=101)).parts
-        assert statuses(parts) == {"base": "as calibrated", "trained": "as calibrated", "contrast": "as calibrated"}
+        assert statuses(parts) == dict.fromkeys(("weights", "base", "trained", "contrast"), "as calibrated")
         assert (parts[-1].direction, parts[-1].before, parts[-1].measured) == ("up", (40,), (101,))
 
     def test_no_lift_drifts(self) -> None:
@@ -195,7 +198,7 @@ class TestPaper:
         paper = judge(scale="paper")
         good, poor = ([run(base=25, trained=count)] for count in (100, 25))
         parts = decide(checks(paper.claim, "paper"), lambda _: good).parts
-        assert statuses(parts) == {"base": "reproduced", "contrast": "reproduced"}
+        assert statuses(parts) == dict.fromkeys(("weights", "base", "contrast"), "reproduced")
         assert decide(checks(paper.claim, "paper"), lambda _: poor).status == "not reproduced"
         assert paper.figure("base", good).asked == Asked("band", 15, 35)
 
@@ -207,7 +210,7 @@ class TestPaper:
 
     def test_a_base_of_another_protocol_is_a_mismatch_and_the_lift_is_judged_all_the_same(self) -> None:
         parts = decide(checks(judge(scale="paper").claim, "paper"), lambda _: [run(base=70, trained=104)]).parts
-        assert statuses(parts) == {"base": "protocol mismatch", "contrast": "reproduced"}
+        assert statuses(parts) == {"weights": "reproduced", "base": "protocol mismatch", "contrast": "reproduced"}
 
     def test_a_control_must_stay_within_its_margin(self) -> None:
         control = judge("none", scale="paper", kind="equivalence", margin=8.0)
@@ -375,8 +378,9 @@ def test_every_claim_can_be_judged(name: str, scale: Scale, monkeypatch: pytest.
     seeds = claim.scales[scale].seeds or (7,)
     runs = [made_up_run(monkeypatch, claim.scales[scale], seed) for seed in seeds]
     decision = decide(checks(claim, scale), lambda _: runs)
-    assert decision.parts
     assert decision.status
+    assert decision.parts[0].name == "weights"
+    assert decision.parts[0].status in ("as calibrated", "reproduced"), decision.parts[0].reason
 
 
 @pytest.mark.parametrize("name", [name for name, scale in BOTH if scale == "mini"])

@@ -11,6 +11,7 @@ from report_parts import contrast
 from selfboot.judging.checks import checks
 from selfboot.judging.decide import decide
 from selfboot.judging.results import Asked, Part, to_json
+from selfboot.judging.weights import honest
 from selfboot.protocols.base import Arm, Run
 from selfboot.registry import Direction, registry
 from selfboot.report.cells import band, direction, label, markdown_table, measured, natural, properties
@@ -69,7 +70,7 @@ def test_reproduced_is_never_said_of_our_own_model(empty_lab: Any) -> None:
     claim = registry()["recipe-7b"]
     outcomes = {"base": [i < 25 for i in range(164)], "trained": [i < 96 for i in range(164)]}
     arms = {"base": Arm("base"), "trained": Arm("trained", seed=7)}
-    run = Run({name: float(sum(flags)) for name, flags in outcomes.items()}, arms, outcomes)
+    run = Run({name: float(sum(flags)) for name, flags in outcomes.items()}, arms, outcomes, drawn=honest(arms))
     ours, papers = (
         decide(checks(claim, scale, replace(claim.scales[scale], seeds=(7,))), lambda _: [run])
         for scale in ("mini", "paper")
