@@ -43,7 +43,7 @@ class Settings:
     count: int = 0  # of them so many, the first ones; 0: all
     counts: tuple[int, ...] = ()  # for a protocol that trains on several numbers of pairs
     arms: tuple[str, ...] = ()  # for a protocol that compares several pair files, or models
-    wrong_stop: tuple[str, ...] = ()  # stop strings that are wrong on purpose
+    wrong_stop: tuple[tuple[str, ...], ...] = ()  # sets of stop strings that are wrong on purpose
     recipe: str = ""  # how our arm trains (data/recipes.toml)
     arm: ArmName = "ours"  # the arm that is judged; the other one is shown beside it (selfboot/protocols/arms.py)
     both_arms: bool = False  # the other arm is run too, on the same weights, and shown beside the judged one

@@ -86,7 +86,7 @@ def _protocols() -> int:
 
 
 def _power(args: argparse.Namespace) -> int:
-    from selfboot.report.rates import document, measured, write
+    from selfboot.report.rates import document, measured, paper_rows, write
 
     if args.draws < 1:
         raise DataError(f"--draws {args.draws}: give at least one")
@@ -94,7 +94,7 @@ def _power(args: argparse.Namespace) -> int:
         write(args.draws, args.out)
         print(f"false alarms and power -> {args.out}")
     else:
-        print(document(args.draws, measured(args.draws)))
+        print(document(args.draws, measured(args.draws), paper_rows(args.draws)))
     return 0
 
 

@@ -23,7 +23,7 @@ def weights(settings: Settings, runs: Sequence[Run]) -> Part:
     """The assertions on the runs of a claim, one run a seed. The part's figure is the number of adapters."""
     wrong = [*_untrained(settings, runs), *_without_effect(runs), *_seed_ignored(runs), *_base_changed(runs)]
     adapters = {one.adapter for run in runs for one in run.drawn.values() if one.adapter}
-    right = f"{len(adapters)} adapters, each by its own seed and none without effect; the base is unchanged"
+    right = f"adapters: {len(adapters)}, none without effect, none of two seeds; the base is unchanged"
     verdict = Verdict("not reproduced", "; ".join(dict.fromkeys(wrong))) if wrong else Verdict("reproduced", right)
     if lacking := [
         name for run in runs for name in run.outcomes if _is_score(run.arms[name]) and name not in run.drawn

@@ -22,14 +22,17 @@ from selfboot.registry import Settings
 
 
 def score_with_stop_strings(lab: LabLike, settings: Settings, seed: int) -> Run:
-    """``right`` and ``wrong``: one draw's text, cut at the format's stop strings and at the claim's wrong ones."""
+    """``right``, ``wrong``, ``wrong 2`` …: greedy completions, cut at the format's stop strings and at each of the
+    claim's wrong sets of them."""
     notes = Notes(seed)
     how = asking(settings, lab.benchmark(settings.benchmark), "base", None)
     drawn: dict[str, Any] = {"format": how.format, "sampling": how.sampling, "timeout_s": how.timeout_s}
     right = lab.evaluate(settings.model, settings.benchmark, **drawn)
     notes.score("right", Arm("base"), right)
-    wrong = lab.evaluate(settings.model, settings.benchmark, **drawn, stop=settings.wrong_stop)
-    notes.score("wrong", Arm("base", reading="wrong stop strings"), wrong)
+    for number, stop in enumerate(settings.wrong_stop, 1):
+        wrong = lab.evaluate(settings.model, settings.benchmark, **drawn, stop=stop)
+        tail = f" {number}" if number > 1 else ""
+        notes.score(f"wrong{tail}", Arm("base", reading=f"wrong stop strings{tail}"), wrong)
     return notes.run()
 
 

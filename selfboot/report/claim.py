@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -20,7 +20,7 @@ from selfboot.protocols.base import Arm
 from selfboot.protocols.catalogue import PROTOCOLS
 from selfboot.published import figures
 from selfboot.registry import SCALES, Claim, Scale, Settings, claim_named, files, recipes
-from selfboot.report.rates import recorded
+from selfboot.report.rates import recorded, recorded_of_paper
 from selfboot.report.summary import said
 from selfboot.tables import read, shown
 
@@ -81,8 +81,18 @@ def _scale(claim: Claim, scale: Scale) -> Iterator[str]:
             "amended after": settings.amended_after,
         }
     )
+    if scale == "paper" and (rates := recorded_of_paper().get(claim.id)):
+        yield from _rows({"power": _power(rates)})
     if scale == "mini" and settings.protocol:
         yield from _bands(claim, settings)
+
+
+def _power(rates: Mapping[str, str]) -> str:
+    """How sure the claim's seeds make it, and how many would be enough."""
+    return (
+        f"with {rates['seeds']}, the claim is reproduced in {rates['reproduced if the paper is right']} of all runs if "
+        f"the paper is right; seeds for 80 %: {rates['seeds for 80 %']}"
+    )
 
 
 def _bands(claim: Claim, settings: Settings) -> Iterator[str]:

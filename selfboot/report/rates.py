@@ -58,7 +58,16 @@ def _rates(one: ClaimPower, draws: int) -> dict[str, str]:
 
 def recorded() -> dict[str, dict[str, str]]:
     """The rates that the checkout holds, by claim."""
-    path = FOLDER / "rates.json"
+    return _read("rates.json")
+
+
+def recorded_of_paper() -> dict[str, dict[str, str]]:
+    """The same of the paper's claims, at its scale, by ``PAPER_HEAD``."""
+    return _read("paper_rates.json")
+
+
+def _read(name: str) -> dict[str, dict[str, str]]:
+    path = FOLDER / name
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
 
@@ -74,16 +83,21 @@ def _paper_row(one: PaperClaim, draws: int) -> tuple[str, ...]:
 
 
 def write(draws: int, path: Path) -> None:
-    """Write both tables as Markdown, and the mini scale's beside it as rates.json, which the report reads."""
-    rates = measured(draws)
-    write_atomic(path, document(draws, rates))
-    write_atomic(path.with_name("rates.json"), json.dumps(rates, indent=1, ensure_ascii=False) + "\n")
+    """Write both tables as Markdown, and beside it as rates.json and paper_rates.json, which `claims show` reads."""
+    rates, papers = measured(draws), paper_rows(draws)
+    write_atomic(path, document(draws, rates, papers))
+    kept = {
+        "rates.json": rates,
+        "paper_rates.json": {row[0]: dict(zip(PAPER_HEAD, row, strict=True)) for row in papers},
+    }
+    for name, table in kept.items():
+        write_atomic(path.with_name(name), json.dumps(table, indent=1, ensure_ascii=False) + "\n")
 
 
-def document(draws: int, rates: dict[str, dict[str, str]]) -> str:
+def document(draws: int, rates: dict[str, dict[str, str]], papers: list[tuple[str, ...]]) -> str:
     """Both tables as Markdown."""
     return DOCUMENT.format(
-        papers="\n".join(plain_table(PAPER_HEAD, paper_rows(draws))),
+        papers="\n".join(plain_table(PAPER_HEAD, papers)),
         claims="\n".join(plain_table(HEAD, [(claim, *row.values()) for claim, row in rates.items()])),
         date=time.strftime("%Y-%m-%d"),
         draws=draws,

@@ -119,3 +119,13 @@ def test_both_arms_side_by_side() -> None:
     runs = [Run({"base": 2.0}, {"base": arm}, {"base": flags}) for flags in ([1, 1, 0], [0, 1, 1])]
     (one,) = beside(runs[:1], runs[1:])
     assert (one.judged, one.other, one.of, one.won, one.lost) == ((2.0,), (2.0,), 3, 1.0, 1.0)
+
+
+def test_every_wrong_set_of_stop_strings_has_a_score() -> None:
+    """The first is the contrast's; a set may be empty, since to forget stop strings is a mistake too."""
+    settings = replace(paper("stop-strings"), wrong_stop=(("\n\n",), (), ("#", "def ")))
+    run = DryRun(Sizes())
+    measured = run_protocol(run, settings, 0)
+    assert list(measured.figures) == ["right", "wrong", "wrong 2", "wrong 3"]
+    assert len(set(measured.arms.values())) == 4, "a report can tell them apart"
+    assert [step.options.get("stop") for step in run.steps] == [None, ("\n\n",), (), ("#", "def ")]

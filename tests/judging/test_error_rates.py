@@ -9,6 +9,8 @@ import pytest
 from selfboot.cli.main import main
 from selfboot.judging.error_rates import ClaimPower, powered_claims
 from selfboot.judging.paper_rates import simulated_claims
+from selfboot.report import rates
+from selfboot.report.claim import show
 
 POWERED = list(powered_claims())
 SEEN = ("recipe-7b", "recipe-14b", "control", "stop-strings", "tts-4b-he", "synergy-3b")
@@ -49,3 +51,13 @@ def test_the_document_has_every_claim(capsys: pytest.CaptureFixture[str], tmp_pa
     assert all(f"| {name} |" in text for name in (*PAPERS, *(one.claim.id for one in POWERED)))
     assert main(["claims", "--power", "--draws", "0"]) == 2
     assert "at least one" in capsys.readouterr().err
+
+
+def test_a_claim_says_how_many_seeds_it_would_need() -> None:
+    """The table that is read and the one that is kept for programs are the same."""
+    table, kept = (rates.FOLDER / "README.md").read_text(encoding="utf-8"), rates.recorded_of_paper()
+    assert set(kept) == {one.claim.id for one in simulated_claims()}
+    for row in kept.values():
+        assert f"| {' | '.join(row.values())} |" in table
+    text = " ".join(show("synergy-3b").split())
+    assert f"seeds for 80 %: {kept['synergy-3b']['seeds for 80 %']}" in text
