@@ -64,7 +64,8 @@ def test_a_trial_run_is_marked_as_one(trial: tuple[str, list[Result], str, Path]
 
 
 FAILURES = {  # a documented failure, and a model that does not fail so: the sibling that stops where it should
-    "few-pairs-72b": ["--substitute", "organism-tidy"],
+    # Not the sibling: it solves 32 of 164 by raw completion, inside the base band of today (29 ± what flips).
+    "few-pairs-72b": ["--substitute", "organism-floor"],  # nothing to lose
     "bcb-hard": ["--substitute", "organism-tidy"],
     "synergy-3b": ["--substitute", "organism-tidy"],
     "code-to-math": ["--weights", "random", "--tokens", "32"],  # the sibling gains nothing from code pairs either
