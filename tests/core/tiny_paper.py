@@ -13,8 +13,7 @@ from __future__ import annotations
 import gzip
 import os
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +26,8 @@ from selfboot.engines.engines import Engines
 from selfboot.models.shape import Shape, random_init_spec
 from selfboot.paper.texts import TEXTS_ENV
 from selfboot.planning import availability
-from selfboot.records import Completion, Sampling
 from selfboot.registry import ModelEntry, model_entry
-from selfboot.sampling.base import Sampler
+from selfboot.sampling.short import ShortSampler
 
 SEEDS, PAIRS = 6, 4
 FAMILIES = {"qwen2.5": "qwen2.5-base", "qwen3": "qwen3-base", "llama-3.2": "llama-3.2-base"}
@@ -39,28 +37,6 @@ DATA = {
     "sanitized-mbpp.json": "datasets", "bigcodebench_hard.jsonl": "real", "pairs_7b_40.jsonl": "real/released",
     "pairs_14b_multi_new60.jsonl": "real/released", "pairs_math_13.jsonl": "real/released",
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Short:
-    """A sampler that never draws more than ``tokens``, whoever asks."""
-
-    inner: Sampler
-    tokens: int
-
-    @property
-    def engine(self) -> dict[str, str]:
-        return self.inner.engine
-
-    def generate(
-        self,
-        prompts: Sequence[str],
-        sampling: Sampling,
-        seeds: Sequence[int],
-        on_done: Callable[[int], None] | None = None,
-    ) -> list[tuple[Completion, ...]]:
-        short = replace(sampling, max_new_tokens=min(self.tokens, sampling.max_new_tokens))
-        return self.inner.generate(prompts, short, seeds, on_done)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -78,7 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for module in (base, lab_module):
         patch.setattr(module, "load_any", lambda name: _few(load_any(name)))
     tokens = config.getoption("--tokens") or 4
-    patch.setattr(Engines, "sampler", lambda self, ref: Short(sampler(self, ref), tokens))
+    patch.setattr(Engines, "sampler", lambda self, ref: ShortSampler(sampler(self, ref), tokens))
     patch.setattr(lab_module.Lab, "pairs", lambda self, model, name: pairs(self, model, name)[:PAIRS])
 
 
