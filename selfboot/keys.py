@@ -39,6 +39,7 @@ ANSWERS = (
     *_modules("grading", "units", "intervals", "quantities"),
 )
 TRAINING = (*_modules("training", "lora"), *_modules("models", "continuation"))
+DROPOUT = (*SAMPLING, *_modules("sampling", "dropout"))  # added where a script mines on with dropout left on
 SCRIPTED = _modules("training", "scripted")  # added where a recipe trains as the paper's scripts do
 MINING = (
     *_modules("formats", "base", "chat", "raw", "mbpp", "lens", "gsm8k", "math"),

@@ -395,6 +395,7 @@ class Lab:
             "seed": seed,
             "prompts": file_sha256(_prompts_file()),
             "training": self._training_key(recipe) if recipe else None,
+            **({"dropout": code_hash(*keys.DROPOUT)} if _noisy(miner) else {}),
             **({"tokens": self.tokens} if self.tokens else {}),
             "code": code_hash(
                 *self.engines.code(self.entry(model)), *keys.MINING, *keys.GRADING, *keys.ANSWERS, *_modules(miner)
@@ -410,7 +411,7 @@ class Lab:
                 self.chat(model),
                 seed,
                 OnDemand(lambda: self.answers),
-                (lambda stages: self._trained(model, stages, recipe, seed, adapter)) if recipe else None,
+                (lambda stages: self._trained(model, stages, recipe, seed, adapter, _noisy(miner))) if recipe else None,
             )
             records = run_miner(miner, context, work, self.progress)
             write_pairs(out / "pairs.jsonl", miner.items(records))
@@ -598,9 +599,13 @@ class Lab:
         )
         return AnswerScore(artifact, samples, tuple(task.task_id for task in bench.tasks), outcomes)
 
-    def _trained(self, model: str, stages: Stages, recipe: str, seed: int, adapter: Adapter | None) -> Sampler:
-        """The model after the stages, for a miner that trains in between."""
+    def _trained(
+        self, model: str, stages: Stages, recipe: str, seed: int, adapter: Adapter | None, noisy: bool
+    ) -> Sampler:
+        """The model after the stages, for a miner that trains in between; ``noisy``: with its dropout left on."""
         after = self.train_stages(model, stages, recipe, seed, start_from=adapter)
+        if noisy and after:
+            return ShortSampler(self.engines.noisy_sampler(self._model_ref(model, after)), self.tokens)
         return ShortSampler(self._sampler(model, after), self.tokens)
 
     def _training_key(self, recipe: str) -> dict[str, Any]:
@@ -707,6 +712,12 @@ def machine() -> dict[str, str]:
 def _modules(miner: Miner) -> list[str]:
     """The modules of a miner's classes: its own logic and what it inherits."""
     return sorted({cls.__module__ for cls in type(miner).__mro__ if cls.__module__.startswith("selfboot.mining.")})
+
+
+def _noisy(miner: Miner) -> bool:
+    """Does it follow a script that mines on with dropout left on?"""
+    training = getattr(miner, "training", None)
+    return bool(training and training.dropout_in_mining)
 
 
 def _prompts_file() -> Path:

@@ -8,6 +8,7 @@ solution returns. Both are judged by the grader's batched comparison, whose rule
 from __future__ import annotations
 
 import ast
+import functools
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -54,8 +55,9 @@ def inputs_only(row: Mapping[str, Any]) -> Cases:
     return Cases([*row["base_input"], *row["plus_input"]], None, row["atol"], reference)
 
 
+@functools.cache
 def read_cases(source: str) -> Cases:
-    """Inputs, expected results and tolerance of a test program of the hub's.
+    """Inputs, expected results and tolerance of a test program of the hub's; each is parsed once (10 MB take seconds).
 
     ValueError: no ``check`` with inputs, or they are not plain data; SyntaxError: not Python.
     """

@@ -28,6 +28,7 @@ from selfboot.sampling.base import Sampler
 from selfboot.storage.manifest import check_loaded
 
 if TYPE_CHECKING:
+    from selfboot.sampling.transformers import TransformersSampler
     from selfboot.sampling.vllm import VllmEngine
     from selfboot.training.process import Trainer, TrainingProcess
 
@@ -60,7 +61,7 @@ class Engines:
         self, choice: Choice = "auto", device: str = "cpu", rows: int | None = None, apart: bool = False
     ) -> None:
         self.choice, self.device, self.rows, self.apart = choice, device, rows, apart
-        self._samplers: dict[str, Sampler] = {}
+        self._samplers: dict[str, TransformersSampler] = {}
         self._vllm: dict[ModelSpec, VllmEngine] = {}
         self._training: TrainingProcess | None = None
         self._all.add(self)
@@ -108,6 +109,7 @@ class Engines:
             return self._in_process(subject, stops)
         from selfboot.sampling.vllm import VllmSampler
 
+        self._leave_memory()
         engine = self._engine(subject)
         for other in [one for one in self._vllm.values() if one is not engine]:
             other.close()
@@ -118,19 +120,33 @@ class Engines:
             refuse_misfit(subject.spec, folder)  # vLLM would leave out what it does not find
         return VllmSampler(engine, subject.tokenizer(), stops, longest, folder)
 
-    def _in_process(self, subject: ModelRef, stops: tuple[int, ...]) -> Sampler:
+    def noisy_sampler(self, subject: ModelRef) -> Sampler:
+        """A sampler of an adapter with its dropout on: transformers', whatever engine was chosen (vLLM has none)."""
+        from selfboot.models.load import stop_token_ids
+        from selfboot.sampling.dropout import DropoutSampler
+
+        name, on_cpu = f"{subject.name}, unmerged", self.device_of(subject.entry).startswith("cpu")
+        for lab in () if on_cpu or name in self._samplers else self._all:
+            lab.leave_gpu()
+        stops = stop_token_ids(subject.spec, subject.tokenizer())
+        return DropoutSampler(self._in_process(subject, stops, name, merge=False))
+
+    def _in_process(
+        self, subject: ModelRef, stops: tuple[int, ...], name: str = "", merge: bool | None = None
+    ) -> TransformersSampler:
         from selfboot.models.load import load_model
         from selfboot.sampling.transformers import TransformersSampler
 
-        if subject.name not in self._samplers:
+        name = name or subject.name
+        if name not in self._samplers:
             # one adapter at a time
             self._samplers = {name: one for name, one in self._samplers.items() if name.endswith("/base")}
             folder, sha256 = subject.adapter or (None, "")
-            model = load_model(subject.spec, self.device_of(subject.entry), adapter=folder)
+            model = load_model(subject.spec, self.device_of(subject.entry), adapter=folder, merge=merge)
             if folder is not None:
                 check_loaded(folder, sha256)
-            self._samplers[subject.name] = TransformersSampler(model, subject.tokenizer(), stops, self.rows)
-        return self._samplers[subject.name]
+            self._samplers[name] = TransformersSampler(model, subject.tokenizer(), stops, self.rows)
+        return self._samplers[name]
 
     def _engine(self, subject: ModelRef) -> VllmEngine:
         from selfboot.sampling.vllm import VllmEngine, VllmSettings
@@ -162,6 +178,10 @@ class Engines:
             engine.close()
         if not training:
             self._end_training()
+        self._leave_memory()
+
+    def _leave_memory(self) -> None:
+        """Drop the models that transformers holds on a GPU."""
         if any(not sampler.engine["device"].startswith("cpu") for sampler in self._samplers.values()):
             self._drop()
 

@@ -29,6 +29,7 @@ MINERS = {
     "experiments/self_correction_math_naive.py": "scripts_answers.Traces",
     "experiments/self_correction_math_fixed.py": "scripts_answers.Positives",
 }
+NAIVE, MIXED = "experiments/self_correction_math_naive.py", "experiments/self_correction_math_fixed.py"
 
 
 def script_miner(
@@ -37,16 +38,20 @@ def script_miner(
     """The miner that does what a script does. ``changes`` replace facts of the script; ``seeds`` its benchmark, which
     ``load`` finds otherwise.
 
-    ``traces=…`` gives the mixed self-correction the naive run's. Raises DataError for a script that mines nothing here
-    (the control's pairs are made without a model: mining/corruption.py), UnavailableError without its seeds.
+    The mixed self-correction reads the naive run's traces from a file: ``traces=…`` gives them, else that run is mined
+    first. Raises DataError for a script that mines nothing here (the control's pairs are made without a model:
+    mining/corruption.py), UnavailableError without its seeds.
     """
     found = script(file)
     if file not in MINERS or found.mining is None:
         raise DataError(f"{file} mines nothing that can be run here; it is one of: {', '.join(MINERS)}")
-    traces = {"traces": tuple(changes.pop("traces"))} if "traces" in changes else {}
+    more: dict[str, Any] = {"traces": tuple(changes.pop("traces"))} if "traces" in changes else {}
     facts: MiningFacts = replace(found.mining, **changes)
     module, _, name = MINERS[file].partition(".")
     kind = getattr(importlib.import_module(f"selfboot.mining.{module}"), name)
-    given = {} if facts.source == "invented" else {"seeds": load(facts.source) if seeds is None else seeds}
-    miner: Miner = kind(facts, found.training, facts.target or None, f"script {file}", **given, **traces)
+    if facts.source != "invented":
+        more["seeds"] = load(facts.source) if seeds is None else seeds
+    if file == MIXED and "traces" not in more:
+        more["naive"] = script_miner(NAIVE, more["seeds"])
+    miner: Miner = kind(facts, found.training, facts.target or None, f"script {file}", **more)
     return miner

@@ -227,29 +227,56 @@ class Traces(Seeded):
 
 @dataclass(frozen=True)
 class Positives(Seeded):
-    """Mixed self-correction: the naive run's ``traces`` among as many right greedy answers, all in this format."""
+    """Mixed self-correction: the naive run's traces among as many right greedy answers, all in this format.
+
+    The traces are ``traces``, or those of ``naive``, whose run comes first.
+    """
 
     traces: tuple[Item, ...] = ()
+    naive: Traces | None = None
+
+    @property
+    def steps(self) -> int:
+        return super().steps + (self.naive.steps if self.naive else 0)
 
     def step(self, ctx: MiningContext, index: int, before: Sequence[Record]) -> Record:
-        """One batch of problems, greedy."""
-        ctx, tasks = judging(ctx, self.facts), self.tasks(index)
-        return {"tasks": [task.task_id for task in tasks], "tried": [row[0] for row in self.greedy(ctx, tasks, index)]}
+        """One batch of problems: of the naive run until that is over, then greedy."""
+        first, rest = _parts(before)
+        if self.naive and not self._traced(first):
+            return {"naive": True, **self.naive.step(ctx, len(first), first)}
+        ctx, tasks = judging(ctx, self.facts), self.tasks(len(rest))
+        tried = [row[0] for row in self.greedy(ctx, tasks, len(rest))]
+        return {"tasks": [task.task_id for task in tasks], "tried": tried}
+
+    def finished(self, records: Sequence[Record]) -> bool:
+        first, rest = _parts(records)
+        return self._traced(first) and (len(rest) == super().steps or super().finished(records))
 
     def found(self, records: Sequence[Record]) -> list[Item]:
         items: list[Item] = []
-        for step, task, row in by_task(records, self.seeds.tasks):
+        for step, task, row in by_task(_parts(records)[1], self.seeds.tasks):
             items += [self.solved(task, Answer(*row), step)] if Answer(*row).passed else []
         return items[: self.target]
 
     def items(self, records: Sequence[Record]) -> list[Item]:
         """Traces and right answers, shuffled by what is left of seed 42's stream after the problems were."""
-        traces = [replace(one, format=self.facts.format) for one in self.traces if isinstance(one, Solution)]
+        mined = self.naive.items(_parts(records)[0]) if self.naive else ()
+        traces = [replace(one, format=self.facts.format) for one in (*self.traces, *mined) if isinstance(one, Solution)]
         mixed: list[Item] = [*traces, *self.found(records)]
         stream = random.Random(SEED)
         stream.shuffle(list(range(MATH_TRAIN)))
         stream.shuffle(mixed)
         return mixed
+
+    def _traced(self, first: Sequence[Record]) -> bool:
+        """Is the naive run over, if there is one?"""
+        return self.naive is None or len(first) == self.naive.steps or self.naive.finished(first)
+
+
+def _parts(records: Sequence[Record]) -> tuple[Sequence[Record], Sequence[Record]]:
+    """The records of the naive run, and those behind it."""
+    count = sum("naive" in record for record in records)
+    return records[:count], records[count:]
 
 
 __all__ = ["Positives", "SeededAnswers", "Traces", "WordCurriculum", "WordProblems"]

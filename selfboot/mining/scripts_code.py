@@ -1,8 +1,8 @@
 """Mining of code pairs as the paper's scripts do it, by their facts (data/protocols_paper.toml).
 
 ``InventedPairs``: bootstrap, harvest, multi-pair. ``CurriculumByFacts``: curriculum_code. ``SeededByFacts``:
-cross_arch, recursive, synergy, diversity, code-to-math. Where the model is trained in between, so it is here; LoRA
-dropout in the rounds after a training, which some scripts have by mistake, is not (a declared deviation).
+cross_arch, recursive, synergy, diversity, code-to-math. Where the model is trained in between, so it is here, with
+LoRA's dropout left on in the rounds after it where a script leaves it on (sampling/dropout.py).
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from selfboot.benchmarks.base import check_name
 from selfboot.errors import DataError
 from selfboot.protocols.base import Run
 from selfboot.protocols.boundary import boundary_of_models
+from selfboot.protocols.by_scripts import scripts_yielding_pairs
 from selfboot.protocols.lab_like import LabLike
 from selfboot.protocols.mining import count_minable, mine_in_rounds, mine_train_score, seeds_yielding_pairs
 from selfboot.protocols.sampling import best_of_n, majority_vote, score_with_stop_strings
@@ -28,10 +29,14 @@ PROTOCOLS: dict[str, Protocol] = {
     )
 }
 
+BY_SCRIPTS: dict[str, Protocol] = {"seeds_yielding_pairs": scripts_yielding_pairs}  # in the paper arm, with scripts
+
 
 def run_protocol(lab: LabLike, settings: Settings, seed: int) -> Run:
     """One seed of a claim's protocol. Raises DataError for an unknown protocol or option."""
     protocol = _known("the claim's settings (claims/*.toml)", settings)
+    if settings.arm == "paper" and settings.scripts:
+        protocol = BY_SCRIPTS.get(settings.protocol, protocol)
     return protocol(lab, settings, seed, **settings.options)
 
 

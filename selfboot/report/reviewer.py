@@ -16,7 +16,7 @@ from selfboot.tables import build, read
 
 PAGE, FACTS = CLAIMS / "what_to_know.md", DATA / "what_to_know.toml"
 COMMAND = "selfboot claims --protocols"
-UNSCRIPTED = "Figures that no released script can produce"
+UNSCRIPTED = "Figures and statements that no released script produces"
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import selfboot.paper.texts as texts
 from selfboot.errors import DataError
 from selfboot.mining.alarm import alarms, explained
 from selfboot.mining.base import MiningContext, Record, Stages, run_miner
-from selfboot.mining.scripts import MINERS, script_miner
+from selfboot.mining.scripts import MINERS, MIXED, NAIVE, script_miner
 from selfboot.pairs import pairs_text
 from selfboot.progress import Silent
 from selfboot.records import CodeJob, Completion, Outcome, Pair, Sampling, Solution
@@ -106,7 +106,7 @@ def context(model: Model) -> MiningContext:
 
 
 def small(file: str, **changes: Any) -> Any:
-    changes = {**SMALL, **changes}
+    changes = {**SMALL, **({"traces": ()} if file == MIXED else {}), **changes}
     if file in INVENTED:
         return script_miner(file, **changes)
     seeds = CODE_SEEDS if file in CODE else ANSWER_SEEDS
@@ -212,7 +212,7 @@ def test_curricula_move_and_train_as_the_scripts_do(tmp_path: Path) -> None:
 
 
 def test_right_answers_are_stripped_and_traces_hold_the_line_of_doubt(tmp_path: Path) -> None:
-    naive = small("experiments/self_correction_math_naive.py", size=12)
+    naive = small(NAIVE, size=12)
     model = Model()
     traces = naive.items(run(naive, model, tmp_path / "n"))
     assert traces
@@ -221,10 +221,26 @@ def test_right_answers_are_stripped_and_traces_hold_the_line_of_doubt(tmp_path: 
         assert trace.solution == trace.solution.strip()
     continued = [prompt for prompt, _ in model.asked if "[self_correction.reconsider]" in prompt]
     assert continued
-    mixed = small("experiments/self_correction_math_fixed.py", size=12, traces=traces, target=4)
+    mixed = small(MIXED, size=12, traces=traces, target=4)
     items = mixed.items(run(mixed, Model(), tmp_path / "m"))
     assert [item.format for item in items] == ["paper-math-plain"] * (len(traces) + 4)
     assert sum(item.target == "trace" for item in items) == len(traces)
+
+
+def test_the_mixed_run_mines_the_naive_runs_traces_first(tmp_path: Path) -> None:
+    """Where they are not given: the very traces that the naive script's own miner finds, then its own right answers."""
+    naive, whole = small(NAIVE, size=12, rounds=8), script_miner(MIXED, ANSWER_SEEDS)
+    alone = naive.items(run(naive, Model(), tmp_path / "n"))
+    mixed = replace(whole, naive=naive, target=4)
+    records = run(mixed, Model(), tmp_path / "w")
+    items = mixed.items(records)
+    assert alone
+    assert {i.solution for i in items if i.target == "trace"} == {i.solution for i in alone}
+    assert [i.format for i in items] == ["paper-math-plain"] * (len(alone) + 4)
+    first = sum("naive" in record for record in records)
+    assert ["naive" in record for record in records] == [True] * first + [False] * (len(records) - first)
+    assert first in (naive.steps, len(records) - 1)
+    assert whole.steps == whole.naive.steps + replace(whole, naive=None).steps
 
 
 def test_a_round_that_yields_nothing_says_where_it_was_lost(tmp_path: Path) -> None:

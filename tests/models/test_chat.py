@@ -135,6 +135,24 @@ def test_a_real_base_without_a_template_talks_as_its_sibling_does() -> None:
     assert chat_of("llama", base, "llama-3")(REPLY) == chat_of("i", instruct)(REPLY).replace(dated, "")
 
 
+@pytest.mark.parametrize("name", sorted(path.stem for path in FOLDER.glob("*.jinja")))
+def test_every_shipped_template_serves_a_real_tokenizer_that_has_none(name: str) -> None:
+    """As OLMo-2's, which is not to be had: all turns, one BOS, and the reply's tokens end in an end of its own."""
+    tokenizer = AutoTokenizer.from_pretrained(str(tokenizer_folder("llama-3.2-base")))
+    assert not tokenizer.chat_template
+    chat = chat_of("m", tokenizer, name)
+    places = [chat(REPLY).find(text) for text in ("Be brief.", "Hi?", "Ho.")]
+    assert -1 < places[0] < places[1] < places[2]
+    start, ids = encode_prompt(tokenizer, chat(TALK))
+    assert len(start) == 1
+    assert tokenizer.bos_token_id not in ids
+    example = training_example(PAIR, "chat-repair", chat, tokenizer.eos_token)
+    own = tokenizer.encode(example.target, add_special_tokens=False)
+    assert tokenizer.decode(own, skip_special_tokens=False, clean_up_tokenization_spaces=False) == example.target
+    assert example.target.startswith(f"```python\n{PAIR.fixed}\n```")
+    assert len(example.target) > len(f"```python\n{PAIR.fixed}\n```"), "the end of the turn is learned too"
+
+
 REAL = {"qwen2.5-base": "", "qwen3-base": "", "llama-3.2-instruct": "", "llama-3.2-base": "llama-3"}
 PAIR = Pair("def f(x):", ("assert f(1) == 2",), "def f(x):\n    return x", "1 != 2", "def f(x):\n    return x + 1")
 SOLVED = Solution("gsm8k", "What is 1 + 1?", "1 + 1 = 2\n#### 2", "2")

@@ -35,6 +35,16 @@ def test_the_headline_has_no_difference() -> None:
     assert list(found.differences()) == []
 
 
+def test_pairs_are_those_that_the_arm_trains_on() -> None:
+    """A claim's own file, those that it compares, what it mines; "none" only where nothing is trained."""
+    said = {part.split("`")[0]: part for part in PAGE.read_text(encoding="utf-8").split("\n## `")[1:]}
+    for name, pairs in (("recipe-7b", "pairs_7b_40"), ("control", "control-mbpp"), ("star", "mined in the run")):
+        assert f"; pairs {pairs}\n" in said[name], name
+    none = {name for name, part in said.items() if "; pairs none\n" in part}
+    recipes = {name: registry()[name].scales["paper"].recipe for name in none}
+    assert not any(recipes.values()), recipes
+
+
 def test_what_is_changed_is_named() -> None:
     claim = registry()["recipe-7b"]
     assert changed(claim, benchmark="humaneval:80") == [

@@ -57,7 +57,7 @@ def raw_newline_program(prompt: str, completion: str) -> str:
 
 
 def raw_fence_program(prompt: str, completion: str) -> str:
-    """synergy: as before; of a completion with a ```python block only what stands in it, unstripped."""
+    """synergy: a newline between the two; of a completion with a ```python block only what stands in it, unstripped."""
     _, marked, rest = completion.partition(_PYTHON)
     return f"{prompt}\n{rest.partition(FENCE)[0] if marked else completion}"
 
@@ -68,7 +68,7 @@ def bare_program(prompt: str, completion: str) -> str:
 
 
 def bare_fence_program(prompt: str, completion: str) -> str:
-    """eval_raw's MBPP: the same; a completion with a fence is read as if it had begun in one."""
+    """eval_raw's MBPP: the completion is the program; one with a fence is read as if it had begun in one."""
     if FENCE not in completion:
         return completion
     return code_of(completion if _PYTHON in completion else _PYTHON + completion)
@@ -107,7 +107,7 @@ def number_of(text: str) -> str | None:
 
 
 def same_number(answer: str, gold: str) -> bool:
-    """GSM8K: less than 0.01 apart; the gold answer's commas are taken out, the other's never were there."""
+    """Equal when less than 0.01 apart; the gold answer's commas are taken out, the other's never were there."""
     return abs(float(answer) - float(gold.replace(",", ""))) < NUMBER_TOLERANCE
 
 
@@ -130,7 +130,7 @@ def _integer(text: str, lines: list[str]) -> str | None:
 
 
 def same_integer(answer: str, gold: str) -> bool:
-    """AIME: the same integer; one of more digits than Python reads is none."""
+    """Equal when the same integer; one of more digits than Python reads is none."""
     try:
         return int(answer) == int(gold)
     except ValueError:
@@ -170,12 +170,12 @@ def same_math(answer: str, gold: str) -> bool:
 
 
 def same_stripped(answer: str, gold: str) -> bool:
-    """tts_scaling, code-to-math: the same without the normal form."""
+    """Equal as stripped text, or as floats within 1e-6 (tts_scaling, code-to-math)."""
     return _same(answer.strip(), gold.strip())
 
 
 def same_exactly(answer: str, gold: str) -> bool:
-    """self_consistency: the same, not even stripped."""
+    """Equal as text, not even stripped, or as floats within 1e-6 (self_consistency)."""
     return _same(answer, gold)
 
 
