@@ -70,6 +70,14 @@ def product(logs: Iterable[float]) -> float:
     return math.fsum(logs)
 
 
+def shown(log_e: float) -> str:
+    """An e-value as text, from the logarithm: beyond what a float can hold too."""
+    if abs(log_e) < math.log(1e4):
+        return f"{math.exp(log_e):.3g}"
+    exponent = math.floor(log_e / math.log(10))
+    return f"{math.exp(log_e - exponent * math.log(10)):.1f}e{exponent:+d}"
+
+
 def _mean(logs: Sequence[float]) -> float:
     """The log of the mean of e-values, which is one whatever they share."""
     return float(special.logsumexp(logs)) - math.log(len(logs))
