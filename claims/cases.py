@@ -14,7 +14,7 @@ from selfboot.errors import DataError, SelfbootError
 from selfboot.judging.calibrate import FIRST_SEED
 from selfboot.judging.checks import checks
 from selfboot.judging.decide import Decision, decide
-from selfboot.judging.results import Beside, Evidence, Result, beside
+from selfboot.judging.results import Beside, Evidence, Result, beside, log_e_of, solved_in
 from selfboot.lab import Lab
 from selfboot.protocols.arms import other_arm
 from selfboot.protocols.base import Run
@@ -107,6 +107,7 @@ class Case:
 
     def _result(self, decision: Decision, others: tuple[Beside, ...]) -> Result:
         made = {one.arm: one.artifact for run in decision.runs for one in run.evidence}
+        solved = solved_in(decision.runs)
         return Result(
             claim=self.claim.id,
             case=self.id,
@@ -123,6 +124,9 @@ class Case:
             evidence=tuple(Evidence(arm, artifact.kind, artifact.id) for arm, artifact in made.items()),
             arm=self.settings.arm,
             beside=others,
+            contrast=self.settings.contrast,
+            solved=solved,
+            log_e=log_e_of(solved, self.settings.contrast, self.claim.expects),
         )
 
 

@@ -39,7 +39,7 @@ from selfboot.mining.base import Miner, MiningContext, Record, Stages, derive, d
 from selfboot.mining.catalogue import make_miner
 from selfboot.mining.scripts import script_miner
 from selfboot.models.chat import chat_of, template_text
-from selfboot.models.find import find_model, turn_ends
+from selfboot.models.find import find_model, spec_of, turn_ends
 from selfboot.models.shape import random_init_spec
 from selfboot.models.spec import ModelSpec, locate
 from selfboot.pairs import load_pairs, write_pairs
@@ -222,17 +222,7 @@ class Lab:
         """The model called ``model``, as this lab runs it."""
         if model not in self._specs:
             entry = self.entry(model)
-            spec = ModelSpec(
-                entry.name,
-                entry.source,
-                revision=entry.revision,
-                tokenizer=entry.tokenizer,
-                sha256=entry.sha256,
-                stop_tokens=entry.stop_tokens,
-                dtype=entry.dtype,
-                quantization=entry.quantization,
-                chat_template=entry.chat_template,
-            )
+            spec = spec_of(entry)
             if self.chat_template:
                 ends = turn_ends(template_text(self.chat_template))
                 stops = tuple(dict.fromkeys((*entry.stop_tokens, *ends)))
@@ -328,8 +318,8 @@ class Lab:
             done = counter(self.progress, f"{what} ({model})", len(prompts))
             completions = draw_in_pieces(sampler, prompts, sampling, seeds, work, done)
             rows = [[asdict(c) for c in row] for row in completions]
-            _write_rows(out / "completions.jsonl", rows)
-            _write_rows(out / "prompts.jsonl", prompts)  # for the report: what exactly was asked
+            write_rows(out / "completions.jsonl", rows)
+            write_rows(out / "prompts.jsonl", prompts)  # for the report: what exactly was asked
             return {"model": model, "weights": self.weights, "engine": sampler.engine, "machine": machine()}
 
         artifact = self.store.get("samples", key, build)
@@ -363,7 +353,7 @@ class Lab:
             [form.program(task, c.text) for c in row]
             for task, row in zip(bench.tasks, samples.completions, strict=True)
         ]
-        return self._grade(bench, samples, programs, timeout_s, _by_script(form))
+        return self._grade(bench, samples, programs, timeout_s, by_script(form))
 
     def evaluate_answers(
         self,
@@ -415,7 +405,7 @@ class Lab:
             )
             records = run_miner(miner, context, work, self.progress)
             write_pairs(out / "pairs.jsonl", miner.items(records))
-            _write_rows(out / "records.jsonl", records)
+            write_rows(out / "records.jsonl", records)
             return {
                 "model": model,
                 "weights": self.weights,
@@ -545,8 +535,8 @@ class Lab:
             else:
                 grade = self.grader.grade_unittests if bench.unittest else self.grader.grade
                 outcomes = iter(grade(jobs, counter(self.progress, f"grading {bench.name}", len(jobs))))
-            _write_rows(out / "outcomes.jsonl", [[asdict(next(outcomes)) for _ in row] for row in programs])
-            _write_rows(out / "programs.jsonl", programs)  # for the report: what exactly was graded
+            write_rows(out / "outcomes.jsonl", [[asdict(next(outcomes)) for _ in row] for row in programs])
+            write_rows(out / "programs.jsonl", programs)  # for the report: what exactly was graded
             return {
                 "benchmark": bench.asked or bench.name,
                 "weights": self.weights,
@@ -584,7 +574,7 @@ class Lab:
         def build(out: Path, work: Path) -> Mapping[str, Any]:
             pairs = [(text, task.answer) for task, row in zip(bench.tasks, texts, strict=True) for text in row]
             outcomes = iter(self.answers.grade(pairs, form.style))
-            _write_rows(out / "outcomes.jsonl", [[asdict(next(outcomes)) for _ in row] for row in texts])
+            write_rows(out / "outcomes.jsonl", [[asdict(next(outcomes)) for _ in row] for row in texts])
             marks = {"benchmark": bench.asked or bench.name, "weights": self.weights, "style": form.style}
             return {**marks, "samples": samples.artifact.id, "machine": machine()}
 
@@ -654,9 +644,9 @@ class Lab:
         self.close()
 
 
-def _by_script(form: CodeFormat) -> bool:
+def by_script(form: CodeFormat) -> bool:
     """Is a program judged by the paper's verdict? Where the format reads as the paper does, with shots or without."""
-    return _by_script(form.inner) if isinstance(form, FewShot) else isinstance(form, PaperCodeFormat | RereadCode)
+    return by_script(form.inner) if isinstance(form, FewShot) else isinstance(form, PaperCodeFormat | RereadCode)
 
 
 def _right(form: AnswerFormat, outcome: AnswerOutcome, text: str, gold: str) -> bool:
@@ -744,7 +734,7 @@ def _versions(*packages: str) -> dict[str, str]:
     return {package: version(package) for package in packages}
 
 
-def _write_rows(path: Path, rows: Sequence[Any]) -> None:
+def write_rows(path: Path, rows: Sequence[Any]) -> None:
     path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
 
 

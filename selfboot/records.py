@@ -35,7 +35,7 @@ class Completion:
 
     text: str
     tokens: int  # new tokens drawn, before the cut
-    finish: Literal["eos", "stop", "length"]
+    finish: Literal["eos", "stop", "length", ""]  # "": recorded elsewhere, not known
     token_hash: str  # sha256[:16] of the drawn token ids, the evidence for "deterministic for a fixed seed"
 
 

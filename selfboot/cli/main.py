@@ -10,6 +10,8 @@ selfboot audit pairs.jsonl --benchmark minieval
 selfboot train organism-0 pairs.jsonl --seed 7 --out adapter/
 selfboot evaluate organism-0 minieval --adapter adapter/
 selfboot grade samples.jsonl --benchmark humaneval
+selfboot replay base.jsonl trained.jsonl --claim recipe-7b       judge what someone else recorded
+selfboot export --out exported/               every completion and verdict, for other tools
 selfboot calibrate organism-0                 the bands of the mini scale, over many seeds
 selfboot decompose organism-0                 how much of the lift is form, how much is skill?
 selfboot diagnose MODEL                       should the recipe work on this model, and why?
@@ -38,11 +40,13 @@ from selfboot.cli import (
     decompose,
     diagnose,
     doctor,
+    export,
     fetch,
     grade,
     lab,
     mine,
     plan,
+    replay,
     report,
     run,
     spread,
@@ -52,7 +56,7 @@ from selfboot.errors import SelfbootError
 from selfboot.progress import silence_warnings, tolerate
 
 COMMANDS = (
-    *(claims, run, report, mine, audit, lab, grade, calibrate),
+    *(claims, run, report, mine, audit, lab, grade, replay, export, calibrate),
     *(decompose, diagnose, bootstrap, spread, plan, fetch, doctor),
 )
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from selfboot.cli.lab import default_store
 from selfboot.errors import DataError
+
+if TYPE_CHECKING:
+    from selfboot.judging.results import Result
 
 EXAMPLES = """\
 examples:
@@ -76,10 +80,14 @@ def _gallery(args: argparse.Namespace, store: Any) -> None:
 
 def _results(args: argparse.Namespace) -> list[Any]:
     """The results of the store that are of the scale and model asked for; DataError when there are none."""
+    return chosen_results(args.store, {name: value for name in ("scale", "model") if (value := getattr(args, name))})
+
+
+def chosen_results(store: Path, wanted: Mapping[str, str]) -> list[Result]:
+    """The results of a run store whose fields are as ``wanted``; DataError when there are none."""
     from selfboot.judging.results import load
 
-    wanted = {name: value for name in ("scale", "model") if (value := getattr(args, name))}
-    folder = args.store / "results"
+    folder = store / "results"
     found = load(folder) if folder.is_dir() else []
     results = [result for result in found if all(getattr(result, name) == value for name, value in wanted.items())]
     if not results:

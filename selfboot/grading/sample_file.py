@@ -1,7 +1,10 @@
 """A file of samples, whatever it is graded for: its rows, whose task each one is, its text, and where grades go.
 
 A sample is ``{"task_id": …, "completion": …}`` or ``{"task_id": …, "solution": …}`` (the whole thing, no continuation);
-a field that is null or NaN counts as missing. A folder of ``HumanEval_0/0.py`` files is read too, as evalplus does.
+a field that is null or NaN counts as missing. Read as well:
+- a folder of ``HumanEval_0/0.py`` files, as evalplus writes them
+- what lm-eval's ``--log_samples`` writes: a row a document and filter, whose ``resps`` hold every text that was drawn
+- an artifact of our own run store: the folder of samples or of a score, whose rows are in the benchmark's order
 """
 
 from __future__ import annotations
@@ -9,15 +12,21 @@ from __future__ import annotations
 import difflib
 import hashlib
 import io
+import json
 import os
 import tokenize
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from selfboot.errors import DataError
 from selfboot.grading.tasks import read_rows
+from selfboot.storage.manifest import NAME as MANIFEST
+from selfboot.storage.manifest import Damaged, parse_manifest
+from selfboot.store import Artifact
+
+Row = tuple[str, Mapping[str, Any]]  # where it stands, and what it says
 
 
 @dataclass(frozen=True)
@@ -32,22 +41,91 @@ class Sample:
 
 def read_samples(path: Path, task_ids: Collection[str]) -> dict[str, list[Sample]]:
     """Samples by task, in the order of ``task_ids``. Raises ``DataError`` naming file and line."""
+    return by_task(sample_rows(path, task_ids), task_ids)
+
+
+def by_task(rows: Iterable[Row], task_ids: Collection[str]) -> dict[str, list[Sample]]:
+    """The rows as samples by task, in the order of ``task_ids``; tasks without any are left out."""
     found: dict[str, list[Sample]] = {task_id: [] for task_id in task_ids}
-    for where, row in sample_rows(path):
+    for where, row in rows:
         task_id = known_task(where, row.get("task_id"), task_ids)
         found[task_id].append(_sample(where, task_id, row))
     return {task_id: row for task_id, row in found.items() if row}
 
 
-def sample_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Where each sample stands, and the sample."""
-    if path.is_dir():
+def sample_rows(path: Path, task_ids: Collection[str] = ()) -> Iterator[Row]:
+    """Where each sample stands, and the sample. ``task_ids``: those of a store's rows, which name none."""
+    if is_artifact(path):
+        yield from _stored(path, list(task_ids))
+    elif path.is_dir():
         files = sorted(path.glob("*/*.py"), key=lambda file: (file.parent.name, len(file.stem), file.stem))
         for file in files:
             yield str(file), {"task_id": file.parent.name.replace("_", "/", 1), "solution": program_text(file)}
     else:
-        for number, row in enumerate(read_rows(path), 1):
-            yield f"{path}:{number}", row
+        yield from _file_rows(path)
+
+
+def _file_rows(path: Path) -> Iterator[Row]:
+    """Rows of a file. lm-eval logs each document once a filter, with the same texts: the first filter's rows count."""
+    filters: list[object] = []
+    for number, row in enumerate(read_rows(path), 1):
+        where = f"{path}:{number}"
+        if "resps" not in row or "completion" in row or "solution" in row:
+            yield where, row
+            continue
+        filters = filters or [row.get("filter")]
+        if row.get("filter") in filters:
+            yield from ((where, one) for one in _logged(where, row))
+
+
+def _logged(where: str, row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The samples of one row of lm-eval's. Its documents may have a task_id of their own; else their number counts."""
+    doc, texts = row.get("doc"), list(_leaves(row["resps"]))
+    task_id = doc.get("task_id", row.get("doc_id")) if isinstance(doc, dict) else row.get("doc_id")
+    if not texts or not all(isinstance(text, str) for text in texts):
+        raise DataError(f"{where}: 'resps' holds no texts; log the samples of a task that generates text")
+    yield from ({"task_id": task_id, "completion": text} for text in texts)
+
+
+def _leaves(value: object) -> Iterator[object]:
+    """What lists of lists hold, in order."""
+    if isinstance(value, list):
+        for one in value:
+            yield from _leaves(one)
+    else:
+        yield value
+
+
+def is_artifact(path: Path) -> bool:
+    """Is it the folder of an artifact of a run store?"""
+    return (path / MANIFEST).is_file()
+
+
+def _stored(path: Path, task_ids: Sequence[str]) -> Iterator[Row]:
+    """The completions of samples in a run store, or of those that a score there is of."""
+    manifest = _manifest(path)
+    if samples := manifest["provenance"].get("samples"):
+        path = path.parent.parent / "samples" / str(samples)
+        manifest = _manifest(path)
+    if manifest["kind"] != "samples":
+        raise DataError(f"{path}: holds {manifest['kind']}, no completions; name a folder of samples/ or score/")
+    lines = Artifact("samples", path.name, path, manifest, True).text("completions.jsonl").split("\n")
+    rows = [json.loads(line) for line in lines if line]
+    if len(rows) > len(task_ids):
+        raise DataError(f"{path}: {len(rows)} tasks, the benchmark has {len(task_ids)}; name the one that was sampled")
+    for number, (task_id, row) in enumerate(zip(task_ids, rows, strict=False), 1):
+        where = f"{path / 'completions.jsonl'}:{number}"
+        yield from ((where, {"task_id": task_id, "completion": one["text"]}) for one in row)
+
+
+def _manifest(path: Path) -> dict[str, Any]:
+    """The manifest of the artifact in a folder."""
+    try:
+        return parse_manifest((path / MANIFEST).read_bytes(), path.parent.name, path.name)
+    except (Damaged, OSError) as error:
+        raise DataError(
+            f"{path}: no artifact of a run store ({error}); name a folder of its samples/ or score/"
+        ) from None
 
 
 def program_text(path: Path) -> str:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from selfboot.analysis.e_value import log_e_of_arms
 from selfboot.analysis.verdict import FAILED, Detail, Verdict, VerdictStatus, after_retry, worst
 from selfboot.errors import DataError
 from selfboot.protocols.base import Arm, Run
@@ -128,8 +129,39 @@ def _beside(name: str, judged: Sequence[Run], other: Sequence[Run]) -> Beside:
 
 
 @dataclass(frozen=True)
+class Solved:
+    """Which tasks an arm solved in one run: a "0" or a "1" a task, in the benchmark's order. ``name``: its figure."""
+
+    name: str
+    arm: Arm
+    tasks: str
+
+    @property
+    def flags(self) -> list[bool]:
+        return [bit == "1" for bit in self.tasks]
+
+
+def solved_in(runs: Sequence[Run]) -> tuple[Solved, ...]:
+    """The outcomes of every arm and seed; those of an arm without a seed once."""
+    rows = [(name, run.arms[name], run.outcomes[name]) for run in runs for name in run.outcomes]
+    found = {(name, arm.seed): Solved(name, arm, "".join("01"[bool(x)] for x in flags)) for name, arm, flags in rows}
+    return tuple(found.values())
+
+
+def log_e_of(solved: Sequence[Solved], contrast: Sequence[str], expects: Direction) -> float | None:
+    """The log e-value against "no difference, or not the paper's" (analysis/e_value.py); None without a contrast. Where
+    the paper sees none, it is the evidence against that: of a difference either way."""
+    arms = [[one.flags for one in solved if one.name == name] for name in contrast]
+    return log_e_of_arms(*arms, side=expects) if len(arms) == 2 and all(arms) else None
+
+
+@dataclass(frozen=True)
 class Result:
-    """One judged case, by its parts; the last one is the claim's main figure. Its words are made by the report."""
+    """One judged case, by its parts; the last one is the claim's main figure. Its words are made by the report.
+
+    ``solved``: what the first runs are judged by, task by task; ``contrast``: the two arms of it, before and after;
+    ``log_e``: the natural logarithm of their e-value.
+    """
 
     claim: str  # "recipe-7b"
     case: str  # "mini-7"
@@ -147,6 +179,9 @@ class Result:
     evidence: tuple[Evidence, ...] = ()
     arm: ArmName = "ours"  # the arm that is judged
     beside: tuple[Beside, ...] = ()  # the other one, on the same weights
+    contrast: tuple[str, ...] = ()
+    solved: tuple[Solved, ...] = ()
+    log_e: float | None = None
 
     @property
     def name(self) -> str:
@@ -198,10 +233,25 @@ def from_json(text: str) -> Result:
         table = json.loads(text)
         if table.pop("sha256") != digest(table):
             raise ValueError("it does not hash to its own sha256")
+        return from_table(table)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise DataError(f"not a result of this version ({error}); run the claim again") from None
+
+
+def from_table(table: Mapping[str, Any]) -> Result:
+    """The result of which ``table`` has the fields, as JSON has them; DataError for anything else."""
+    try:
+        table = dict(table)
         evidence = tuple(Evidence(Arm(**one["arm"]), one["kind"], one["id"]) for one in table.pop("evidence"))
         parts = tuple(_part(one) for one in table.pop("parts"))
-        others = tuple(_read_beside(one) for one in table.pop("beside"))
-        return Result(**table, parts=parts, evidence=evidence, beside=others)
+        lists = {
+            "evidence": evidence,
+            "parts": parts,
+            "beside": tuple(_read_beside(one) for one in table.pop("beside")),
+            "contrast": tuple(table.pop("contrast", ())),
+            "solved": tuple(Solved(**{**one, "arm": Arm(**one["arm"])}) for one in table.pop("solved", ())),
+        }
+        return Result(**table, **lists)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise DataError(f"not a result of this version ({error}); run the claim again") from None
 

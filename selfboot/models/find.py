@@ -117,3 +117,18 @@ def shape_of(config: dict[str, Any]) -> Shape | None:
         )
     except KeyError:
         return None
+
+
+def spec_of(entry: ModelEntry) -> ModelSpec:
+    """How a model is loaded."""
+    return ModelSpec(
+        entry.name,
+        entry.source,
+        revision=entry.revision,
+        tokenizer=entry.tokenizer,
+        sha256=entry.sha256,
+        stop_tokens=entry.stop_tokens,
+        dtype=entry.dtype,
+        quantization=entry.quantization,
+        chat_template=entry.chat_template,
+    )

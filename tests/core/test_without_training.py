@@ -13,7 +13,7 @@ from selfboot.formats import CodeFormat, code_format
 from selfboot.formats.few_shot import FewShot
 from selfboot.formats.tolerant import Forgiving
 from selfboot.judging.results import Beside, Part
-from selfboot.lab import Lab, _by_script
+from selfboot.lab import Lab, by_script
 from selfboot.protocols.arms import in_arm
 from selfboot.protocols.base import Arm
 from selfboot.protocols.catalogue import run_protocol
@@ -56,9 +56,9 @@ def form(step: Step) -> CodeFormat:
 
 def test_only_the_papers_own_reading_is_judged_by_its_verdict() -> None:
     paper, ours = code_format("chat-as-paper"), code_format("chat")
-    assert _by_script(paper)
-    assert _by_script(FewShot(paper, SHOTS))
-    assert not any(map(_by_script, (ours, FewShot(ours, SHOTS), Forgiving(paper), Forgiving(FewShot(paper, SHOTS)))))
+    assert by_script(paper)
+    assert by_script(FewShot(paper, SHOTS))
+    assert not any(map(by_script, (ours, FewShot(ours, SHOTS), Forgiving(paper), Forgiving(FewShot(paper, SHOTS)))))
 
 
 def test_a_tolerant_reading_takes_what_the_format_leaves() -> None:
