@@ -152,6 +152,12 @@ class Engines:
         self._training = self._training or TrainingProcess()
         return self._training
 
+    @property
+    def starts(self) -> dict[str, int]:
+        """How often an engine, and a process that trains, has started since the last ``close``."""
+        engines = sum(engine.starts for engine in self._vllm.values())
+        return {"engine": engines, "training": self._training.starts if self._training else 0}
+
     def trains_apart(self, entry: ModelEntry) -> bool:
         """Does a model's training have a process of its own, so that an engine has to end for it?"""
         return self.apart or not self.device_of(entry).startswith("cpu")

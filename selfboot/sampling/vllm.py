@@ -29,6 +29,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -87,6 +88,10 @@ class VllmSettings:
     python: str = ""
 
 
+class EngineLostError(UnavailableError):
+    """A running engine's process is gone without a word: killed, or its machine took it."""
+
+
 @dataclass(frozen=True)
 class Drawn:
     """One row as the engine ended it: all its token ids, and whether a stop string ended it."""
@@ -99,15 +104,17 @@ class Drawn:
 class VllmEngine:
     """A vLLM engine of one model, in a process that starts when first needed and ends with ``close``.
 
-    ``seconds``: wall-clock seconds by phase ("start", "generate"), for reports.
+    ``seconds``: wall-clock seconds by phase ("start", "generate"), for reports; ``starts``: how often it started.
     """
 
     spec: ModelSpec
     settings: VllmSettings = field(default_factory=VllmSettings)
     seconds: dict[str, float] = field(default_factory=lambda: {"start": 0.0, "generate": 0.0})
+    starts: int = 0
 
     def __post_init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
+        self._ready = False  # has it started, and answered?
         self._adapters: dict[tuple[str, int], int] = {}
 
     @functools.cached_property
@@ -208,9 +215,19 @@ class VllmEngine:
         ``sampling``: arguments of ``vllm.SamplingParams`` common to all. ``on_done`` is told each finished request.
         """
         known = None if adapter is None else self.adapter(adapter)
+        message = {"requests": [list(request) for request in requests], "sampling": dict(sampling), "adapter": known}
+        try:
+            rows = self._drawn(message, on_done)
+        except EngineLostError as error:
+            warnings.warn(f"{error}; it starts again and draws the same rows once more", stacklevel=2)
+            rows = self._drawn(message, on_done)
+        return [rows[at] for at in range(len(requests))]
+
+    def _drawn(self, message: Mapping[str, Any], on_done: Callable[[int], None] | None) -> dict[int, Drawn]:
+        """The rows of one draw, by request."""
         self.start()
         started = time.perf_counter()
-        self._send({"requests": [list(request) for request in requests], "sampling": dict(sampling), "adapter": known})
+        self._send(message)
         rows: dict[int, Drawn] = {}
         for message in self._replies():
             if "finished" in message:
@@ -219,7 +236,7 @@ class VllmEngine:
             if on_done:
                 on_done(message["at"])
         self.seconds["generate"] += time.perf_counter() - started
-        return [rows[at] for at in range(len(requests))]
+        return rows
 
     def memory(self) -> dict[str, float]:
         """Free and total GB of the engine's first GPU, as the engine sees them; empty on a CPU."""
@@ -231,7 +248,7 @@ class VllmEngine:
         """Start the process and the engine, unless they run. UnavailableError with the engine's last words if not."""
         if self._process is not None:
             return
-        arguments, started = self.arguments(), time.perf_counter()
+        arguments, started, self._ready = self.arguments(), time.perf_counter(), False
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (closed in close)
         self._socket, theirs = socket.socketpair()
         self._process = subprocess.Popen(
@@ -247,6 +264,7 @@ class VllmEngine:
         self._lines = self._socket.makefile("r", encoding="utf-8")
         self._send({"engine": arguments})
         next(self._replies())
+        self.starts, self._ready = self.starts + 1, True
         self.seconds["start"] += time.perf_counter() - started
 
     def _send(self, message: Mapping[str, Any]) -> None:
@@ -275,7 +293,8 @@ class VllmEngine:
         self._log.seek(0)
         logged = [line.strip() for line in self._log.read().decode(errors="replace").split("\n") if "Error" in line]
         self.close()
-        return UnavailableError(
+        lost = EngineLostError if self._ready and not said and not logged else UnavailableError
+        return lost(
             f"vLLM {self.versions['vllm']} with {self.spec.name!r} failed: {said or 'it ended without a word'} "
             f"(errors in its log: {' | '.join(logged[-3:])[-600:] or 'none'}); if memory is short, lower "
             "max_model_len, or see with `selfboot plan` which claims fit"
