@@ -24,6 +24,7 @@ from typing import Any
 from selfboot.benchmarks.base import AnswerBenchmark, Benchmark, split_name
 from selfboot.engines.gpu import REFERENCE_GPU, Gpu, gpu
 from selfboot.errors import DataError
+from selfboot.models.memory import widened
 from selfboot.models.spec import Quantization
 from selfboot.paths import MEASURED, require
 from selfboot.planning.scaling import TimedStep, Timetable, schedule, sitting
@@ -153,10 +154,10 @@ class Sizes:
 class Forecast:
     """The steps of claims, each once, by a name that two claims which share a step both give it.
 
-    ``speed``: of the GPU, against the measured one.
+    ``kind``: of GPU.
     """
 
-    speed: float = 1.0
+    kind: Gpu = field(default_factory=lambda: gpu(REFERENCE_GPU))
     steps: dict[str, TimedStep] = field(default_factory=dict)
 
     def add(self, call: Call, store: int = 0) -> str:
@@ -164,8 +165,8 @@ class Forecast:
         needs = [self.add(one) for one in call.needs]
         kind, again = KINDS[call.verb], [store] if store else []
         name = f"{kind}-{digest([call.verb, *map(_told, call.args), *_options(call), *needs, *again])[:12]}"
-        entry = model_entry(call.model)
-        seconds = _seconds(call) * size(entry) / self.speed
+        entry = widened(model_entry(call.model), self.kind.memory_gb)
+        seconds = _seconds(call) * size(entry) * gpu(REFERENCE_GPU).bandwidth / self.kind.bandwidth
         draws = kind != "adapter"
         start = starting(entry) if draws else loading(entry)
         self.steps[name] = TimedStep(name, call.model, seconds, entry.tensor_parallel, tuple(needs), draws, start)
@@ -211,7 +212,7 @@ def steps(marks: str, only: str, kind: Gpu) -> list[TimedStep]:
 
 def steps_of(claims: Iterable[Claim], kind: Gpu) -> list[TimedStep]:
     """The steps of these claims at paper scale, in every arm that is run; as ``steps``."""
-    forecast = Forecast(kind.bandwidth / gpu(REFERENCE_GPU).bandwidth)
+    forecast = Forecast(kind)
     for claim in claims:
         for settings in arms_of(claim.scales["paper"]):
             for seed in settings.seeds or (0,):
