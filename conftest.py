@@ -142,6 +142,7 @@ def make_lab(config: pytest.Config, root: Path) -> Any:
         RunStore(root, float(since) if since else None),
         device=config.getoption("--device"),
         engine=config.getoption("--engine"),
+        batch_invariant=config.getoption("--batch-invariant"),
         weights=config.getoption("--weights"),
         isolation=config.getoption("--isolation"),
         tokens=config.getoption("--tokens"),

@@ -185,6 +185,7 @@ class Lab:
     ``engine`` draws completions (engines.py), on ``device`` what is not of the paper's scale. ``isolation`` is the
     grader's level ("auto": the strongest that the machine has), and no score of a weaker level is read in its place;
     ``graders`` are its processes, ``rows`` the transformers sampler's batch size (None: default);
+    ``batch_invariant``: vLLM's engines draw the same whatever else is in the batch, and are slower.
     ``tokens`` caps every completion, for trial runs whose only question is whether anything passes;
     ``chat_template`` is used in place of every model's own (models/chat.py).
     Models, engines and the grader's workers start when first needed; ``close`` ends them.
@@ -196,6 +197,7 @@ class Lab:
         *,
         device: str = "cpu",
         engine: Choice = "auto",
+        batch_invariant: bool = False,
         weights: str = "trained",
         isolation: str = "auto",
         graders: int | None = None,
@@ -207,7 +209,7 @@ class Lab:
         check_limit()
         self.store, self.weights, self.isolation, self.graders = store, weights, isolation, graders
         self.tokens, self.chat_template = tokens, chat_template
-        self.engines = Engines(engine, device, rows)
+        self.engines = Engines(engine, device, rows, batch_invariant=batch_invariant)
         self.progress: Progress = progress or Silent()
         self._grader: CodeGrader | None = None
         self._measured: dict[str, list[Limit]] = {}  # time limits by the hash of the benchmark

@@ -51,6 +51,7 @@ from selfboot.sampling.transformers import check_request, complete
 PYTHON_ENV = "SELFBOOT_VLLM_PYTHON"
 WORKER = Path(__file__).with_name("vllm_worker.py")
 OLDEST = (0, 8, 5)
+INVARIANT, INVARIANT_SINCE = "VLLM_BATCH_INVARIANT", (0, 12, 0)  # 0.11 had it under another name, and in part
 GRAPH_SIZES = (1, 2, 4, 8, 16, 32, 64, 96, 128, 160, 192, 224, 256)  # rows decoded together that have a CUDA graph
 LORA_RANKS = (8, 16, 32, 64, 128)  # the maximum ranks that an engine can be made for
 ENVIRONMENT = {
@@ -71,6 +72,7 @@ class VllmSettings:
     ``dtype``: "auto" is bfloat16 on a GPU and float32 on a CPU. ``max_model_len``: tokens of prompt and completion
     together. ``memory``: share of each GPU's memory; 0: 0.9 of a GPU's, a tenth of a CPU machine's. ``max_rows``: rows
     decoded together. ``max_lora_rank``: 0 serves no adapters. ``eager``: without CUDA graphs (always on a CPU).
+    ``batch_invariant``: with vLLM's kernels whose results do not depend on what else is in the batch, which are slower.
     ``compiled``: with torch.compile too, which costs more at the start than it saves in a few thousand rows
     (data/measured/gpu/README.md has the seconds). ``python``: an interpreter that has vLLM; empty:
     SELFBOOT_VLLM_PYTHON,
@@ -85,6 +87,7 @@ class VllmSettings:
     max_rows: int = 256
     eager: bool = False
     compiled: bool = False
+    batch_invariant: bool = False
     python: str = ""
 
 
@@ -138,8 +141,23 @@ class VllmEngine:
             "max_lora_rank": str(self.settings.max_lora_rank),
             "eager": str(self.settings.eager or self._cpu),
             "compiled": str(self.settings.compiled and not self._cpu),
+            "batch_invariant": str(self.settings.batch_invariant),
             "weights": self.spec.weights,
         }
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables of the engine's process, whatever ours has. UnavailableError where the mode that is asked for is not
+        to be had."""
+        if self.settings.batch_invariant and (lacking := self._lacks_invariance()):
+            raise UnavailableError(f"--batch-invariant: {lacking}; leave it out")
+        return ENVIRONMENT | {INVARIANT: str(int(self.settings.batch_invariant))}
+
+    def _lacks_invariance(self) -> str:
+        """Why the engine would not be batch-invariant; "" where it is."""
+        if _numbers(self.versions["vllm"]) < INVARIANT_SINCE:
+            return f"vLLM {self.versions['vllm']} has no such mode, {'.'.join(map(str, INVARIANT_SINCE))} and later have"
+        return f"vLLM has it on GPUs only, not on {self.versions['device']}" if self._cpu else ""
 
     @property
     def _cpu(self) -> bool:
@@ -248,12 +266,13 @@ class VllmEngine:
         """Start the process and the engine, unless they run. UnavailableError with the engine's last words if not."""
         if self._process is not None:
             return
-        arguments, started, self._ready = self.arguments(), time.perf_counter(), False
+        environment, arguments = self.environment, self.arguments()
+        started, self._ready = time.perf_counter(), False
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (closed in close)
         self._socket, theirs = socket.socketpair()
         self._process = subprocess.Popen(
             [interpreter(self.settings.python), "-P", str(WORKER), str(theirs.fileno())],
-            env={**os.environ, **ENVIRONMENT},
+            env={**os.environ, **environment},
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
