@@ -28,6 +28,8 @@ FRESH_ENV = "SELFBOOT_FRESH_SINCE"  # tells xdist's workers when the session beg
 RESULT_PROPERTY, CASE_PROPERTY, LACK_PROPERTY = "selfboot.result", "selfboot.case", "selfboot.lacks"
 DEVICES = pytest.StashKey[tuple[str, ...]]()  # the GPUs of this process
 SHARED = pytest.StashKey[bool]()  # does another worker have one of them too?
+COMPANY = pytest.StashKey[dict[str, list[Any]]]()  # the cases that an engine of their own serves, by model
+ABLE = pytest.StashKey[dict[str, list[Any]]]()  # those of them that can run here
 OPTIONS: dict[str, dict[str, Any]] = {
     **SHARED_OPTIONS,
     "fresh": {"action": "store_true", "help": "build everything again instead of reading the run store"},
@@ -69,6 +71,8 @@ def pytest_configure(config: pytest.Config) -> None:
     _registry_can_be_read()
     if getattr(config.option, "maxschedchunk", 1) is None:
         config.option.maxschedchunk = 1  # xdist hands out tests one by one: in chunks, one worker got all the long ones
+    if config.stash[DEVICES] and getattr(config.option, "dist", "no") == "load":
+        config.option.dist = "loadgroup"  # one worker has all cases of a model: each engine starts once
     if config.getoption("--tokens") and not _trial(config):
         raise pytest.UsageError("--tokens is for trial runs: add --weights random or --substitute MODEL")
     if config.getoption("--report"):
@@ -138,6 +142,7 @@ def make_lab(config: pytest.Config, root: Path) -> Any:
         RunStore(root, float(since) if since else None),
         device=config.getoption("--device"),
         engine=config.getoption("--engine"),
+        batch_invariant=config.getoption("--batch-invariant"),
         weights=config.getoption("--weights"),
         isolation=config.getoption("--isolation"),
         tokens=config.getoption("--tokens"),
@@ -219,6 +224,38 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """``-k recipe-7b`` selects a claim by its id, as `selfboot spread` does."""
     for mark in item.iter_markers("claim"):
         item.extra_keyword_matches.update(mark.args)
+    if (case := _case(item)) is not None:
+        _put_in_place(item.config, case)
+        if _served(item.config, case) and item.config.pluginmanager.hasplugin("xdist"):
+            item.add_marker(pytest.mark.xdist_group(f"model-{case.runnable.model}"))
+
+
+def _put_in_place(config: pytest.Config, case: Any) -> None:
+    """What this session runs in the place of a case's own model."""
+    case.weights, case.substitute = _trial(config) or "trained", config.getoption("--substitute")
+    if case.scale == "mini" and case.settings.model == "organism-0":
+        case.settings = replace(case.settings, model=f"organism-{config.getoption('--organism')}")
+
+
+def _served(config: pytest.Config, case: Any) -> bool:
+    """Does an engine serve the case's model, so that its cases should come one after the other?"""
+    return bool(case.scale == "paper" or config.getoption("--engine") == "vllm")
+
+
+def _model_by_model(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Cases that an engine serves come last, model by model; a claim that starts an engine of its own ends its
+    model's."""
+    from selfboot.cluster.sitting import by_model
+    from selfboot.protocols.repeated import times
+
+    served = [item for item in items if (case := _case(item)) is not None and _served(config, case)]
+    served.sort(key=lambda item: times(_case(item).runnable))
+    served = by_model(served, lambda item: _case(item).runnable.model)
+    config.stash[COMPANY] = company = {}
+    for case in map(_case, served):
+        company.setdefault(case.runnable.model, []).append(case)
+    late = set(served)
+    items[:] = [*(item for item in items if item not in late), *served]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -231,6 +268,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in dropped]
     if hasattr(config, "workerinput"):
         items.sort(key=_minutes, reverse=True)  # so that no worker ends alone with a long case
+    _model_by_model(config, items)
 
 
 def _minutes(item: pytest.Item) -> float:
@@ -247,25 +285,42 @@ def _runnable(request: pytest.FixtureRequest) -> Iterator[None]:
     if case is None:
         yield
         return
-    from selfboot.judging.calibration import lacking
-    from selfboot.planning.availability import lacks
-
-    uncalibrated = None
-    case.weights, case.substitute = _trial(config) or "trained", config.getoption("--substitute")
-    if case.scale == "mini":
-        if case.settings.model == "organism-0":
-            case.settings = replace(case.settings, model=f"organism-{config.getoption('--organism')}")
-        uncalibrated = _said(lacking, case.claim.id, case.settings)
     noted = request.node.user_properties
     noted.append((CASE_PROPERTY, f"{case.claim.id}[{case.id}]"))
-    lacking_here = [uncalibrated] if uncalibrated else lacks(case.settings, case.scale, config.getoption("--weights"))
-    if reasons := list(lacking_here):
+    if reasons := _lacking(config, case):
         noted += [(LACK_PROPERTY, reason) for reason in reasons]
         pytest.skip(f"not run: {reasons[0]}")
+    case.company = _company(config, case)
     with _turn(config, case.scale):
         yield
         if config.stash[SHARED] and "lab" in request.fixturenames:
             request.getfixturevalue("lab").engines.close()  # the next worker's case needs the memory
+
+
+def _lacking(config: pytest.Config, case: Any) -> list[str]:
+    """Everything that a case lacks on this machine."""
+    from selfboot.judging.calibration import lacking
+    from selfboot.planning.availability import lacks
+
+    uncalibrated = _said(lacking, case.claim.id, case.settings) if case.scale == "mini" else None
+    return [uncalibrated] if uncalibrated else list(lacks(case.settings, case.scale, config.getoption("--weights")))
+
+
+def _company(config: pytest.Config, case: Any) -> list[Any]:
+    """The cases of this session that the same engine serves and that this machine can run; asked once a model."""
+    if not _served(config, case):
+        return []
+    model, able = case.runnable.model, config.stash.setdefault(ABLE, {})
+    if model not in able:
+        able[model] = [other for other in config.stash[COMPANY][model] if _can_run(config, other)]
+    return able[model]
+
+
+def _can_run(config: pytest.Config, case: Any) -> bool:
+    try:
+        return not _lacking(config, case)
+    except (SelfbootError, pytest.fail.Exception):
+        return False  # its own test says why
 
 
 def _said(ask: Callable[..., str | None], *args: Any) -> str | None:

@@ -10,6 +10,8 @@ import pytest
 
 from selfboot import pairs as pair_files
 from selfboot import published
+from selfboot.cluster.graph import Job, jobs_of
+from selfboot.cluster.sitting import make_ahead
 from selfboot.errors import DataError, SelfbootError
 from selfboot.judging.calibrate import FIRST_SEED
 from selfboot.judging.checks import checks
@@ -19,7 +21,6 @@ from selfboot.lab import Lab
 from selfboot.protocols.arms import other_arm
 from selfboot.protocols.base import Run
 from selfboot.protocols.catalogue import Protocol, options_of, run_protocol
-from selfboot.protocols.dryrun import train_ahead
 from selfboot.records import Pair
 from selfboot.registry import Claim, Scale, Settings, claim_named
 from selfboot.report import cells
@@ -40,6 +41,7 @@ class Case:
     weights: str = "trained"  # else what kind of trial run this is
     substitute: str = ""  # a model that runs in the place of the claim's own
     results: list[Result] = field(default_factory=list)
+    company: Sequence[Case] = field(default=(), repr=False)  # all cases of this sitting on the same model, if known
 
     @property
     def id(self) -> str:
@@ -52,10 +54,16 @@ class Case:
     def runs(self, lab: Lab, fresh: int = 0) -> list[Run]:
         """One run of the claim's protocol for each seed of this case; ``fresh``: which retry it is, 0 for none."""
         seeds = [_fresh(seed, fresh) for seed in ((self.seed,) if self.seed else self.settings.seeds or (0,))]
-        train_ahead(lab, self.runnable, seeds if fresh else self._own_first)
-        if self.settings.both_arms and not fresh:  # a retry is of the judged arm alone
-            train_ahead(lab, other_arm(self.runnable), self._own_first)
+        if fresh:  # a retry is of the judged arm alone
+            make_ahead(lab, [Job(self.claim.id, self.runnable, seed) for seed in seeds])
+        else:
+            self.make_ahead(lab)
         return [run_protocol(lab, self.runnable, seed) for seed in seeds]
+
+    def make_ahead(self, lab: Lab) -> None:
+        """Train and mine before anything is scored: for this case first, and for all that are on the same model."""
+        others = [case for case in self.company if case is not self]
+        make_ahead(lab, [job for case in (self, *others) for job in case.jobs])
 
     @property
     def judged(self) -> Settings:
@@ -63,9 +71,10 @@ class Case:
         return replace(self.settings, seeds=(self.seed,)) if self.seed else self.settings
 
     @property
-    def _own_first(self) -> list[int]:
-        """All seeds of the claim, this case's first: other workers begin with others, so none trains twice."""
-        return sorted(self.settings.seeds or (0,), key=lambda seed: seed != self.seed)
+    def jobs(self) -> list[Job]:
+        """What this case asks of the Lab, in both arms where both are run."""
+        seeds = (self.seed,) if self.seed else self.settings.seeds
+        return jobs_of(self.claim.id, replace(self.runnable, seeds=seeds))
 
     @property
     def runnable(self) -> Settings:

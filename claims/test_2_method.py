@@ -8,8 +8,8 @@ from selfboot.judging.decide import decide
 from selfboot.lab import Lab
 from selfboot.protocols.base import Arm, Notes
 from selfboot.protocols.mining import count_minable
+from selfboot.protocols.repeated import TWICE, draw_and_train
 from selfboot.protocols.sampling import score_with_stop_strings
-from selfboot.records import Sampling
 
 
 @cases("stop-strings", protocol=score_with_stop_strings)
@@ -24,15 +24,14 @@ def test_a_fixed_seed_fixes_tokens_and_weights(lab: Lab, second_lab: Lab, case: 
     """Paper: no figure (a statement). An adapter is trained on the first pairs, and two completions of every task are
     sampled at T = 0.8, each twice with one seed in two run stores that know nothing of each other. The hashes of all
     sampled tokens and of the adapter's weights are compared."""
-    settings, sampling, notes = case.settings, Sampling(max_new_tokens=200, temperature=0.8, n=2), Notes(case.seed)
-    hashes: list[list[str]] = []
+    notes, hashes = Notes(case.seed), list[list[str]]()
+    case.make_ahead(lab)
     for one in (lab, second_lab):
-        score = one.evaluate(case.model, settings.benchmark, sampling=sampling, seed=case.seed)
-        adapter = one.train(case.model, case.pairs(one), settings.recipe, case.seed)
+        score, adapter = draw_and_train(one, case.runnable, case.seed)
         hashes.append([*score.token_hashes, adapter.sha256])
     notes.outcomes["identical"] = [a == b for a, b in zip(*hashes, strict=True)]
     notes.figure("identical", Arm("identical"), sum(notes.outcomes["identical"]))
-    notes.made(Arm("base", greedy=False, draws=sampling.n, judged="any"), score)
+    notes.made(Arm("base", greedy=False, draws=TWICE.n, judged="any"), score)
     notes.made(Arm("adapter"), adapter)
     case.report(decide(checks(case.claim, case.scale, case.settings), lambda _: [notes.run()]))
 

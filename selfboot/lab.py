@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from selfboot import keys
 from selfboot.benchmarks.base import AnswerBenchmark, Benchmark, load_answers, load_any, load_benchmark
 from selfboot.engines.engines import Choice, Engines, ModelRef
+from selfboot.engines.gpu import our_gpus
 from selfboot.engines.memory import check_limit
 from selfboot.errors import DataError, UnavailableError
 from selfboot.formats import AnswerFormat, Chat, CodeFormat, answer_format, code_format
@@ -40,6 +41,7 @@ from selfboot.mining.catalogue import make_miner
 from selfboot.mining.scripts import script_miner
 from selfboot.models.chat import chat_of, template_text
 from selfboot.models.find import find_model, spec_of, turn_ends
+from selfboot.models.memory import widened
 from selfboot.models.shape import random_init_spec
 from selfboot.models.spec import ModelSpec, locate
 from selfboot.pairs import load_pairs, write_pairs
@@ -183,6 +185,7 @@ class Lab:
     ``engine`` draws completions (engines.py), on ``device`` what is not of the paper's scale. ``isolation`` is the
     grader's level ("auto": the strongest that the machine has), and no score of a weaker level is read in its place;
     ``graders`` are its processes, ``rows`` the transformers sampler's batch size (None: default);
+    ``batch_invariant``: vLLM's engines draw the same whatever else is in the batch, and are slower.
     ``tokens`` caps every completion, for trial runs whose only question is whether anything passes;
     ``chat_template`` is used in place of every model's own (models/chat.py).
     Models, engines and the grader's workers start when first needed; ``close`` ends them.
@@ -194,6 +197,7 @@ class Lab:
         *,
         device: str = "cpu",
         engine: Choice = "auto",
+        batch_invariant: bool = False,
         weights: str = "trained",
         isolation: str = "auto",
         graders: int | None = None,
@@ -205,7 +209,7 @@ class Lab:
         check_limit()
         self.store, self.weights, self.isolation, self.graders = store, weights, isolation, graders
         self.tokens, self.chat_template = tokens, chat_template
-        self.engines = Engines(engine, device, rows)
+        self.engines = Engines(engine, device, rows, batch_invariant=batch_invariant)
         self.progress: Progress = progress or Silent()
         self._grader: CodeGrader | None = None
         self._measured: dict[str, list[Limit]] = {}  # time limits by the hash of the benchmark
@@ -215,8 +219,10 @@ class Lab:
     # What things are
 
     def entry(self, model: str) -> ModelEntry:
-        """What is known of the model called ``model``: any that ``find_model`` knows."""
-        return find_model(model)
+        """What is known of the model called ``model``, any that ``find_model`` knows, as our GPUs run it."""
+        entry = find_model(model)
+        memory = max((one.memory_gb for one in our_gpus()), default=0.0) if entry.tensor_parallel > 1 else 0.0
+        return widened(entry, memory) if memory else entry
 
     def spec(self, model: str) -> ModelSpec:
         """The model called ``model``, as this lab runs it."""
@@ -673,8 +679,6 @@ def _checkpoints(device: str, saving: bool) -> str:
     """The folder of a training's checkpoints. Its bits are those of one number of threads and one kind of device
     (training/lora.py), so with others it starts over instead of going on from a checkpoint that does not belong."""
     import torch
-
-    from selfboot.engines.gpu import our_gpus
 
     kind = [one.name for one in our_gpus()[:1]] if device.startswith("cuda") else []
     place = [device, kind, platform.machine(), torch.get_num_threads()]

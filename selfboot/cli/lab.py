@@ -80,7 +80,7 @@ def shared_options(seed: bool = True, choice: bool = True) -> argparse.ArgumentP
     shared.add_argument("--store", type=Path, default=default_store(), help="run store (default: %(default)s)")
     add_shared(shared, "device")
     if choice:
-        add_shared(shared, "engine", "weights")
+        add_shared(shared, "engine", "batch-invariant", "weights")
         shared.add_argument(
             "--chat-template",
             default="",
@@ -97,6 +97,7 @@ def lab_options(args: argparse.Namespace) -> dict[str, Any]:
     return {
         "device": args.device,
         "engine": args.engine,
+        "batch_invariant": args.batch_invariant,
         "weights": args.weights,
         "chat_template": args.chat_template,
         "progress": RichProgress(),

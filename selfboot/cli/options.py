@@ -40,6 +40,10 @@ SHARED: dict[str, dict[str, Any]] = {
         "default": "auto",
         "help": "what draws completions; auto: vLLM for the paper's models where an interpreter has it",
     },
+    "batch-invariant": {
+        "action": "store_true",
+        "help": "vLLM draws the same tokens whatever else is in the batch (vLLM 0.12 up, on a GPU; slower)",
+    },
     "device": {"default": "cpu", "help": "where transformers runs a model: cpu or cuda"},
 }
 

@@ -42,7 +42,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-m", dest="marks", default="", metavar="EXPR", help="markers, as for pytest (default: all)")
     parser.add_argument("-k", dest="only", default="", metavar="TEXT", help="only claims whose id contains this")
     parser.add_argument("--store", type=Path, default=default_store(), help="run store (default: %(default)s)")
-    add_shared(parser, "scale", "device", "weights", "isolation", "engine", "organism", "tokens", scale="mini")
+    add_shared(parser, "scale", "device", "weights", "isolation", "engine", "organism", "tokens", "batch-invariant", scale="mini")
     add_where(parser)
 
 
@@ -108,7 +108,8 @@ def show(chosen: Sequence[Any], args: argparse.Namespace) -> str:
 def _site(args: argparse.Namespace) -> Any:
     from selfboot.cluster.work import Site
 
-    return Site(args.store.absolute(), args.url, args.device, args.isolation, args.weights, args.engine, args.tokens)
+    drawn = (args.device, args.isolation, args.weights, args.engine, args.tokens, args.batch_invariant)
+    return Site(args.store.absolute(), args.url, *drawn)
 
 
 def before_pytest(options: Sequence[str]) -> list[str]:

@@ -6,22 +6,23 @@ and what waits for it is passed over. When something has been made, the claims t
 again: mining decides what is trained. Two claims that want one artifact want one unit, since a unit's name is the
 artifact's address.
 
-Not covered: what a test does beyond its protocol (the second store of the determinism claim, a retry with fresh
-seeds); pytest does that itself.
+Not covered: what a test does beyond its protocol (the second time of the determinism claim, a retry with fresh seeds);
+pytest does that itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, get_args
 
 from selfboot.errors import SelfbootError
-from selfboot.newmodel.models import OpenLab
+from selfboot.lab import Lab
 from selfboot.planning.selection import selector
-from selfboot.protocols.catalogue import run_protocol
+from selfboot.protocols.arms import arms_of
 from selfboot.protocols.dryrun import DryRun, Step, Verb
+from selfboot.protocols.repeated import run_once
 from selfboot.registry import SCALES, Claim, Settings, model_entry, registry
 from selfboot.store import RunStore
 
@@ -55,17 +56,18 @@ class Unit:
 
 @dataclass
 class Job:
-    """A claim at one scale with one seed. ``wants``: units it waits for; ``problem``: why it cannot be planned."""
+    """A claim at one scale, in one arm, with one seed. ``wants``: units it waits for; ``problem``: why it cannot be planned."""
 
     claim: str
     settings: Settings = field(repr=False)
     seed: int
+    beside: bool = False  # the arm that is not judged
     wants: set[str] = field(default_factory=set)
     problem: str = ""
 
     @property
     def name(self) -> str:
-        return f"{self.claim}[{self.seed}]"
+        return f"{self.claim}[{self.seed}], {self.settings.arm} arm"
 
 
 class Missing(Exception):
@@ -84,18 +86,27 @@ class Reader(RunStore):
 
 
 def jobs(marks: str = "", only: str = "", scales: Iterable[str] = SCALES, organism: str = "0") -> list[Job]:
-    """Every claim, scale and seed that a marker expression, a part of its id and the scales select; ``organism``: the
-    pre-training seed that stands for organism-0, as pytest's option."""
+    """Every claim, scale, arm and seed that a marker expression, a part of its id and the scales select; ``organism``:
+    the pre-training seed that stands for organism-0, as pytest's option. The judged arms come first."""
     chosen, wanted = selector(marks), set(scales)
 
     def ours(settings: Settings) -> bool:
         return settings.model == "organism-0"
 
-    return [
-        Job(claim.id, replace(settings, model=f"organism-{organism}") if ours(settings) else settings, seed)
+    found = [
+        jobs_of(claim.id, replace(settings, model=f"organism-{organism}") if ours(settings) else settings)
         for claim in registry().values()
         for scale, settings in claim.scales.items()
-        if scale in wanted and only in claim.id and settings.protocol and chosen(_marks(claim, scale))
+        if scale in wanted and only in claim.id and chosen(_marks(claim, scale))
+    ]
+    return sorted((job for one in found for job in one), key=lambda job: job.beside)
+
+
+def jobs_of(claim: str, settings: Settings) -> list[Job]:
+    """The jobs of a claim's settings: every seed, in every arm that its cases run."""
+    return [
+        Job(claim, arm, seed, beside=arm is not settings)
+        for arm in arms_of(settings)
         for seed in settings.seeds or (0,)
     ]
 
@@ -104,12 +115,14 @@ def _marks(claim: Claim, scale: str) -> set[str]:
     return {claim.tier, scale, *(["gpu"] if scale == "paper" else [])}
 
 
-def plan(job: Job, lab: OpenLab) -> Iterator[Unit]:
-    """What of the job can be made now, where ``lab`` reads from a ``Reader``; sets ``job.wants``, and ``job.problem``
-    when it cannot be run at all."""
+def plan(job: Job, lab: Lab, verbs: Collection[Verb] = get_args(Verb)) -> Iterator[Unit]:
+    """What of the job can be made now by such verbs, where ``lab`` reads from a ``Reader``; sets ``job.wants``, and
+    ``job.problem`` when it cannot be run at all."""
     wanted: dict[str, Unit] = {}
 
     def known(step: Step) -> Any:
+        if step.verb not in verbs:
+            return None
         try:
             return getattr(lab, step.verb)(*step.args, **step.options)
         except Missing as missing:
@@ -119,7 +132,7 @@ def plan(job: Job, lab: OpenLab) -> Iterator[Unit]:
 
     run = DryRun(lab, known)
     try:
-        run_protocol(run, job.settings, job.seed)
+        run_once(run, job.settings, job.seed)
     except SelfbootError as error:
         job.problem = "" if run.steps else str(error)
     job.wants = set(wanted)

@@ -30,10 +30,12 @@ class Site:
     weights: str = "trained"
     engine: Choice = "auto"
     tokens: int | None = None
+    batch_invariant: bool = False
 
     def options(self) -> dict[str, Any]:
         """The Lab's options: whoever plans needs the same ones as who works, since they are part of the addresses."""
-        return {name: getattr(self, name) for name in ("device", "isolation", "weights", "engine", "tokens")}
+        names = ("device", "isolation", "weights", "engine", "tokens", "batch_invariant")
+        return {name: getattr(self, name) for name in names}
 
     def store(self) -> RunStore:
         """The run store as this machine sees it."""

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from selfboot import keys
+from selfboot.errors import DataError
 from selfboot.models.spec import ModelSpec, locate
 from selfboot.registry import ModelEntry
 from selfboot.sampling.base import Sampler
@@ -53,14 +54,23 @@ class ModelRef:
 
 class Engines:
     """The samplers and trainers of a Lab. ``device`` is where small models run, ``rows`` the transformers sampler's
-    batch size; ``apart``: train in a process of its own on a CPU too, as on a GPU."""
+    batch size; ``apart``: train in a process of its own on a CPU too, as on a GPU. ``batch_invariant``: vLLM's engines
+    draw what does not depend on the batch; transformers has no such mode."""
 
     _all: ClassVar[weakref.WeakSet[Engines]] = weakref.WeakSet()  # of this process: they share its GPU
 
     def __init__(
-        self, choice: Choice = "auto", device: str = "cpu", rows: int | None = None, apart: bool = False
+        self,
+        choice: Choice = "auto",
+        device: str = "cpu",
+        rows: int | None = None,
+        apart: bool = False,
+        batch_invariant: bool = False,
     ) -> None:
+        if batch_invariant and choice == "transformers":
+            raise DataError("--batch-invariant is a mode of vLLM's engines; leave it or --engine transformers out")
         self.choice, self.device, self.rows, self.apart = choice, device, rows, apart
+        self.batch_invariant = batch_invariant
         self._samplers: dict[str, TransformersSampler] = {}
         self._vllm: dict[ModelSpec, VllmEngine] = {}
         self._training: TrainingProcess | None = None
@@ -153,7 +163,11 @@ class Engines:
 
         if subject.spec not in self._vllm:
             tokens = min(TOKENS, context(subject))
-            settings = VllmSettings(max_model_len=tokens, tensor_parallel=subject.entry.tensor_parallel)
+            settings = VllmSettings(
+                max_model_len=tokens,
+                tensor_parallel=subject.entry.tensor_parallel,
+                batch_invariant=self.batch_invariant,
+            )
             self._vllm[subject.spec] = VllmEngine(subject.spec, settings)
         return self._vllm[subject.spec]
 
@@ -167,6 +181,12 @@ class Engines:
             return Here()
         self._training = self._training or TrainingProcess()
         return self._training
+
+    @property
+    def starts(self) -> dict[str, int]:
+        """How often an engine, and a process that trains, has started since the last ``close``."""
+        engines = sum(engine.starts for engine in self._vllm.values())
+        return {"engine": engines, "training": self._training.starts if self._training else 0}
 
     def trains_apart(self, entry: ModelEntry) -> bool:
         """Does a model's training have a process of its own, so that an engine has to end for it?"""

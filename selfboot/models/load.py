@@ -18,6 +18,7 @@ from transformers.utils import logging
 from selfboot.errors import DataError, UnavailableError, one_line
 from selfboot.models import nf4, parts
 from selfboot.models.adapters import check_adapter
+from selfboot.models.resident import RESIDENT
 from selfboot.models.spec import ModelSpec, fingerprint, locate
 from selfboot.models.versions import DTYPE_KEYWORD
 
@@ -72,9 +73,10 @@ def load_model(
     if spec.quantization:
         return _quantised(spec, dtype, target, download, adapter is not None or trainable)
     if gpus > 1:
+        RESIDENT.drop()
         model = _over(spec, dtype, parts.first_gpus(gpus), download)
     else:
-        model = _random(spec, dtype, target, download) if spec.weights == "random" else _trained(spec, dtype, download)
+        model = RESIDENT.base((spec, target, dtype), lambda: _whole(spec, dtype, target, download))
     if merge is None:
         merge = dtype == torch.float32 and not trainable
     if adapter is not None:
@@ -148,6 +150,11 @@ def _quantised(spec: ModelSpec, dtype: torch.dtype, device: torch.device, downlo
         return nf4.random_model(_config(spec, download), spec.random_seed, dtype, device).requires_grad_(False).eval()
     model = _trained(spec, dtype, download, nf4.load_arguments(dtype, device))
     return nf4.settled(model).requires_grad_(False).eval()
+
+
+def _whole(spec: ModelSpec, dtype: torch.dtype, device: torch.device, download: bool) -> Any:
+    """The model on one device, or on its way there."""
+    return _random(spec, dtype, device, download) if spec.weights == "random" else _trained(spec, dtype, download)
 
 
 def _over(spec: ModelSpec, dtype: torch.dtype, devices: list[torch.device], download: bool) -> Any:

@@ -1,14 +1,15 @@
 """GPU memory that a model takes, reckoned from its shape: bf16 weights, key-value cache, LoRA training.
 
 Estimates; each function says how its figure comes about. Engine and training never share a GPU at the same time, so a
-claim needs the larger of the two. A model that several GPUs serve has its layers spread over as many in training.
+claim needs the larger of the two. A model that several GPUs serve has its layers spread over as many in training; it
+takes more of them where each has less memory (``widened``).
 Not covered: training of 4-bit weights.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from selfboot.errors import DataError
 from selfboot.models.shape import Shape
@@ -19,6 +20,7 @@ GB = 1e9
 RESERVE_GB = 3.0  # CUDA context, kernels' workspaces, CUDA graphs, fragmentation
 SERVE_ROWS, SERVE_TOKENS = 16, 1200  # rows that an engine should at least decode together, and their mean length
 SERVE_SHARE = 0.9  # of a GPU's memory that an engine takes
+WIDEST = 8  # GPUs of one machine that a model is spread over
 TRAIN_TOKENS = 4096  # padded tokens of a micro-batch (training/lora.py)
 
 
@@ -93,6 +95,17 @@ def need(entry: ModelEntry, rank: int = 16, memory_gb: float = 0.0) -> Need:
     if not memory_gb or plain <= memory_gb:
         return Need(serve, plain, gpus)
     return Need(serve, training_gb(entry.shape, rank, checkpointing=True, gpus=gpus), gpus, checkpointing=True)
+
+
+def widened(entry: ModelEntry, memory_gb: float) -> ModelEntry:
+    """The entry as GPUs of so much memory run it: a model over several takes twice as many, up to ``WIDEST``, until each
+    has enough to serve and to train it. One that a single GPU serves stays as it is, and so does what never fits."""
+    if entry.tensor_parallel == 1 or entry.shape is None:
+        return entry
+    wide = entry
+    while least_gb(wide) > memory_gb and wide.tensor_parallel < WIDEST:
+        wide = replace(wide, tensor_parallel=wide.tensor_parallel * 2)
+    return replace(wide, gpu_gb=least_gb(wide)) if least_gb(wide) <= memory_gb else entry
 
 
 def least_gb(entry: ModelEntry) -> float:

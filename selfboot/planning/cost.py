@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from selfboot.engines.gpu import Gpu
 from selfboot.errors import DataError
-from selfboot.models.memory import Need, need
+from selfboot.models.memory import Need, need, widened
 from selfboot.planning.forecast import steps_of
 from selfboot.planning.needs import needs
 from selfboot.planning.scaling import schedule
@@ -78,7 +78,7 @@ def _planned(claim: Claim, kinds: Sequence[Gpu]) -> Planned:
 
 def _alone(claim: Claim, kind: Gpu) -> Cost:
     settings = claim.scales["paper"]
-    wanted = need(model_entry(settings.model), rank(settings), kind.memory_gb)
+    wanted = need(widened(model_entry(settings.model), kind.memory_gb), rank(settings), kind.memory_gb)
     if wanted.gb > kind.memory_gb:
         return Cost(kind, wanted.gpus, missing=f"needs {wanted.gb:g} GB")
     return replace(_reckoned([claim], kind), checkpointing=wanted.checkpointing)

@@ -8,13 +8,13 @@ data set and no GPU is needed. What two claims share is one step, as in the stor
 Seconds come from data/measured/gpu/phases.toml, measured on one H100 with a 7B model, and in 4 bits, which transformers
 draws from, on an H200 with a 72B one. They scale with parameters and memory bandwidth. Completions count at full length
 and miners run to their last round, so it is rather too long than too short.
-Not covered: grading (on CPU cores, beside the GPU), fetching weights, retries of tests, `determinism`, which has
-no protocol.
+Not covered: grading (on CPU cores, beside the GPU), fetching weights, retries of tests.
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 import tomllib
 from collections.abc import Iterable, Sequence
@@ -24,14 +24,15 @@ from typing import Any
 from selfboot.benchmarks.base import AnswerBenchmark, Benchmark, split_name
 from selfboot.engines.gpu import REFERENCE_GPU, Gpu, gpu
 from selfboot.errors import DataError
+from selfboot.models.memory import widened
 from selfboot.models.spec import Quantization
 from selfboot.paths import MEASURED, require
-from selfboot.planning.scaling import TimedStep, Timetable, schedule
+from selfboot.planning.scaling import TimedStep, Timetable, schedule, sitting
 from selfboot.planning.selection import chosen
-from selfboot.protocols.arms import other_arm
-from selfboot.protocols.catalogue import run_protocol
+from selfboot.protocols.arms import arms_of
 from selfboot.protocols.dryrun import TYPICAL, DryRun, Promise, PromisedItem
 from selfboot.protocols.dryrun import Step as Call
+from selfboot.protocols.repeated import run_once, times
 from selfboot.records import AnswerTask, CodeTask, Pair, Sampling
 from selfboot.registry import Claim, ModelEntry, Settings, model_entry, recipes
 from selfboot.store import digest
@@ -74,27 +75,30 @@ def drawing(rows: int, tokens: int, quantization: Quantization = "") -> float:
 
 def starting(entry: ModelEntry) -> float:
     """Seconds until a model can be drawn from: an engine's start; in 4 bits the reading of its weights, in full."""
-    if not entry.quantization:
-        return float(phases()["engine"]["start_seconds"])
-    return float(phases()["assumed"]["load_seconds"] * size(replace(entry, quantization="")))
+    return loading(entry) if entry.quantization else float(phases()["engine"]["start_seconds"])
 
 
 def training(items: int, epochs: float) -> float:
-    """Seconds to train the measured model on so many items, reading its weights included."""
+    """Seconds to train the measured model, once it is read, on so many items."""
     known = phases()["training"]
-    worked = known["seconds"] * items * epochs / (known["pairs"] * known["epochs"])
-    return float(worked + phases()["assumed"]["load_seconds"])
+    return float(known["seconds"] * items * epochs / (known["pairs"] * known["epochs"]))
+
+
+def loading(entry: ModelEntry) -> float:
+    """Seconds to read a model's weights in full, for trainings in a row or to draw in 4 bits."""
+    return float(phases()["assumed"]["load_seconds"] * size(replace(entry, quantization="")))
 
 
 def mining(miner: Any, recipe: str, quantization: Quantization = "") -> float:
     """Seconds for all rounds of a miner: each of its samplings on a whole round's problems or seeds, and, where it
-    trains in between, the trainings with the starts of an engine after them."""
+    trains in between, the trainings, each of which reads the base and is followed by an engine's start."""
     scripted = hasattr(miner, "facts")
     total = sum(drawing(rows, tokens, quantization) for rows, tokens in (_scripted if scripted else _ours)(miner))
     every = (miner.training.every if scripted and miner.training else getattr(miner, "train_every", 1)) or miner.steps
     trainings = math.ceil(miner.steps / every) if recipe else 0
     epochs = recipes()[recipe]["epochs"] if recipe else 0
-    between = training(miner.target or TYPICAL, epochs) + phases()["engine"]["start_seconds"]
+    around = phases()["assumed"]["load_seconds"] + phases()["engine"]["start_seconds"]
+    between = training(miner.target or TYPICAL, epochs) + around
     return float(miner.steps * total + trainings * between)
 
 
@@ -150,21 +154,21 @@ class Sizes:
 class Forecast:
     """The steps of claims, each once, by a name that two claims which share a step both give it.
 
-    ``speed``: of the GPU, against the measured one.
+    ``kind``: of GPU.
     """
 
-    speed: float = 1.0
+    kind: Gpu = field(default_factory=lambda: gpu(REFERENCE_GPU))
     steps: dict[str, TimedStep] = field(default_factory=dict)
 
-    def add(self, call: Call) -> str:
-        """Note a call of the Lab, and before it what it needs; its name."""
+    def add(self, call: Call, store: int = 0) -> str:
+        """Note a call of the Lab, and before it what it needs; its name. ``store``: which run store it is for."""
         needs = [self.add(one) for one in call.needs]
-        kind = KINDS[call.verb]
-        name = f"{kind}-{digest([call.verb, *map(_told, call.args), *_options(call), *needs])[:12]}"
-        entry = model_entry(call.model)
-        seconds = _seconds(call) * size(entry) / self.speed
+        kind, again = KINDS[call.verb], [store] if store else []
+        name = f"{kind}-{digest([call.verb, *map(_told, call.args), *_options(call), *needs, *again])[:12]}"
+        entry = widened(model_entry(call.model), self.kind.memory_gb)
+        seconds = _seconds(call) * size(entry) * gpu(REFERENCE_GPU).bandwidth / self.kind.bandwidth
         draws = kind != "adapter"
-        start = starting(entry) if draws else 0.0
+        start = starting(entry) if draws else loading(entry)
         self.steps[name] = TimedStep(name, call.model, seconds, entry.tensor_parallel, tuple(needs), draws, start)
         return name
 
@@ -208,26 +212,21 @@ def steps(marks: str, only: str, kind: Gpu) -> list[TimedStep]:
 
 def steps_of(claims: Iterable[Claim], kind: Gpu) -> list[TimedStep]:
     """The steps of these claims at paper scale, in every arm that is run; as ``steps``."""
-    forecast = Forecast(kind.bandwidth / gpu(REFERENCE_GPU).bandwidth)
+    forecast = Forecast(kind)
     for claim in claims:
-        for settings in arms(claim.scales["paper"]):
+        for settings in arms_of(claim.scales["paper"]):
             for seed in settings.seeds or (0,):
-                for call in _calls(claim.id, settings, seed):
-                    forecast.add(call)
+                calls = _calls(claim.id, settings, seed)
+                for store, call in itertools.product(range(times(settings)), calls):
+                    forecast.add(call, store)
     return list(forecast.steps.values())
 
 
-def arms(settings: Settings) -> list[Settings]:
-    """The settings of every arm that a claim's cases run: the judged one, and the other where it is shown beside it."""
-    return [settings, *([other_arm(settings)] if settings.both_arms else [])]
-
-
 def _calls(claim: str, settings: Settings, seed: int) -> list[Call]:
-    """What a protocol asks of the Lab; nothing where the claim has none."""
+    """What a claim asks of the Lab."""
     run = DryRun(Sizes())
     try:
-        if settings.protocol:
-            run_protocol(run, settings, seed)
+        run_once(run, settings, seed)
     except DataError as error:
         raise DataError(f"{claim}[{seed}]: {error}") from None
     return run.steps
@@ -250,11 +249,12 @@ def table(wanted: Sequence[TimedStep], kind: Gpu, counts: Sequence[int]) -> str:
     kinds = {name: sum(step.name.startswith(name) for step in wanted) for name in ("score", "pairs", "adapter")}
     lines = [
         f"{len(wanted)} steps: {kinds['score']} scores, {kinds['pairs']} mining runs, {kinds['adapter']} trainings",
-        f"{kind.name:<6}  hours  GPU hours  of them starting engines  busy  $ if paid while busy  $ if all are kept",
+        f"{kind.name:<6}  hours  GPU hours  of them starting  engines  busy  $ if paid while busy  $ if all are kept"
+        "  hours by pytest -n",
     ]
     for count in counts:
         chosen = fitting(wanted, count)
-        line = _line(schedule(chosen, count), kind)
+        line = f"{_line(schedule(chosen, count), kind)}  {sitting(chosen, count) / 3600:>17.2f}"
         lines.append(f"{line}   {len(wanted) - len(chosen)} steps left out" if len(chosen) < len(wanted) else line)
     longest = max(wanted, key=lambda step: step.seconds)
     rest = [step for step in wanted if step is not longest and longest.name not in step.after]
@@ -267,4 +267,5 @@ def _line(made: Timetable, kind: Gpu) -> str:
     hours, busy = made.seconds / 3600, made.busy / 3600
     share = busy / (hours * made.gpus) if hours else 0.0
     prices = f"{busy * kind.usd_per_hour:>20.0f}  {hours * made.gpus * kind.usd_per_hour:>16.0f}"
-    return f"{made.gpus:>6}  {hours:>5.2f}  {busy:>9.2f}  {made.starts / 3600:>24.2f}  {share:>4.0%}  {prices}"
+    starts = f"{made.starts / 3600:>16.2f}  {made.engines:>7}"
+    return f"{made.gpus:>6}  {hours:>5.2f}  {busy:>9.2f}  {starts}  {share:>4.0%}  {prices}"

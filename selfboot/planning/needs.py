@@ -7,10 +7,10 @@ from typing import TypeVar
 
 from selfboot.benchmarks.base import AnswerBenchmark, Benchmark
 from selfboot.pairs import parts
-from selfboot.planning.forecast import Sizes, arms
-from selfboot.protocols.arms import scripts_of
-from selfboot.protocols.catalogue import run_protocol
+from selfboot.planning.forecast import Sizes
+from selfboot.protocols.arms import arms_of, scripts_of
 from selfboot.protocols.dryrun import DryRun
+from selfboot.protocols.repeated import run_once
 from selfboot.records import Pair
 from selfboot.registry import Settings
 
@@ -49,14 +49,11 @@ def needs(settings: Settings) -> Needs:
     """What a claim's settings at paper scale need, in every arm that is run. DataError as for ``run_protocol``."""
     noting, models = _Noting(), [settings.model]
     noting.benchmarks.append(settings.benchmark)
-    for arm in arms(settings):
-        if arm.protocol:
-            dry = DryRun(noting)
-            run_protocol(dry, arm, (arm.seeds or (0,))[0])
-            models += [step.model for step in dry.steps]
-        else:  # the test itself says what is run
-            noting.asked += [(arm.model, part) for part in parts(arm.pairs)]
-    return Needs(_once(models), _once(noting.benchmarks), _once(noting.asked), any(map(scripts_of, arms(settings))))
+    for arm in arms_of(settings):
+        dry = DryRun(noting)
+        run_once(dry, arm, (arm.seeds or (0,))[0])
+        models += [step.model for step in dry.steps]
+    return Needs(_once(models), _once(noting.benchmarks), _once(noting.asked), any(map(scripts_of, arms_of(settings))))
 
 
 def _once(names: list[T]) -> tuple[T, ...]:

@@ -3,17 +3,19 @@
     mine = TimedStep("mine", "qwen2.5-7b", 300)
     schedule([mine, TimedStep("train", "qwen2.5-7b", 60, after=("mine",), draws=False)], gpus=8)
 
-List scheduling: whenever GPUs are free, a ready step starts, one whose engine is running there first, then the one with
-the longest chain behind it. An engine is started where another model's, or none, is running; training ends it. No order
-can be shorter than ``least``; this one takes at most twice as long for steps that need one GPU each (Graham 1966;
-starts of engines aside).
+List scheduling: whenever GPUs are free, a ready step starts, one whose engine is running there first, then
+a training, then the one with the longest chain behind it. An engine is started where another model's, or none, is running;
+training ends it, and reads its base once for all trainings in a row. No order can be shorter than ``least``; this one
+takes at most twice as long for steps that need one GPU each (Graham 1966; starts aside).
+
+``sitting`` is the other order, that of ``pytest -n``: all of a model's steps on one worker.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from selfboot.errors import DataError
 
@@ -22,7 +24,8 @@ from selfboot.errors import DataError
 class TimedStep:
     """One artifact in the making: ``seconds`` on ``gpus`` GPUs at once, when all of ``after`` are done.
 
-    ``draws``: it needs an engine of ``model`` (or else it trains); ``start``: seconds that its engine takes to start.
+    ``draws``: it needs an engine of ``model`` (or else it trains); ``start``: seconds that its engine takes to start,
+    or the base to be read for training.
     """
 
     name: str
@@ -33,15 +36,21 @@ class TimedStep:
     draws: bool = True
     start: float = 0.0
 
+    @property
+    def loads(self) -> str:
+        """What has to be on its GPUs: the model's engine, or its base for training."""
+        return f"{self.model} {'engine' if self.draws else 'training'}"
+
 
 @dataclass(frozen=True)
 class Run:
-    """A step as it was scheduled: on which GPUs, from when to when (seconds)."""
+    """A step as it was scheduled: on which GPUs, from when to when (seconds); ``fresh``: its start is in it."""
 
     step: TimedStep
     gpus: tuple[int, ...]
     begin: float
     end: float
+    fresh: bool
 
 
 @dataclass(frozen=True)
@@ -63,8 +72,13 @@ class Timetable:
 
     @property
     def starts(self) -> float:
-        """Those of them that starting engines took."""
+        """Those of them that starting engines, and reading bases for training, took."""
         return self.busy - sum(run.step.seconds * len(run.gpus) for run in self.runs)
+
+    @property
+    def engines(self) -> int:
+        """How many engines are started."""
+        return sum(run.fresh and run.step.draws for run in self.runs)
 
 
 def schedule(steps: Sequence[TimedStep], gpus: int) -> Timetable:
@@ -79,15 +93,33 @@ def schedule(steps: Sequence[TimedStep], gpus: int) -> Timetable:
     waiting, done = {step.name: step for step in steps}, set[str]()
     while waiting or made.running:
         while ready := [step for step in waiting.values() if made.fits(step) and done.issuperset(step.after)]:
-            best = max(ready, key=lambda step: (made.serves(step), ranks[step.name], step.name))
+            best = max(ready, key=lambda step: (made.serves(step), not step.draws, ranks[step.name], step.name))
             made.begin(waiting.pop(best.name))
         done.add(made.next_end())
     return Timetable(gpus, tuple(made.runs))
 
 
+def sitting(steps: Sequence[TimedStep], gpus: int) -> float:
+    """Seconds through ``pytest -n``: as many workers as the widest step leaves GPUs for, each with all steps of a model
+    at a time, the longest model first."""
+    widest = max((step.gpus for step in steps), default=1)
+    own: dict[str, list[TimedStep]] = {}
+    for step in steps:
+        own.setdefault(step.model, []).append(step)
+    inside = {model: {step.name for step in mine} for model, mine in own.items()}
+    alone = [
+        schedule([replace(step, after=tuple(set(step.after) & inside[model])) for step in mine], widest).seconds
+        for model, mine in own.items()
+    ]
+    ends = [0.0] * max(1, gpus // widest)
+    for seconds in sorted(alone, reverse=True):
+        heapq.heapreplace(ends, ends[0] + seconds)
+    return max(ends)
+
+
 @dataclass
 class _Machine:
-    """GPUs, the model whose engine runs on each ("": none), and the steps that run now by their end."""
+    """GPUs, what is loaded on each ("": nothing), and the steps that run now by their end."""
 
     count: int
     now: float = 0.0
@@ -103,20 +135,18 @@ class _Machine:
         return step.gpus <= len(self.free)
 
     def serves(self, step: TimedStep) -> bool:
-        """Does it find its engine running?"""
-        return step.draws and sum(self.loaded[gpu] == step.model for gpu in self.free) >= step.gpus
+        """Does it find what it needs on as many GPUs as it takes?"""
+        return sum(self.loaded[gpu] == step.loads for gpu in self.free) >= step.gpus
 
     def begin(self, step: TimedStep) -> None:
-        """Where its engine runs; else where none runs, so that those of others live on."""
-        order = sorted(self.free, key=lambda gpu: (self.loaded[gpu] != step.model, self.loaded[gpu] != "", gpu))
-        if not step.draws:
-            order = sorted(self.free, key=lambda gpu: (self.loaded[gpu] != "", gpu))
+        """Where what it needs is loaded; else where nothing is, so that what others need stays."""
+        order = sorted(self.free, key=lambda gpu: (self.loaded[gpu] != step.loads, self.loaded[gpu] != "", gpu))
         chosen = tuple(order[: step.gpus])
-        fresh = step.draws and any(self.loaded[gpu] != step.model for gpu in chosen)
+        fresh = any(self.loaded[gpu] != step.loads for gpu in chosen)
         self.free -= set(chosen)
         for gpu in chosen:
-            self.loaded[gpu] = step.model if step.draws else ""
-        run = Run(step, chosen, self.now, self.now + step.seconds + (step.start if fresh else 0.0))
+            self.loaded[gpu] = step.loads
+        run = Run(step, chosen, self.now, self.now + step.seconds + (step.start if fresh else 0.0), fresh)
         heapq.heappush(self.running, (run.end, len(self.runs)))
         self.runs.append(run)
 

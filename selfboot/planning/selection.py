@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from selfboot.engines.gpu import Gpu
 from selfboot.errors import DataError
-from selfboot.models.memory import need
+from selfboot.models.memory import need, widened
 from selfboot.registry import Claim, Settings, model_entry, recipes, registry
 
 
@@ -64,10 +64,10 @@ def rank(settings: Settings) -> int:
 
 
 def _short(settings: Settings, have: Sequence[Gpu]) -> str:
-    entry = model_entry(settings.model)
+    largest = max((one.memory_gb for one in have), default=0.0)
+    entry = widened(model_entry(settings.model), largest)
     if entry.shape is None:
         return ""
-    largest = max((one.memory_gb for one in have), default=0.0)
     wanted = need(entry, rank(settings), largest or 1e-9)
     if len(have) >= wanted.gpus and wanted.gb <= largest:
         return ""

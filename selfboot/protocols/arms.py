@@ -37,6 +37,11 @@ def other_arm(settings: Settings) -> Settings:
     return in_arm(settings, "ours" if settings.arm == "paper" else "paper")
 
 
+def arms_of(settings: Settings) -> list[Settings]:
+    """The settings of every arm that a claim's cases run: the judged one, and the other where it is shown beside it."""
+    return [settings, *([other_arm(settings)] if settings.both_arms else [])]
+
+
 def in_arm(settings: Settings, arm: ArmName) -> Settings:
     """The claim's settings in one of its arms."""
     return replace(settings, arm=arm)

@@ -5,26 +5,21 @@
     [step.verb for step in run.steps]          # ["evaluate", "train", "evaluate"]
 
 A dry run answers each call with a promise, and the protocol goes on. A promise, or a training item of one, among the
-arguments of a later call makes that call need the earlier step. Three things use it: training ahead of all sampling
-(below), filling a run store on many machines (cluster/), and the forecast of hours and dollars (planning/).
+arguments of a later call makes that call need the earlier step. Two things use it: filling a run store, ahead of all
+scoring or on many machines (cluster/), and the forecast of hours and dollars (planning/).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from selfboot.benchmarks.base import AnswerBenchmark, Benchmark
 from selfboot.mining.catalogue import make_miner
 from selfboot.mining.scripts import script_miner
-from selfboot.protocols.catalogue import run_protocol
 from selfboot.protocols.lab_like import Data
 from selfboot.records import Item, Pair, Sampling
-from selfboot.registry import Settings
-
-if TYPE_CHECKING:
-    from selfboot.lab import Lab
 
 Verb = Literal["evaluate", "evaluate_answers", "mine", "train"]
 TYPICAL = 40  # items that a miner without a target is taken to find
@@ -172,21 +167,3 @@ class DryRun:
             return found
         self.steps.append(step)
         return Promise(step, count, rounds)
-
-
-def train_ahead(lab: Lab, settings: Settings, seeds: Sequence[int]) -> bool:
-    """Train what a claim trains for each of ``seeds`` before anything is drawn, where that saves engines: a GPU holds
-    an engine or a training, never both. Returns whether it was done. A training on mined items waits for its mining.
-
-    Run seed by seed, a protocol trains, starts an engine, scores, and ends the engine for the next seed's training.
-    Trained ahead, one engine serves the base and every adapter. Adapters lie in the run store: none is trained twice.
-    """
-    if not lab.engines.trains_apart(lab.entry(settings.model)):
-        return False
-    for seed in seeds:
-        run = DryRun(lab)
-        run_protocol(run, settings, seed)
-        for step in run.steps:
-            if step.verb == "train" and not step.needs:
-                lab.train(*step.args, **step.options)
-    return True

@@ -29,6 +29,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -50,6 +51,7 @@ from selfboot.sampling.transformers import check_request, complete
 PYTHON_ENV = "SELFBOOT_VLLM_PYTHON"
 WORKER = Path(__file__).with_name("vllm_worker.py")
 OLDEST = (0, 8, 5)
+INVARIANT, INVARIANT_SINCE = "VLLM_BATCH_INVARIANT", (0, 12, 0)  # 0.11 had it under another name, and in part
 GRAPH_SIZES = (1, 2, 4, 8, 16, 32, 64, 96, 128, 160, 192, 224, 256)  # rows decoded together that have a CUDA graph
 LORA_RANKS = (8, 16, 32, 64, 128)  # the maximum ranks that an engine can be made for
 ENVIRONMENT = {
@@ -70,6 +72,7 @@ class VllmSettings:
     ``dtype``: "auto" is bfloat16 on a GPU and float32 on a CPU. ``max_model_len``: tokens of prompt and completion
     together. ``memory``: share of each GPU's memory; 0: 0.9 of a GPU's, a tenth of a CPU machine's. ``max_rows``: rows
     decoded together. ``max_lora_rank``: 0 serves no adapters. ``eager``: without CUDA graphs (always on a CPU).
+    ``batch_invariant``: with vLLM's kernels whose results do not depend on what else is in the batch, which are slower.
     ``compiled``: with torch.compile too, which costs more at the start than it saves in a few thousand rows
     (data/measured/gpu/README.md has the seconds). ``python``: an interpreter that has vLLM; empty:
     SELFBOOT_VLLM_PYTHON,
@@ -84,7 +87,12 @@ class VllmSettings:
     max_rows: int = 256
     eager: bool = False
     compiled: bool = False
+    batch_invariant: bool = False
     python: str = ""
+
+
+class EngineLostError(UnavailableError):
+    """A running engine's process is gone without a word: killed, or its machine took it."""
 
 
 @dataclass(frozen=True)
@@ -99,15 +107,17 @@ class Drawn:
 class VllmEngine:
     """A vLLM engine of one model, in a process that starts when first needed and ends with ``close``.
 
-    ``seconds``: wall-clock seconds by phase ("start", "generate"), for reports.
+    ``seconds``: wall-clock seconds by phase ("start", "generate"), for reports; ``starts``: how often it started.
     """
 
     spec: ModelSpec
     settings: VllmSettings = field(default_factory=VllmSettings)
     seconds: dict[str, float] = field(default_factory=lambda: {"start": 0.0, "generate": 0.0})
+    starts: int = 0
 
     def __post_init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
+        self._ready = False  # has it started, and answered?
         self._adapters: dict[tuple[str, int], int] = {}
 
     @functools.cached_property
@@ -131,8 +141,23 @@ class VllmEngine:
             "max_lora_rank": str(self.settings.max_lora_rank),
             "eager": str(self.settings.eager or self._cpu),
             "compiled": str(self.settings.compiled and not self._cpu),
+            "batch_invariant": str(self.settings.batch_invariant),
             "weights": self.spec.weights,
         }
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables of the engine's process, whatever ours has. UnavailableError where the mode that is asked for is not
+        to be had."""
+        if self.settings.batch_invariant and (lacking := self._lacks_invariance()):
+            raise UnavailableError(f"--batch-invariant: {lacking}; leave it out")
+        return ENVIRONMENT | {INVARIANT: str(int(self.settings.batch_invariant))}
+
+    def _lacks_invariance(self) -> str:
+        """Why the engine would not be batch-invariant; "" where it is."""
+        if _numbers(self.versions["vllm"]) < INVARIANT_SINCE:
+            return f"vLLM {self.versions['vllm']} has no such mode, {'.'.join(map(str, INVARIANT_SINCE))} and later have"
+        return f"vLLM has it on GPUs only, not on {self.versions['device']}" if self._cpu else ""
 
     @property
     def _cpu(self) -> bool:
@@ -208,9 +233,19 @@ class VllmEngine:
         ``sampling``: arguments of ``vllm.SamplingParams`` common to all. ``on_done`` is told each finished request.
         """
         known = None if adapter is None else self.adapter(adapter)
+        message = {"requests": [list(request) for request in requests], "sampling": dict(sampling), "adapter": known}
+        try:
+            rows = self._drawn(message, on_done)
+        except EngineLostError as error:
+            warnings.warn(f"{error}; it starts again and draws the same rows once more", stacklevel=2)
+            rows = self._drawn(message, on_done)
+        return [rows[at] for at in range(len(requests))]
+
+    def _drawn(self, message: Mapping[str, Any], on_done: Callable[[int], None] | None) -> dict[int, Drawn]:
+        """The rows of one draw, by request."""
         self.start()
         started = time.perf_counter()
-        self._send({"requests": [list(request) for request in requests], "sampling": dict(sampling), "adapter": known})
+        self._send(message)
         rows: dict[int, Drawn] = {}
         for message in self._replies():
             if "finished" in message:
@@ -219,7 +254,7 @@ class VllmEngine:
             if on_done:
                 on_done(message["at"])
         self.seconds["generate"] += time.perf_counter() - started
-        return [rows[at] for at in range(len(requests))]
+        return rows
 
     def memory(self) -> dict[str, float]:
         """Free and total GB of the engine's first GPU, as the engine sees them; empty on a CPU."""
@@ -231,12 +266,13 @@ class VllmEngine:
         """Start the process and the engine, unless they run. UnavailableError with the engine's last words if not."""
         if self._process is not None:
             return
-        arguments, started = self.arguments(), time.perf_counter()
+        environment, arguments = self.environment, self.arguments()
+        started, self._ready = time.perf_counter(), False
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (closed in close)
         self._socket, theirs = socket.socketpair()
         self._process = subprocess.Popen(
             [interpreter(self.settings.python), "-P", str(WORKER), str(theirs.fileno())],
-            env={**os.environ, **ENVIRONMENT},
+            env={**os.environ, **environment},
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
@@ -247,6 +283,7 @@ class VllmEngine:
         self._lines = self._socket.makefile("r", encoding="utf-8")
         self._send({"engine": arguments})
         next(self._replies())
+        self.starts, self._ready = self.starts + 1, True
         self.seconds["start"] += time.perf_counter() - started
 
     def _send(self, message: Mapping[str, Any]) -> None:
@@ -275,7 +312,8 @@ class VllmEngine:
         self._log.seek(0)
         logged = [line.strip() for line in self._log.read().decode(errors="replace").split("\n") if "Error" in line]
         self.close()
-        return UnavailableError(
+        lost = EngineLostError if self._ready and not said and not logged else UnavailableError
+        return lost(
             f"vLLM {self.versions['vllm']} with {self.spec.name!r} failed: {said or 'it ended without a word'} "
             f"(errors in its log: {' | '.join(logged[-3:])[-600:] or 'none'}); if memory is short, lower "
             "max_model_len, or see with `selfboot plan` which claims fit"

@@ -96,9 +96,11 @@ class Here:
 
 
 class TrainingProcess:
-    """Trains in a process that starts when first needed and ends with ``close``, or with anything that goes wrong."""
+    """Trains in a process that starts when first needed and ends with ``close``, or with anything that goes wrong.
+    ``starts``: how often it started."""
 
     def __init__(self) -> None:
+        self.starts = 0
         self._process: subprocess.Popen[bytes] | None = None
 
     def free_gb(self, device: str, gpus: int = 1) -> float | None:
@@ -166,6 +168,7 @@ class TrainingProcess:
             start_new_session=True,  # Ctrl-C reaches us, and we end it
         )
         theirs.close()
+        self.starts += 1
         self._lines = self._socket.makefile("r", encoding="utf-8")
 
     def _send(self, message: dict[str, Any]) -> None:

@@ -47,21 +47,30 @@ class Channel:
 
 
 def serve(channel: Channel) -> None:
-    """Answer one request after the other, until the parent goes away."""
+    """Answer one request after the other, until the parent goes away. The base stays in memory between trainings."""
+    from selfboot.models.resident import RESIDENT
+
+    RESIDENT.stays = True
     while True:
         message = channel.incoming.get()
         try:
             channel.send(_free(*message["free"]) if "free" in message else _train(channel, message))
         except Exception as error:  # whatever it is, the parent says it in one line and ends this process
+            RESIDENT.drop()  # whatever state it was left in
             channel.send({"error": type(error).__name__, "message": " ".join(str(error).split())})
 
 
 def _free(device: str, gpus: int) -> dict[str, Any]:
     from selfboot.models.load import torch_device
+    from selfboot.models.memory import GB
+    from selfboot.models.resident import RESIDENT
     from selfboot.training.memory import free_gb
 
     torch_device(device)  # said here and clearly, if there is none
-    return {"free_gb": free_gb(device, gpus)}
+    if gpus > 1:
+        RESIDENT.drop()  # a base over several GPUs does not stay, and needs all of them
+    free = free_gb(device, gpus)
+    return {"free_gb": None if free is None else free + RESIDENT.held_bytes(device) / GB}
 
 
 def _train(channel: Channel, message: dict[str, Any]) -> dict[str, Any]:

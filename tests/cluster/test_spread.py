@@ -43,7 +43,7 @@ def planned(root: Path, chosen: list[Job]) -> list[Unit]:
 def test_jobs_are_chosen_as_claims_are_by_pytest() -> None:
     fast = jobs("fastpath", "recipe-7b", ["mini"])
     assert {job.claim for job in fast} == {name for name in registry() if "recipe-7b" in name} - {"recipe-7b-full"}
-    assert [job.seed for job in fast] == list(registry()["recipe-7b"].scales["mini"].seeds)
+    assert [job.seed for job in fast] == list(registry()["recipe-7b"].scales["mini"].seeds) * 2, "in both arms"
     assert not jobs("fastpath and negative")
     assert {job.settings.benchmark for job in jobs("gpu", "", ["mini"])} == set()
 
@@ -158,7 +158,7 @@ def test_a_job_without_its_data_says_what_is_missing(tmp_path: Path) -> None:
     (job,) = small_jobs((7,))
     job.settings = replace(job.settings, pairs="nowhere")
     found = fill([job], Site(tmp_path), Here(Site(tmp_path)))
-    assert "nowhere.jsonl" in found.problems["small[7]"]
+    assert "nowhere.jsonl" in found.problems["small[7], ours arm"]
 
 
 # Pools

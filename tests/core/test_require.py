@@ -20,7 +20,8 @@ from types import SimpleNamespace
 @pytest.mark.claim("x")
 @pytest.mark.paper
 @pytest.mark.parametrize("case", [SimpleNamespace(
-    id=name, claim=SimpleNamespace(id="x"), scale="paper", settings=name, results=[]) for name in %r])
+    id=name, claim=SimpleNamespace(id="x"), scale="paper", settings=name, results=[],
+    runnable=SimpleNamespace(model="m", protocol="p")) for name in %r])
 def test_claim(case):
     pass
 """

@@ -10,9 +10,10 @@ import pytest
 import selfboot.engines.engines as engines_module
 import selfboot.sampling.vllm as vllm_module
 from selfboot.engines.engines import Choice, Engines, ModelRef
-from selfboot.errors import UnavailableError
+from selfboot.errors import DataError, UnavailableError
 from selfboot.lab import Lab
 from selfboot.models.spec import ModelSpec
+from selfboot.records import Sampling
 from selfboot.registry import model_entry
 from selfboot.store import RunStore
 
@@ -79,3 +80,58 @@ def test_a_model_that_is_not_here_is_tried_from_its_shape(tmp_path: Path, monkey
         assert lab.spec("organism-0").source == model_entry("organism-0").source, "that one is here"
     with Lab(RunStore(tmp_path / "store")) as lab, pytest.raises(UnavailableError, match=r"Qwen/Qwen2\.5-14B"):
         lab.chat("qwen2.5-14b")
+
+
+# Batch-invariant drawing
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
+    """The environments of the engine processes that were to be started, instead of the processes."""
+    environments: list[dict[str, str]] = []
+
+    def note(words: list[str], env: dict[str, str], **options: object) -> None:
+        environments.append(env)
+        raise OSError("not started")
+
+    monkeypatch.setattr(vllm_module.subprocess, "Popen", note)
+    monkeypatch.setenv("VLLM_BATCH_INVARIANT", "1")  # whatever the caller's shell has: the option decides
+    return environments
+
+
+@pytest.mark.usefixtures("known")
+@pytest.mark.parametrize("invariant", [False, True])
+def test_the_engines_process_is_told_of_the_mode_and_results_say_it(
+    invariant: bool, started: list[dict[str, str]], tmp_path: Path
+) -> None:
+    with Lab(RunStore(tmp_path), engine="vllm", batch_invariant=invariant) as lab:
+        sampler = lab._sampler("organism-0", None)
+        with pytest.raises(OSError, match="not started"):
+            sampler.generate(["x"], Sampling(4), [0])
+        assert started[0]["VLLM_BATCH_INVARIANT"] == str(int(invariant))
+        assert started[0]["VLLM_ENABLE_V1_MULTIPROCESSING"] == "0"
+        assert sampler.engine["batch_invariant"] == str(invariant), "in the manifest of the samples"
+        assert lab._model_key("organism-0", None)["engine"]["batch_invariant"] == str(invariant), "and in their key"
+        assert "batch_invariant" not in lab._model_key("organism-0", None, training=True)["engine"]
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ({"vllm": "0.11.2"}, r"vLLM 0\.11\.2 has no such mode, 0\.12\.0 and later have"),
+        ({"device": "cpu x86_64"}, "on GPUs only, not on cpu x86_64"),
+    ],
+)
+def test_where_the_mode_is_not_to_be_had_it_is_refused(
+    found: dict[str, str], said: str, started: list[dict[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vllm_module, "probe", lambda python="": FAKE | found)
+    with Lab(RunStore(tmp_path), engine="vllm", batch_invariant=True) as lab:
+        with pytest.raises(UnavailableError, match=f"--batch-invariant: .*{said}"):
+            lab._sampler("organism-0", None).generate(["x"], Sampling(4), [0])
+    assert not started
+
+
+def test_transformers_has_no_such_mode() -> None:
+    with pytest.raises(DataError, match="--batch-invariant is a mode of vLLM"):
+        Engines("transformers", batch_invariant=True)

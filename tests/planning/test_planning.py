@@ -13,10 +13,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from selfboot import lab as lab_module
 from selfboot.cli import plan as cli_plan
 from selfboot.engines.gpu import Gpu, gpu
 from selfboot.errors import DataError
-from selfboot.models.memory import least_gb, need, serving_gb, training_gb
+from selfboot.models.memory import least_gb, need, serving_gb, training_gb, widened
+from selfboot.lab import Lab
 from selfboot.models.shape import random_init_spec
 from selfboot.planning import cost as planning
 from selfboot.planning.forecast import steps
@@ -24,6 +26,7 @@ from selfboot.planning.needs import needs
 from selfboot.planning.scaling import schedule
 from selfboot.planning.selection import missing_memory, selector
 from selfboot.registry import ModelEntry, model_entry, models, registry
+from selfboot.store import RunStore
 
 SHAPED = sorted(name for name, entry in models().items() if entry.shape)
 PUBLISHED = {
@@ -223,3 +226,27 @@ def test_a_trial_run_needs_nothing_but_the_shape(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "random" / "config.json").read_text())["model_type"] == "qwen3"
     assert sum(p.numel() for p in load_model(spec).parameters()) == small.parameters
     assert load_tokenizer(spec).eos_token == "<|endoftext|>"
+
+
+def test_a_model_over_two_large_gpus_takes_four_smaller_ones() -> None:
+    """Qwen2.5-72B: two H200s, four H100s; one that a single GPU serves is never spread."""
+    entry = model_entry("qwen2.5-72b")
+    assert widened(entry, gpu("h200").memory_gb) == entry
+    on_h100 = widened(entry, gpu("h100").memory_gb)
+    assert on_h100.tensor_parallel == 4
+    assert on_h100.gpu_gb <= gpu("h100").memory_gb < entry.gpu_gb
+    assert widened(entry, 1) == entry, "what never fits is said as it is"
+    assert widened(model_entry("qwen2.5-7b"), 1) == model_entry("qwen2.5-7b")
+    (few,) = planning.plan("", [gpu("h100"), gpu("h200")], "few-pairs-72b").claims
+    assert [(cost.gpus, cost.missing) for cost in few.costs] == [(4, ""), (2, "")]
+    settings = registry()["few-pairs-72b"].scales["paper"]
+    assert missing_memory(settings, [gpu("h100")] * 4) == ""
+    assert "4 GPUs with" in missing_memory(settings, [gpu("h100")] * 2)
+
+
+def test_the_lab_spreads_a_model_as_its_gpus_ask_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for kind, gpus in (("h100", 4), ("h200", 2)):
+        monkeypatch.setattr(lab_module, "our_gpus", lambda kind=kind: [gpu(kind)] * 4)
+        with Lab(RunStore(tmp_path)) as lab:
+            entry = lab.entry("qwen2.5-72b")
+            assert (entry.tensor_parallel, lab.engines.training_gpus(entry)) == (gpus, gpus)

@@ -15,7 +15,7 @@ from selfboot.engines.gpu import gpu
 from selfboot.errors import DataError
 from selfboot.mining.scripts import MINERS, script_miner
 from selfboot.planning import forecast
-from selfboot.planning.scaling import TimedStep, Timetable, chains, least, schedule
+from selfboot.planning.scaling import TimedStep, Timetable, chains, least, schedule, sitting
 from selfboot.registry import recipes, registry
 
 H100 = gpu("h100")
@@ -81,6 +81,24 @@ def test_the_same_model_is_served_before_others() -> None:
     assert schedule(steps, 1).starts == 300
 
 
+def test_trainings_come_first_and_read_their_base_once() -> None:
+    """One GPU, two models: each base is read once, each engine starts once, in whatever order the steps are given."""
+    steps = [
+        step
+        for model in "ab"
+        for at in range(3)
+        for step in (
+            TimedStep(f"t{model}{at}", model, 1, draws=False, start=60),
+            TimedStep(f"s{model}{at}", model, 5, after=(f"t{model}{at}",), start=36),
+            TimedStep(f"b{model}{at}", model, 50, start=36),
+        )
+    ]
+    made = schedule(steps, 1)
+    assert (made.engines, made.starts) == (2, 2 * 60 + 2 * 36)
+    assert sitting(steps, 1) == made.seconds
+    assert sitting(steps, 2) == made.seconds / 2 == sitting(steps, 3), "a model's steps are one worker's"
+
+
 def test_longest_chains_first() -> None:
     steps = [
         TimedStep("mine", "a", 5),
@@ -112,7 +130,7 @@ def test_measured_phases_are_met_exactly() -> None:
     """The model, rows and pairs of the measurement take what was measured."""
     known = forecast.phases()
     assert forecast.drawing(164, 400) == known["drawing"]["seconds"]
-    assert forecast.training(40, 2) == known["training"]["seconds"] + known["assumed"]["load_seconds"]
+    assert forecast.training(40, 2) == known["training"]["seconds"]
     assert forecast.drawing(16, 400) == forecast.drawing(164, 400) < forecast.drawing(164 * 8, 400)
 
 
@@ -146,7 +164,7 @@ def test_a_scripts_mining_run_is_reckoned_round_by_round() -> None:
     miner = script_miner("recipe/bootstrap.py", load=forecast.Sizes().benchmark)
     round_ = forecast.drawing(16, 400) + forecast.drawing(64, 400) + forecast.drawing(16, 400)
     assert forecast.mining(miner, "") == pytest.approx(20 * round_)
-    between = forecast.training(40, recipes()["confirm"]["epochs"]) + forecast.phases()["engine"]["start_seconds"]
+    between = forecast.training(40, recipes()["confirm"]["epochs"]) + 36 + 60  # an engine's start, the base's reading
     assert forecast.mining(miner, "confirm") == pytest.approx(20 * round_ + 2 * between)
     for file in MINERS:
         assert forecast.mining(script_miner(file, load=forecast.Sizes().benchmark), "") > 0

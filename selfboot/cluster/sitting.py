@@ -1,0 +1,65 @@
+"""One sitting: in which order one process with one GPU does its cases, so that each model's engine starts once.
+
+A GPU holds an engine or a training, never both. So the cases go model by model (``by_model``). Before the first case of
+a model, everything that its cases train is trained in one process, and what they mine is mined by one engine
+(``make_ahead``). Then one engine serves the base and all adapters, for all cases. All of it lies in the run store,
+where the cases find it.
+
+A model whose cases mine their pairs has two engines: one that mines, and, after the training, one that scores. A miner
+that trains between its rounds, and a retry with fresh seeds, start an engine for each training more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from copy import copy
+from typing import TypeVar
+
+from selfboot.cluster.graph import Job, Reader, Unit, plan
+from selfboot.errors import SelfbootError
+from selfboot.lab import Lab
+
+T = TypeVar("T")
+
+
+def by_model(cases: Iterable[T], model: Callable[[T], str]) -> list[T]:
+    """The cases model by model, in the order in which the models first come; else as they were."""
+    cases = list(cases)
+    order = {name: at for at, name in enumerate(dict.fromkeys(map(model, cases)))}
+    return sorted(cases, key=lambda case: order[model(case)])
+
+
+def make_ahead(lab: Lab, jobs: Sequence[Job]) -> int:
+    """Train and mine all that the jobs need, as many trainings and then as many mining runs as possible in a row.
+    Returns how many artifacts were made. Nothing is done for models that an engine does not have to end for.
+
+    A unit that fails is left to its case, which fails in its turn and says why.
+    """
+    served = [job for job in jobs if lab.engines.trains_apart(lab.entry(job.settings.model))]
+    reading, tried = _reading(lab), set[str]()
+    while wave := _wave(served, reading, tried):
+        for unit in wave:
+            tried.add(unit.address)
+            _make(lab, unit)
+    return len(tried)
+
+
+def _reading(lab: Lab) -> Lab:
+    """The same Lab over the same store, from which it only reads."""
+    twin = copy(lab)
+    twin.store = Reader(lab.store.root, lab.store.fresh_since)
+    return twin
+
+
+def _wave(jobs: Sequence[Job], reading: Lab, tried: set[str]) -> list[Unit]:
+    """The trainings that can be done now, each once; where there is none, the mining runs."""
+    ready = {unit.address: unit for job in jobs for unit in plan(job, reading, ("train", "mine"))}
+    left = [unit for address, unit in ready.items() if address not in tried]
+    return [unit for unit in left if unit.verb == "train"] or left
+
+
+def _make(lab: Lab, unit: Unit) -> None:
+    try:
+        getattr(lab, unit.verb)(*unit.args, **unit.options)
+    except SelfbootError as error:
+        lab.progress.update(f"{unit}: {error}", 1, 1)

@@ -1,0 +1,126 @@
+"""One sitting: each model's engine starts once, and everything is trained before it. The engine is a small script."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import selfboot.engines.engines as engines_module
+import selfboot.sampling.vllm as vllm_module
+from claims.cases import Case
+from selfboot.cluster.graph import jobs
+from selfboot.cluster.sitting import by_model
+from selfboot.lab import Lab
+from selfboot.paths import ROOT
+from selfboot.registry import registry
+from selfboot.store import RunStore
+
+FAKE = {"vllm": "0.32.0", "torch": "2.13.0", "python": "3.11.7", "device": "cpu x86_64"}
+GIVEN = ("tts-8b-he", "stop-strings", "control", "recipe-7b")  # two models; the second one's cases train on given pairs
+Sitting = Callable[..., Lab]
+
+
+@pytest.fixture
+def sitting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sitting]:
+    """A Lab whose engines are the script, and whose trainings are short and apart, as on a GPU."""
+    monkeypatch.setattr(vllm_module, "WORKER", ROOT / "tests/vllm/fake_worker.py")
+    monkeypatch.setattr(vllm_module, "probe", lambda python="": FAKE)
+    monkeypatch.setattr(engines_module, "vllm_is_known", lambda: True)
+    pairs = Lab.pairs
+    monkeypatch.setattr(Lab, "pairs", lambda self, model, name: pairs(self, model, name)[:2])
+    labs: list[Lab] = []
+
+    def make(name: str = "store") -> Lab:
+        labs.append(Lab(RunStore(tmp_path / name), engine="vllm", tokens=4, graders=1))
+        labs[-1].engines.apart = True
+        return labs[-1]
+
+    yield make
+    for lab in labs:
+        lab.close()
+
+
+def cases(*names: str) -> list[Case]:
+    """The claims' cases at mini scale, on a part of their tasks; each knows the others of its model."""
+    found = []
+    for name in names:
+        whole = registry()[name].scales["mini"]
+        settings = replace(whole, benchmark=f"{whole.benchmark.partition(':')[0]}:4")
+        seeds = settings.seeds[:2] if settings.by_seed else (0,)
+        found += [Case(registry()[name], "mini", settings, seed) for seed in seeds]
+    for case in found:
+        case.company = [other for other in found if other.model == case.model]
+    return by_model(found, lambda case: case.model)
+
+
+def test_each_models_engine_starts_once(sitting: Sitting) -> None:
+    """Four claims, both arms, on two models: two engines, one process that trains."""
+    lab, chosen = sitting(), cases(*GIVEN)
+    assert {case.model for case in chosen} == {"organism-0", "organism-1"}
+    assert any(case.settings.both_arms for case in chosen)
+    for case in chosen:
+        assert case._beside(lab, case.runs(lab)) or not case.settings.both_arms
+    assert lab.engines.starts == {"engine": 2, "training": 1}
+
+
+def test_case_by_case_it_takes_an_engine_for_every_training(sitting: Sitting) -> None:
+    """What the order and the training ahead are for."""
+    lab, chosen = sitting(), cases(*GIVEN)
+    for case in chosen:
+        case.company = ()
+        case.runs(lab)
+    assert lab.engines.starts["engine"] > 2
+
+
+def test_a_killed_engine_costs_a_start_and_no_row(
+    sitting: Sitting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed in the middle of a draw: it starts again, says so, and the score is that of a run that was not killed."""
+    (case, *_) = cases("tts-8b-he")
+    quiet = case.runs(sitting("quiet"))
+    monkeypatch.setenv("SELFBOOT_FAKE_KILL", str(tmp_path / "mark"))
+    lab = sitting("killed")
+    with pytest.warns(UserWarning, match=r"organism-1.* ended without a word.* starts again"):
+        killed = case.runs(lab)
+    assert (tmp_path / "mark").exists()
+    assert lab.engines.starts["engine"] == 2
+    assert [run.figures for run in killed] == [run.figures for run in quiet]
+    assert [run.drawn for run in killed] == [run.drawn for run in quiet]
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 9))))
+def test_cases_go_model_by_model_and_else_as_they_were(given_cases: list[tuple[str, int]]) -> None:
+    ordered = by_model(given_cases, lambda case: case[0])
+    assert sorted(ordered) == sorted(given_cases)
+    models = [model for model, _ in ordered]
+    assert len([at for at in range(len(models)) if not at or models[at] != models[at - 1]]) == len(set(models))
+    for name in set(models):
+        assert [case for case in ordered if case[0] == name] == [case for case in given_cases if case[0] == name]
+
+
+def test_pytest_collects_served_cases_model_by_model() -> None:
+    """The paper's cases, all of them; the claim that starts an engine of its own ends its model's."""
+    words = ["claims", "--scale", "paper", "-m", "fastpath", "--collect-only", "-q", "-n", "0"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *words], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    names = [line.partition("::")[2] for line in done.stdout.splitlines() if "::" in line]
+    last = next(at for at, name in enumerate(names) if "a_fixed_seed" in name)
+    first = {at for at, name in enumerate(names) if re.search("stop|forty|more_pairs|not_the_models_own|without_training", name)}
+    assert first == set(range(last)), names
+
+
+def test_the_cluster_makes_both_arms() -> None:
+    """The judged arm of every claim first, then the other."""
+    made = jobs("fastpath", "recipe-7b", ["paper"])
+    assert [job.settings.arm for job in made] == [made[0].settings.arm] * 3 + [made[-1].settings.arm] * 3
+    assert made[0].settings.arm != made[-1].settings.arm
+    assert "determinism" in {job.claim for job in jobs("fastpath", "", ["paper"])}
