@@ -40,6 +40,11 @@ SHARED: dict[str, dict[str, Any]] = {
         "default": "auto",
         "help": "what draws completions; auto: vLLM for the paper's models where an interpreter has it",
     },
+    "seeds": {
+        "default": "",
+        "metavar": "N|power",
+        "help": "at the paper's scale: judge each claim over N seeds together, or over as many as give 80 %% power",
+    },
     "device": {"default": "cpu", "help": "where transformers runs a model: cpu or cuda"},
 }
 

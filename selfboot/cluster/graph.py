@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from selfboot.errors import SelfbootError
+from selfboot.judging.seeds import with_seeds
 from selfboot.newmodel.models import OpenLab
 from selfboot.planning.selection import selector
 from selfboot.protocols.catalogue import run_protocol
@@ -83,9 +84,9 @@ class Reader(RunStore):
         raise Missing(kind, address)
 
 
-def jobs(marks: str = "", only: str = "", scales: Iterable[str] = SCALES, organism: str = "0") -> list[Job]:
+def jobs(marks: str = "", only: str = "", scales: Iterable[str] = SCALES, organism: str = "0", seeds: str = "") -> list[Job]:
     """Every claim, scale and seed that a marker expression, a part of its id and the scales select; ``organism``: the
-    pre-training seed that stands for organism-0, as pytest's option."""
+    pre-training seed that stands for organism-0, as pytest's option; ``seeds``: how many at the paper's scale, too."""
     chosen, wanted = selector(marks), set(scales)
 
     def ours(settings: Settings) -> bool:
@@ -93,7 +94,7 @@ def jobs(marks: str = "", only: str = "", scales: Iterable[str] = SCALES, organi
 
     return [
         Job(claim.id, replace(settings, model=f"organism-{organism}") if ours(settings) else settings, seed)
-        for claim in registry().values()
+        for claim in (with_seeds(claim, seeds) for claim in registry().values())
         for scale, settings in claim.scales.items()
         if scale in wanted and only in claim.id and settings.protocol and chosen(_marks(claim, scale))
         for seed in settings.seeds or (0,)
