@@ -75,6 +75,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.dist = "loadgroup"  # one worker has all cases of a model: each engine starts once
     if config.getoption("--tokens") and not _trial(config):
         raise pytest.UsageError("--tokens is for trial runs: add --weights random or --substitute MODEL")
+    _check_seeds(config.getoption("--seeds"), config.getoption("--scale"))
     if config.getoption("--report"):
         _report_can_be_written()
     if config.getoption("--fresh"):
@@ -110,6 +111,18 @@ def _registry_can_be_read() -> None:
 
     try:
         check_registry()
+    except SelfbootError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def _check_seeds(choice: str, scale: str) -> None:
+    """--seeds is for the paper's scale; at mini scale every claim runs the seeds that its calibration knows."""
+    from selfboot.judging.seeds import check
+
+    if choice and scale == "mini":
+        raise pytest.UsageError("--seeds is for the paper's scale: leave out --scale mini")
+    try:
+        check(choice)
     except SelfbootError as error:
         raise pytest.UsageError(str(error)) from None
 
@@ -259,10 +272,11 @@ def _model_by_model(config: pytest.Config, items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the scale that was not asked for; put the chosen mini model in place."""
-    scale = config.getoption("--scale")
+    """Leave out the scale that was not asked for, and the cases whose seeds another case has by ``--seeds``."""
+    scale, seeds = config.getoption("--scale"), config.getoption("--seeds")
     unwanted = {"mini": "paper", "paper": "mini"}.get(scale)
     dropped = [item for item in items if unwanted and item.get_closest_marker(unwanted)]
+    dropped += [item for item in items if seeds and (case := _case(item)) and not case.choose_seeds(seeds)]
     if dropped:
         config.hook.pytest_deselected(items=dropped)
         items[:] = [item for item in items if item not in dropped]

@@ -17,6 +17,7 @@ from selfboot.judging.calibrate import FIRST_SEED
 from selfboot.judging.checks import checks
 from selfboot.judging.decide import Decision, decide
 from selfboot.judging.results import Beside, Evidence, Result, beside, log_e_of, solved_in
+from selfboot.judging.seeds import with_seeds
 from selfboot.lab import Lab
 from selfboot.protocols.arms import other_arm
 from selfboot.protocols.base import Run
@@ -42,6 +43,16 @@ class Case:
     substitute: str = ""  # a model that runs in the place of the claim's own
     results: list[Result] = field(default_factory=list)
     company: Sequence[Case] = field(default=(), repr=False)  # all cases of this sitting on the same model, if known
+
+    def choose_seeds(self, choice: str) -> bool:
+        """Judge a paper-scale case over the chosen seeds (judging/seeds.py). Returns whether the case is still wanted:
+        where each seed was a case of its own, the first case now has them all."""
+        chosen = with_seeds(self.claim, choice).scales[self.scale]
+        if self.scale != "paper" or chosen is self.settings:
+            return True
+        wanted = not self.seed or self.seed == self.settings.seeds[0]
+        self.settings, self.seed = chosen, 0
+        return wanted
 
     @property
     def id(self) -> str:

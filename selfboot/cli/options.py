@@ -44,6 +44,11 @@ SHARED: dict[str, dict[str, Any]] = {
         "action": "store_true",
         "help": "vLLM draws the same tokens whatever else is in the batch (vLLM 0.12 up, on a GPU; slower)",
     },
+    "seeds": {
+        "default": "",
+        "metavar": "N|power",
+        "help": "at the paper's scale: judge each claim over N seeds together, or over as many as give 80 %% power",
+    },
     "device": {"default": "cpu", "help": "where transformers runs a model: cpu or cuda"},
 }
 

@@ -4,6 +4,7 @@ examples:
 selfboot plan -m fastpath                        on an H100 and the paper's RTX 6000 Ada
 selfboot plan -m "not negative" --gpu h200 --price h200=3.5
 selfboot plan --gpus 1 8 64 --gpu h100           the same steps, all claims together, on so many GPUs
+selfboot plan --seeds power                      with as many seeds as give each claim 80 % power
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from selfboot.cli.options import add_shared
 from selfboot.engines.gpu import Gpu, gpu, local_gpus
 from selfboot.errors import DataError
 from selfboot.planning import cost as planning
@@ -47,6 +49,7 @@ def add_parser(subparsers: Subparsers) -> None:
         metavar="N",
         help="schedule all steps on these numbers of GPUs (of the first --gpu)",
     )
+    add_shared(parser, "seeds")
     parser.set_defaults(run=run)
 
 
@@ -61,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     kinds = planning.with_prices([gpu(name) for name in args.gpu], _prices(args.price))
     if args.gpus:
         return _schedule(args, kinds[0])
-    planned = planning.plan(args.marks, kinds, args.only)
+    planned = planning.plan(args.marks, kinds, args.only, args.seeds)
     if not planned.claims:
         print("no claim at paper scale is selected; `selfboot claims` lists them")
         return 1
@@ -72,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
 def _schedule(args: argparse.Namespace, kind: Gpu) -> int:
     from selfboot.planning.forecast import steps, table
 
-    wanted = steps(args.marks, args.only, kind)
+    wanted = steps(args.marks, args.only, kind, args.seeds)
     print(
         table(wanted, kind, args.gpus)
         if wanted
@@ -95,11 +98,11 @@ def _prices(words: Sequence[str]) -> dict[str, float]:
 def render(made: Plan, kinds: Sequence[Gpu], local: Sequence[Gpu]) -> str:
     """The plan as text: one line a claim, all together, what this machine could run, and how the figures come about."""
     width = max(len(one.claim.id) for one in made.claims)
-    header = f"{'claim':<{width}}  {'tier':<8}  {'model':<16}  serve GB  train GB  disk GB"
+    header = f"{'claim':<{width}}  {'tier':<8}  {'model':<16}  seeds  serve GB  train GB  disk GB"
     lines = [header + "".join(f"  {kind.name:>24}" for kind in kinds)]
     for one in made.claims:
         train = f"{one.need.train_gb:>8.0f}" if one.need.train_gb else f"{'–':>8}"
-        left = f"{one.claim.id:<{width}}  {one.claim.tier:<8}  {one.settings.model:<16}  {one.need.serve_gb:>8.0f}  "
+        left = f"{one.claim.id:<{width}}  {one.claim.tier:<8}  {one.settings.model:<16}  {len(one.settings.seeds) or 1:>5}  {one.need.serve_gb:>8.0f}  "
         lines.append(f"{left}{train}  {one.disk_gb:>7.0f}" + "".join(f"  {_cell(cost):>24}" for cost in one.costs))
     together = f"{'together':<{len(header) - 7}}{made.disk_gb:>7.0f}"
     lines.append(together + "".join(f"  {_cell(cost):>24}" for cost in made.together))

@@ -42,7 +42,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-m", dest="marks", default="", metavar="EXPR", help="markers, as for pytest (default: all)")
     parser.add_argument("-k", dest="only", default="", metavar="TEXT", help="only claims whose id contains this")
     parser.add_argument("--store", type=Path, default=default_store(), help="run store (default: %(default)s)")
-    add_shared(parser, "scale", "device", "weights", "isolation", "engine", "organism", "tokens", "batch-invariant", scale="mini")
+    add_shared(parser, "scale", "device", "weights", "isolation", "engine", "organism", "tokens", "batch-invariant", "seeds", scale="mini")
     add_where(parser)
 
 
@@ -71,7 +71,7 @@ def selected(args: argparse.Namespace) -> Sequence[Any]:
     from selfboot.cluster.graph import jobs
 
     scales = ["mini", "paper"] if args.scale == "auto" else [args.scale]
-    chosen = jobs(args.marks, args.only, scales, args.organism)
+    chosen = jobs(args.marks, args.only, scales, args.organism, args.seeds)
     if not chosen:
         words = f"-m {args.marks!r} -k {args.only!r} --scale {args.scale}"
         raise DataError(f"{words}: no claim is selected; `selfboot claims` lists them")

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
 from selfboot.errors import SelfbootError
+from selfboot.judging.seeds import with_seeds
 from selfboot.lab import Lab
 from selfboot.planning.selection import selector
 from selfboot.protocols.arms import arms_of
@@ -85,9 +86,10 @@ class Reader(RunStore):
         raise Missing(kind, address)
 
 
-def jobs(marks: str = "", only: str = "", scales: Iterable[str] = SCALES, organism: str = "0") -> list[Job]:
+def jobs(marks: str = "", only: str = "", scales: Iterable[str] = SCALES, organism: str = "0", seeds: str = "") -> list[Job]:
     """Every claim, scale, arm and seed that a marker expression, a part of its id and the scales select; ``organism``:
-    the pre-training seed that stands for organism-0, as pytest's option. The judged arms come first."""
+    the pre-training seed that stands for organism-0, as pytest's option; ``seeds``: how many at the paper's scale, too.
+    The judged arms come first."""
     chosen, wanted = selector(marks), set(scales)
 
     def ours(settings: Settings) -> bool:
@@ -95,7 +97,7 @@ def jobs(marks: str = "", only: str = "", scales: Iterable[str] = SCALES, organi
 
     found = [
         jobs_of(claim.id, replace(settings, model=f"organism-{organism}") if ours(settings) else settings)
-        for claim in registry().values()
+        for claim in (with_seeds(claim, seeds) for claim in registry().values())
         for scale, settings in claim.scales.items()
         if scale in wanted and only in claim.id and chosen(_marks(claim, scale))
     ]

@@ -63,9 +63,9 @@ class Plan:
     together: tuple[Cost, ...]
 
 
-def plan(marks: str, kinds: Sequence[Gpu], only: str = "") -> Plan:
-    """The plan of every claim that ``marks`` and ``only`` select (selection.chosen)."""
-    claims = chosen(marks, only)
+def plan(marks: str, kinds: Sequence[Gpu], only: str = "", seeds: str = "") -> Plan:
+    """The plan of every claim that ``marks`` and ``only`` select, over the chosen ``seeds`` (selection.chosen)."""
+    claims = chosen(marks, only, seeds)
     planned = tuple(_planned(claim, kinds) for claim in claims)
     return Plan(planned, _disk_gb(claims), tuple(_together(planned, kind) for kind in kinds))
 

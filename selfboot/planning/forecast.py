@@ -205,9 +205,9 @@ def _told(value: Any) -> Any:
     return value if isinstance(value, str | int | float | Sampling) else repr(value)
 
 
-def steps(marks: str, only: str, kind: Gpu) -> list[TimedStep]:
+def steps(marks: str, only: str, kind: Gpu, seeds: str = "") -> list[TimedStep]:
     """The steps of the chosen paper-scale claims on a kind of GPU, each once. DataError where one cannot be planned."""
-    return steps_of(chosen(marks, only), kind)
+    return steps_of(chosen(marks, only, seeds), kind)
 
 
 def steps_of(claims: Iterable[Claim], kind: Gpu) -> list[TimedStep]:

@@ -8,15 +8,17 @@ from collections.abc import Callable, Iterable, Sequence
 
 from selfboot.engines.gpu import Gpu
 from selfboot.errors import DataError
+from selfboot.judging.seeds import with_seeds
 from selfboot.models.memory import need, widened
 from selfboot.registry import Claim, Settings, model_entry, recipes, registry
 
 
-def chosen(marks: str, only: str = "") -> list[Claim]:
-    """The claims with a paper scale that ``marks`` (a marker expression) and ``only`` (part of an id) select."""
+def chosen(marks: str, only: str = "", seeds: str = "") -> list[Claim]:
+    """The claims with a paper scale that ``marks`` (a marker expression) and ``only`` (part of an id) select, over the
+    chosen ``seeds`` (judging/seeds.py)."""
     selects = selector(marks)
     return [
-        claim
+        with_seeds(claim, seeds)
         for claim in registry().values()
         if "paper" in claim.scales and only in claim.id and selects({claim.tier, "paper", "gpu"})
     ]

@@ -15,12 +15,13 @@ from selfboot.judging.calibrated import Calibrated
 from selfboot.judging.calibration import lacking
 from selfboot.judging.checks import checks
 from selfboot.judging.rules import span
+from selfboot.judging.seeds import recorded_of_paper
 from selfboot.paths import ROOT
 from selfboot.protocols.base import Arm
 from selfboot.protocols.catalogue import PROTOCOLS
 from selfboot.published import figures
 from selfboot.registry import SCALES, Claim, Scale, Settings, claim_named, files, recipes
-from selfboot.report.rates import recorded, recorded_of_paper
+from selfboot.report.rates import recorded
 from selfboot.report.summary import said
 from selfboot.tables import read, shown
 

@@ -10,6 +10,7 @@ from selfboot.judging.error_rates import ClaimPower, powered_claims
 from selfboot.judging.mutants import ENOUGH, Cell, matrix
 from selfboot.judging.mutants import MUTANTS as KINDS
 from selfboot.judging.paper_rates import PaperClaim, simulated_claims
+from selfboot.judging.seeds import COLUMN, read_rates
 from selfboot.paths import MEASURED
 from selfboot.report.cells import plain_table
 from selfboot.store import write_atomic
@@ -18,7 +19,7 @@ FOLDER = MEASURED / "error_rates"
 
 HEAD = ("claim", "figures", "alternative", "false alarm", "power", "false pass")
 PAPER_HEAD = ("claim", "seeds", "reproduced if the paper is right", "red if it is right", "red if it is wrong",
-              "seeds for 80 %")  # fmt: skip
+              COLUMN)  # fmt: skip
 DOCUMENT = """\
 # False alarms and power
 
@@ -58,17 +59,7 @@ def _rates(one: ClaimPower, draws: int) -> dict[str, str]:
 
 def recorded() -> dict[str, dict[str, str]]:
     """The rates that the checkout holds, by claim."""
-    return _read("rates.json")
-
-
-def recorded_of_paper() -> dict[str, dict[str, str]]:
-    """The same of the paper's claims, at its scale, by ``PAPER_HEAD``."""
-    return _read("paper_rates.json")
-
-
-def _read(name: str) -> dict[str, dict[str, str]]:
-    path = FOLDER / name
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+    return read_rates(FOLDER / "rates.json")
 
 
 def paper_rows(draws: int) -> list[tuple[str, ...]]:

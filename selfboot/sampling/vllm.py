@@ -156,7 +156,9 @@ class VllmEngine:
     def _lacks_invariance(self) -> str:
         """Why the engine would not be batch-invariant; "" where it is."""
         if _numbers(self.versions["vllm"]) < INVARIANT_SINCE:
-            return f"vLLM {self.versions['vllm']} has no such mode, {'.'.join(map(str, INVARIANT_SINCE))} and later have"
+            return (
+                f"vLLM {self.versions['vllm']} has no such mode, {'.'.join(map(str, INVARIANT_SINCE))} and later have"
+            )
         return f"vLLM has it on GPUs only, not on {self.versions['device']}" if self._cpu else ""
 
     @property

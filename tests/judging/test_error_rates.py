@@ -9,6 +9,7 @@ import pytest
 from selfboot.cli.main import main
 from selfboot.judging.error_rates import ClaimPower, powered_claims
 from selfboot.judging.paper_rates import simulated_claims
+from selfboot.judging.seeds import recorded_of_paper
 from selfboot.report import rates
 from selfboot.report.claim import show
 
@@ -55,7 +56,7 @@ def test_the_document_has_every_claim(capsys: pytest.CaptureFixture[str], tmp_pa
 
 def test_a_claim_says_how_many_seeds_it_would_need() -> None:
     """The table that is read and the one that is kept for programs are the same."""
-    table, kept = (rates.FOLDER / "README.md").read_text(encoding="utf-8"), rates.recorded_of_paper()
+    table, kept = (rates.FOLDER / "README.md").read_text(encoding="utf-8"), recorded_of_paper()
     assert set(kept) == {one.claim.id for one in simulated_claims()}
     for row in kept.values():
         assert f"| {' | '.join(row.values())} |" in table
