@@ -71,6 +71,7 @@ class Engines:
             raise DataError("--batch-invariant is a mode of vLLM's engines; leave it or --engine transformers out")
         self.choice, self.device, self.rows, self.apart = choice, device, rows, apart
         self.batch_invariant = batch_invariant
+        self._samplers: dict[str, TransformersSampler] = {}
         self._vllm: dict[ModelSpec, VllmEngine] = {}
         self._training: TrainingProcess | None = None
         self._all.add(self)
