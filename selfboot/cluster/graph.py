@@ -22,7 +22,7 @@ from selfboot.newmodel.models import OpenLab
 from selfboot.planning.selection import selector
 from selfboot.protocols.catalogue import run_protocol
 from selfboot.protocols.dryrun import DryRun, Step, Verb
-from selfboot.registry import SCALES, Claim, Settings, model_entry, registry
+from selfboot.registry import Claim, Settings, model_entry, registry
 from selfboot.store import RunStore
 
 
@@ -83,7 +83,7 @@ class Reader(RunStore):
         raise Missing(kind, address)
 
 
-def jobs(marks: str = "", only: str = "", scales: Iterable[str] = SCALES, organism: str = "0") -> list[Job]:
+def jobs(marks: str = "", only: str = "", scales: Iterable[str] = ("mini", "paper"), organism: str = "0") -> list[Job]:
     """Every claim, scale and seed that a marker expression, a part of its id and the scales select; ``organism``: the
     pre-training seed that stands for organism-0, as pytest's option."""
     chosen, wanted = selector(marks), set(scales)
