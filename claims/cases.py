@@ -12,13 +12,16 @@ from selfboot import pairs as pair_files
 from selfboot import published
 from selfboot.cluster.graph import Job, jobs_of
 from selfboot.cluster.sitting import make_ahead
-from selfboot.errors import DataError, SelfbootError
+from selfboot.errors import DataError, SelfbootError, TooFewPairsError
 from selfboot.judging.calibrate import FIRST_SEED
 from selfboot.judging.checks import checks
+from selfboot.judging.compared import too_few
 from selfboot.judging.decide import Decision, decide
 from selfboot.judging.results import Beside, Evidence, Result, beside, log_e_of, solved_in
 from selfboot.judging.seeds import with_seeds
 from selfboot.lab import Lab
+from selfboot.models.find import find_model
+from selfboot.protocols.any_model import WHOLE, Part, fitted
 from selfboot.protocols.arms import other_arm
 from selfboot.protocols.base import Run
 from selfboot.protocols.catalogue import Protocol, options_of, run_protocol
@@ -26,7 +29,12 @@ from selfboot.records import Pair
 from selfboot.registry import Claim, Scale, Settings, claim_named
 from selfboot.report import cells
 
-OPEN = ("inconclusive", "unsettled", "protocol mismatch")  # could not be told: skipped, never a pass
+OPEN = (
+    "inconclusive",
+    "unsettled",
+    "protocol mismatch",
+    "not enough pairs",
+)  # could not be told: skipped, never a pass
 FRESH = 1_000_000  # a retry's seeds are the first ones plus this
 CALIBRATED = 30  # seeds that a calibration has, from FIRST_SEED on
 
@@ -41,6 +49,8 @@ class Case:
     seed: int = 0
     weights: str = "trained"  # else what kind of trial run this is
     substitute: str = ""  # a model that runs in the place of the claim's own
+    part: Part = WHOLE  # small: the tasks that it runs on
+    tokens: int = 0  # small: the most tokens of a completion; 0: as many as each benchmark allows
     results: list[Result] = field(default_factory=list)
     company: Sequence[Case] = field(default=(), repr=False)  # all cases of this sitting on the same model, if known
 
@@ -56,7 +66,8 @@ class Case:
 
     @property
     def id(self) -> str:
-        return f"{self.scale}-{self.seed}" if self.seed else self.scale
+        tokens = f"{self.tokens}tokens" if self.tokens else ""
+        return "-".join(str(one) for one in (self.scale, self.part.name, tokens, self.seed) if one)
 
     @property
     def model(self) -> str:
@@ -97,7 +108,12 @@ class Case:
 
     def check(self, lab: Lab) -> list[Run]:
         """Run the claim's protocol, judge every check of the claim, and report; a result outside its band is measured
-        once more, with other seeds (selfboot/judging/decide.py)."""
+        once more, with other seeds (selfboot/judging/decide.py). At small scale the model mines its pairs first."""
+        if self.scale == "small":
+            try:
+                self.settings = fitted(lab, self.settings)
+            except TooFewPairsError as error:
+                return self.report(Decision((), (too_few(error),)))
         decision = decide(checks(self.claim, self.scale, self.judged), lambda fresh: self.runs(lab, fresh))
         return self.report(decision, self._beside(lab, decision.runs))
 
@@ -135,7 +151,7 @@ class Case:
             title=self.claim.title,
             tier=self.claim.tier,
             scale=self.scale,
-            model=self.model,
+            model=find_model(self.model).name if self.scale == "small" else self.model,
             paper=self.claim.published,
             expects=self.claim.expects,
             effect=published.effect(self.claim.id),

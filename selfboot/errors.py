@@ -17,6 +17,14 @@ class UnavailableError(SelfbootError):
     """Something this machine lacks: a model, memory, a GPU, a package, an isolation level. Never replaced silently."""
 
 
+class TooFewPairsError(SelfbootError):
+    """A model mined fewer pairs of its own than a claim trains on: ``found``, where ``needed`` are."""
+
+    def __init__(self, found: int, needed: int, where: str) -> None:
+        super().__init__(f"not enough pairs: {found} of {needed} ({where})")
+        self.found, self.needed, self.where = found, needed, where
+
+
 class GradingError(SelfbootError):
     """The grader itself failed; never to be read as a failing candidate."""
 

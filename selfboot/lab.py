@@ -23,6 +23,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from selfboot import keys
+from selfboot.analysis.prediction import NEEDED
 from selfboot.benchmarks.base import AnswerBenchmark, Benchmark, load_answers, load_any, load_benchmark
 from selfboot.engines.engines import Choice, Engines, ModelRef
 from selfboot.engines.gpu import our_gpus
@@ -38,6 +39,7 @@ from selfboot.keys import code_hash
 from selfboot.mining.alarm import alarms
 from selfboot.mining.base import Miner, MiningContext, Record, Stages, derive, describe, run_miner
 from selfboot.mining.catalogue import make_miner
+from selfboot.mining.own import is_own, own_pairs
 from selfboot.mining.scripts import script_miner
 from selfboot.models.chat import chat_of, template_text
 from selfboot.models.find import find_model, spec_of, turn_ends
@@ -283,7 +285,10 @@ class Lab:
         return load_any(name)
 
     def pairs(self, model: str, name: str) -> list[Pair]:
-        """The pairs called ``name`` for a model; with random weights, substitute pairs for those that are not here."""
+        """The pairs called ``name`` for a model, mined where they are its own ("own:SEEDS", mining/own.py); with random
+        weights, substitute pairs for those that are not here."""
+        if is_own(name):
+            return list(own_pairs(self, model, name, NEEDED).pairs)
         return load_pairs(model, name, substitutes=self.weights == "random")
 
     def miner(self, method: str, seeds: str = "", settings: Mapping[str, Any] | None = None) -> Miner:

@@ -1,4 +1,4 @@
-"""The registry: claims and their settings at both scales (claims/*.toml), models and recipes (data/).
+"""The registry: claims and their settings at each scale (claims/*.toml), models and recipes (data/).
 
 Reading is strict (``selfboot.tables``): an unknown or missing key is an error that names file, claim, key and remedy.
 In the claims' files every key is written, in the order of the classes below: no default is hidden. Published figures
@@ -20,7 +20,7 @@ from selfboot.models.spec import Quantization
 from selfboot.paths import CLAIMS, DATA, require
 from selfboot.tables import build, read, shown
 
-Scale = Literal["mini", "paper"]
+Scale = Literal["mini", "paper", "small"]  # our own model, the paper's models, any one model (--model)
 Tier = Literal["fastpath", "fullpath", "negative"]
 Direction = Literal["up", "down", "none"]
 ArmName = Literal["paper", "ours"]
@@ -154,7 +154,7 @@ def _claim(where: str, name: str, table: Mapping[str, Any]) -> Claim:
     claim = build(Claim, where, {"id": name, **rest, "scales": {}}, complete=True)
     scales = {scale: _settings(f"{where[:-1]}.{scale}]", table[scale]) for scale in SCALES if scale in table}
     if not scales:
-        raise DataError(f"{where}: has no scale; add [{name}.mini] or [{name}.paper]")
+        raise DataError(f"{where}: has no scale; add [{name}.mini], [{name}.small] or [{name}.paper]")
     return replace(claim, published=published.text(f"{where} published", claim.published), scales=scales)
 
 

@@ -39,13 +39,16 @@ from selfboot.errors import DataError
 
 VerdictStatus = Literal[
     "reproduced", "direction only", "not reproduced", "protocol mismatch", "inconclusive", "not run",
-    "as calibrated", "drifted", "unsettled",
+    "as calibrated", "drifted", "unsettled", "measured", "not enough pairs", "broken",
 ]  # fmt: skip
 AT_MINI: Mapping[VerdictStatus, VerdictStatus] = {  # of a model that the paper did not use, by its own calibration
     "reproduced": "as calibrated", "not reproduced": "drifted", "direction only": "unsettled",
     "inconclusive": "unsettled",
 }  # fmt: skip
-FAILED: tuple[VerdictStatus, ...] = ("not reproduced", "drifted")
+AT_SMALL: Mapping[VerdictStatus, VerdictStatus] = {  # of any other model: a finding, whatever it is
+    "reproduced": "measured", "not reproduced": "measured", "direction only": "measured", "inconclusive": "unsettled",
+}  # fmt: skip
+FAILED: tuple[VerdictStatus, ...] = ("not reproduced", "drifted", "broken")
 Detail = float | int | str | bool | None
 ALPHA = 0.05
 DIFFERENCE_ALPHA = 0.005  # two-sided
@@ -424,8 +427,8 @@ def _rate_bounds(policy: str, mined: int, attempts: int, limit: float, alpha: fl
 # ---------------------------------------------------------------- several parts of one claim
 
 _WORST_FIRST: tuple[VerdictStatus, ...] = (
-    *FAILED, "not run", "protocol mismatch", "inconclusive", "unsettled", "direction only", "reproduced",
-    "as calibrated",
+    *FAILED, "not run", "protocol mismatch", "not enough pairs", "inconclusive", "unsettled", "direction only",
+    "reproduced", "as calibrated", "measured",
 )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from selfboot.storage.shipped import check_shipped
 from selfboot.store import digest
 
 T = TypeVar("T")
+PART_SYNTAX = ":N for the first N tasks, or ::N for every N-th (::N:K from the one with number K on, 0 is the first)"
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,8 @@ _LOADERS = {
 
 
 def load_benchmark(name: str) -> Benchmark:
-    """The code benchmark called ``name``; ``name:200`` is its first 200 tasks, ``name::4`` every fourth one.
+    """The code benchmark called ``name``; ``name:200`` is its first 200 tasks, ``name::4`` every fourth
+    one, ``name::4:1`` every fourth one from the second on.
 
     Raises DataError for an unknown name or damaged data, UnavailableError where a data set is not on this machine.
     """
@@ -111,6 +113,8 @@ def load_any(name: str) -> Benchmark | AnswerBenchmark:
     loader: Callable[[str], Benchmark | AnswerBenchmark] = importlib.import_module(_LOADERS[whole]).load
     found = loader(whole)
     some: Any = found.tasks[part]
+    if not some:
+        raise DataError(f"benchmark {name!r}: no task is left, {whole} has {len(found.tasks)}; ask for a larger part")
     return replace(found, tasks=some, asked=name)
 
 
@@ -126,10 +130,12 @@ def check_name(name: str, where: str = "") -> tuple[str, slice]:
 def split_name(name: str) -> tuple[str, slice]:
     """A benchmark's own name and the part of it that is asked for; DataError where that is no number."""
     whole, *numbers = name.split(":")
-    stop, step = [*numbers, "", ""][:2]
-    if len(numbers) > 2 or any(n and not (n.isascii() and n.isdigit() and int(n)) for n in numbers):
-        raise DataError(f"benchmark {name!r}: after the name goes :N for the first N tasks, or ::N for every N-th")
-    return whole, slice(None, int(stop) if stop else None, int(step) if step else None)
+    if len(numbers) > 3 or any(n and not (n.isascii() and n.isdigit()) for n in numbers):
+        raise DataError(f"benchmark {name!r}: after the name goes {PART_SYNTAX}")
+    stop, step, start = (int(n) if n else None for n in [*numbers, "", "", ""][:3])
+    if 0 in (stop, step):
+        raise DataError(f"benchmark {name!r}: after the name goes {PART_SYNTAX}")
+    return whole, slice(start, stop, step)
 
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:

@@ -109,7 +109,22 @@ def run(args: argparse.Namespace) -> int:
     if args.html:
         write_atomic(args.html, page(found))
     print(summary(found))
+    _compare(args.store, found.model)
     return 0
+
+
+def _compare(store: Path, model: str) -> None:
+    """What was predicted beside what the small scale measured on this model, where the store has such results."""
+    from selfboot.judging.results import load
+    from selfboot.newmodel.kept import kept
+    from selfboot.report.predicted import predicted
+
+    results = load(store / "results") if (store / "results").is_dir() else []
+    for one in (one for one in kept(store, []) if one.table["model"] == model):
+        rows = predicted(one, results)
+        print(*([f"\npredicted, and measured by pytest --scale small ({one.title})"] if rows else []), sep="\n")
+        for what, foretold, found in rows:
+            print(f"  {what:<42}{foretold:<36}{found}")
 
 
 def _family(args: argparse.Namespace) -> int:

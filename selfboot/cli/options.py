@@ -28,7 +28,7 @@ SHARED: dict[str, dict[str, Any]] = {
         "type": positive,
         "default": None,
         "metavar": "N",
-        "help": "with random weights or a substitute model: no completion longer than this, for a quick answer",
+        "help": "with random weights, a substitute model or --scale small: no completion longer than this",
     },
     "organism": {"choices": ["0", "1", "2"], "default": "0", "help": "which mini model, by its pre-training seed"},
     "isolation": {

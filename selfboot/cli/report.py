@@ -20,6 +20,7 @@ examples:
   selfboot report --out r --scale mini            one scale only
   selfboot report --gallery data/measured/gallery          the figures as SVG files, with a README.md of what they
   rest on
+  selfboot report --findings data/measured/small  what the small scale found, a table a model
   selfboot report --update-readme                 the last fast path's table into README.md
 
 The file report.html needs no network and no other file; open it from disk.
@@ -38,9 +39,12 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     )
     parser.add_argument("--out", type=Path, default=None, metavar="DIR", help="folder for the report")
     parser.add_argument("--gallery", type=Path, default=None, metavar="DIR", help="folder for the figures as SVG files")
+    parser.add_argument(
+        "--findings", type=Path, default=None, metavar="DIR", help="folder for the small scale's tables"
+    )
     parser.add_argument("--update-readme", action="store_true", help="write the fast path's table into README.md")
     parser.add_argument("--store", type=Path, default=default_store(), help="run store (default: %(default)s)")
-    parser.add_argument("--scale", choices=["mini", "paper"], default=None, help="only this scale")
+    parser.add_argument("--scale", choices=["mini", "small", "paper"], default=None, help="only this scale")
     parser.add_argument("--model", default=None, help="only this model")
     parser.set_defaults(run=run)
     return parser
@@ -51,13 +55,17 @@ def run(args: argparse.Namespace) -> int:
     from selfboot.report.readme import update_run
     from selfboot.store import RunStore
 
-    if not (args.out or args.gallery or args.update_readme):
-        raise DataError("nothing to write; give --out DIR, --gallery DIR or --update-readme")
+    if not (args.out or args.gallery or args.findings or args.update_readme):
+        raise DataError("nothing to write; give --out DIR, --gallery DIR, --findings DIR or --update-readme")
     store = RunStore(args.store)
     if args.out:
         _page(args, store)
     if args.gallery:
         _gallery(args, store)
+    if args.findings:
+        from selfboot.report.findings import write_findings
+
+        print(*write_findings(_results(args), args.store, args.findings), sep="\n")
     if args.update_readme:
         print(f"{update_run(args.store / 'results')} cases of the fast path -> README.md")
     return 0

@@ -24,7 +24,7 @@ from selfboot.planning.selection import selector
 from selfboot.protocols.arms import arms_of
 from selfboot.protocols.dryrun import DryRun, Step, Verb
 from selfboot.protocols.repeated import run_once
-from selfboot.registry import SCALES, Claim, Settings, model_entry, registry
+from selfboot.registry import Claim, Settings, model_entry, registry
 from selfboot.store import RunStore
 
 
@@ -87,7 +87,7 @@ class Reader(RunStore):
 
 
 def jobs(
-    marks: str = "", only: str = "", scales: Iterable[str] = SCALES, organism: str = "0", seeds: str = ""
+    marks: str = "", only: str = "", scales: Iterable[str] = ("mini", "paper"), organism: str = "0", seeds: str = ""
 ) -> list[Job]:
     """Every claim, scale, arm and seed that a marker expression, a part of its id and the scales select; ``organism``:
     the pre-training seed that stands for organism-0, as pytest's option; ``seeds``: how many at the paper's scale, too.

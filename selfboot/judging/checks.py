@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from selfboot.analysis.verdict import AT_MINI, VerdictStatus
+from selfboot.judging import compared
 from selfboot.judging.calibrated import Calibrated
+from selfboot.judging.compared import Compared
 from selfboot.judging.published import Published
 from selfboot.judging.results import Part
 from selfboot.judging.rules import Judge, Rules
@@ -15,7 +17,7 @@ from selfboot.judging.weights import weights
 from selfboot.protocols.base import Run
 from selfboot.registry import Claim, Scale, Settings
 
-RULES: dict[Scale, type[Rules]] = {"mini": Calibrated, "paper": Published}
+RULES: dict[Scale, type[Rules]] = {"mini": Calibrated, "small": Compared, "paper": Published}
 
 
 @dataclass(frozen=True)
@@ -43,5 +45,11 @@ def checks(claim: Claim, scale: Scale, settings: Settings | None = None) -> list
     judges |= rules.special() | {name: partial(rules.figure, name) for name in rules.banded()}
     judges |= {"contrast": rules.contrast} if rules.settings.contrast and "synergy" not in judges else {}
     judges |= {"synergy": judges.pop("synergy")} if "synergy" in judges else {}  # the main figure comes last
-    words = AT_MINI if scale == "mini" else {}
-    return [Check(name, judge, words) for name, judge in judges.items()]
+    return [Check(name, judge, _words(scale, name)) for name, judge in judges.items()]
+
+
+def _words(scale: Scale, check: str) -> Mapping[VerdictStatus, VerdictStatus]:
+    """What the policy's statuses are called at a scale; at the paper's by their own names."""
+    if scale == "small":
+        return compared.words(check)
+    return AT_MINI if scale == "mini" else {}

@@ -17,12 +17,12 @@ from selfboot.store import digest, write_atomic
 
 Kind = Literal[
     "figure", "contrast", "interaction", "synergy", "sweep", "plateau", "rate", "identical", "alive", "again",
-    "boundary", "weights",
+    "boundary", "weights", "pairs",
 ]  # fmt: skip
 Agreement = Literal["same direction", "opposite", "no effect", "silent"]
 Criterion = Literal[
     "band", "no lift", "sign and size", "significant", "above zero", "below zero", "rise", "plateau", "all",
-    "rate above", "rate below", "alive", "share", "again", "boundary", "weights",
+    "rate above", "rate below", "alive", "share", "again", "boundary", "weights", "paired", "pairs",
 ]  # fmt: skip
 
 
@@ -277,7 +277,8 @@ def save(folder: Path, results: Iterable[Result]) -> None:
     for result in results:
         folder.mkdir(parents=True, exist_ok=True)
         mark = "" if result.weights == "trained" else f".{result.weights}"
-        write_atomic(folder / f"{result.model}.{result.name}{mark}.json", to_json(result) + "\n")
+        model = result.model.replace("/", "--")  # of a hub id
+        write_atomic(folder / f"{model}.{result.name}{mark}.json", to_json(result) + "\n")
 
 
 def load(folder: Path) -> list[Result]:

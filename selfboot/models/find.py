@@ -72,6 +72,13 @@ def _entry(name: str, source: str, revision: str = "") -> ModelEntry:
     return ModelEntry(name, source, tokenizer, revision=revision, stop_tokens=stop, shape=shape)
 
 
+def located(name: str, weights: str = "trained") -> Located:
+    """Where the files of the model called ``name`` lie; errors as of ``locate``. ``weights`` "random": none of them."""
+    entry = find_model(name)
+    spec = ModelSpec(entry.name, entry.source, entry.revision, entry.tokenizer)
+    return locate(spec.random_init() if weights == "random" else spec)
+
+
 def is_organism(entry: ModelEntry) -> bool:
     """Is it one of our mini models, or of their family? Their tokenizer tells."""
     return Path(entry.tokenizer).parts[-2:] == ("organism", "tokenizer")

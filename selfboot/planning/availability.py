@@ -13,6 +13,9 @@ from dataclasses import replace
 
 from selfboot.engines.gpu import our_gpus
 from selfboot.errors import UnavailableError
+from selfboot.mining.own import is_own
+from selfboot.models.find import located
+from selfboot.pairs import pairs_path
 from selfboot.planning.needs import needs
 from selfboot.planning.selection import missing_memory
 from selfboot.registry import Scale, Settings, model_entry
@@ -32,6 +35,9 @@ def lacks(settings: Settings, scale: Scale, weights: str = "trained") -> Iterato
     if scale == "mini":
         yield from filter(None, [_no_package(settings.model)])
         return
+    if scale == "small":
+        yield from _lacks_small(settings, weights)
+        return
     wanted = needs(settings)
     for model in wanted.models:
         yield from _lacks_of_model(settings, model, weights)
@@ -39,6 +45,19 @@ def lacks(settings: Settings, scale: Scale, weights: str = "trained") -> Iterato
     yield from filter(None, [_no_libraries(wanted.benchmarks), _no_texts() if wanted.texts else None])
     if weights == "trained":
         yield from filter(None, (_no_pairs(settings, model, name) for model, name in wanted.pairs))
+
+
+def _lacks_small(settings: Settings, weights: str) -> Iterator[str]:
+    """The model, and data sets; of the model's own pairs nothing, since they are mined. Whether the model fits into
+    memory is seen when it is loaded."""
+    wanted = needs(settings)
+    yield from filter(None, [_unavailable(lambda: located(settings.model, weights))])
+    yield from filter(None, map(_no_data, wanted.benchmarks))
+    yield from (gone(settings, model, name) for model, name in wanted.pairs if not _here(model, name))
+
+
+def _here(model: str, name: str) -> bool:
+    return is_own(name) or pairs_path(model, name).exists()
 
 
 def remedies(cases: Iterable[Iterable[str]]) -> str:
@@ -135,8 +154,6 @@ def _no_libraries(benchmarks: Iterable[str]) -> str | None:
 
 def _no_pairs(settings: Settings, model: str, name: str) -> str | None:
     """A pair file of a claim at paper scale that is not here, and what makes it."""
-    from selfboot.pairs import pairs_path
-
     return None if pairs_path(model, name).exists() else gone(settings, model, name)
 
 

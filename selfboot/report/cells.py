@@ -17,7 +17,8 @@ from selfboot.registry import registry
 
 MARKS: Mapping[VerdictStatus, str] = {
     "reproduced": "●", "direction only": "◐", "not reproduced": "○", "protocol mismatch": "≠", "inconclusive": "?",
-    "as calibrated": "●", "drifted": "○", "unsettled": "?", "not run": "–",
+    "as calibrated": "●", "drifted": "○", "unsettled": "?", "not run": "–", "measured": "●", "broken": "○",
+    "not enough pairs": "–",
 }  # fmt: skip
 ROLES: Mapping[Role, str] = {"seeds": "seeds that gave a pair", "asked": "problems asked", "valid": "valid problems"}
 
@@ -85,6 +86,7 @@ def _measured(part: Part) -> str:
         "plateau": f"{numbers(part.before)} → {points}",
         "rate": f"{values} of {part.of}",
         "identical": f"{values} of {part.of} identical",
+        "pairs": f"not enough pairs: {values} of {part.of}",
     }
     return told.get(part.kind, values)
 
@@ -112,6 +114,8 @@ def asked(one: Asked) -> str:
         "again": f"± {one.limit:.1f}",
         "share": f"{one.lower:.0%}–{one.upper:.0%} of seeds rise",
         "weights": "trained by pairs, other by seed, base unchanged",
+        "paired": f"± {one.limit:g} would show",
+        "pairs": f"≥ {one.limit:g} pairs",
         "alive": f"≥ {one.limit:.0%} of the base",
         "rate above": f"> {one.limit:.0%}",
         "rate below": f"< {one.limit:.0%}",
@@ -139,8 +143,8 @@ def direction(result: Result) -> str:
 
 
 def headline(results: Sequence[Result]) -> str:
-    """All results in one breath: the paper's models, then our small one, by claims and not by cases."""
-    return " ".join(line for line in (_papers(results), _ours(results)) if line)
+    """All results in one breath: the paper's models, then our mini one, then any other, by claims and not by cases."""
+    return " ".join(line for line in (_papers(results), _ours(results), *_others(results)) if line)
 
 
 FREE, LIFTED = "training-free", "recipe-7b"  # the control, and the lift that it stands beside
@@ -153,7 +157,11 @@ def without_training(results: Sequence[Result]) -> list[str]:
 
 def _beside_lift(free: Result, results: Sequence[Result]) -> Iterator[str]:
     like = (free.scale, free.model, free.weights, free.arm)
-    lifts = [r.main for r in results if r.claim == LIFTED and (r.scale, r.model, r.weights, r.arm) == like]
+    lifts = [
+        r.main
+        for r in results
+        if r.claim == LIFTED and r.main.kind == "contrast" and (r.scale, r.model, r.weights, r.arm) == like
+    ]
     scores = {group(one.arm): one.judged[0] for one in free.beside}
     if not lifts or "base" not in scores:
         return
@@ -188,6 +196,20 @@ def _ours(results: Sequence[Result]) -> str:
     rest = _counted([word for word in words if word != "as calibrated"])
     states, directions = (", ".join(part for part in parts if part) for parts in ((calm, rest), (like, apart)))
     return f"Mini model: {states}; of their directions {directions}."
+
+
+def _others(results: Sequence[Result]) -> Iterator[str]:
+    """Of each model of the small scale: its claims by verdict, and the measured ones by direction."""
+    for model in dict.fromkeys(result.model for result in results if result.scale == "small"):
+        found = _by_claim([result for result in results if result.model == model], "small")
+        words = {claim: worst(r.verdict for r in cases) for claim, cases in found.items()}
+        told = {claim: found[claim][0].agreement for claim, word in words.items() if word == "measured"}
+        kinds = ("same direction", "opposite", "no effect", "silent")
+        directions = ", ".join(_named(told, word) for word in kinds if word in told.values())
+        yield (
+            f"{model}: {len(found)} claims, {_counted(list(words.values()))}"
+            f"{f'; of the measured ones {directions}' if directions else ''}."
+        )
 
 
 def _by_claim(results: Sequence[Result], scale: str) -> dict[str, list[Result]]:

@@ -26,7 +26,11 @@ from selfboot.report.summary import said
 from selfboot.tables import read, shown
 
 WIDTH = 110
-SCALE_NAMES = {"mini": "At mini scale, on our model", "paper": "At the paper's scale, on its model"}
+SCALE_NAMES = {
+    "mini": "At mini scale, on our model",
+    "small": "At small scale, on any one model (--model)",
+    "paper": "At the paper's scale, on its model",
+}
 APART = (
     "model",
     "benchmark",

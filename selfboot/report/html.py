@@ -27,6 +27,7 @@ from selfboot.report.cells import MARKS, band, beside, direction, measured, numb
 from selfboot.report.evidence import Shelf
 from selfboot.report.figures import FigureView, figures
 from selfboot.report.gather import BandView, CaseView, Gathered, Lift, NotRun, gather
+from selfboot.report.predicted import HEAD, predicted
 from selfboot.report.reviewer import topics
 from selfboot.report.samples import pack
 from selfboot.report.summary import (
@@ -109,6 +110,8 @@ def _values(gathered: Gathered, drawn: Sequence[FigureView]) -> dict[str, Any]:
         "version": __version__,
         "date": time.strftime("%Y-%m-%d %H:%M"),
         "gathered": gathered,
+        "foretold_head": HEAD,
+        "foretold": [predicted(one, [case.result for case in gathered.cases]) for one in gathered.diagnoses],
         "lede": lede(gathered),
         "marks": MARKS,
         "reading": READING,

@@ -18,7 +18,8 @@ READING: dict[VerdictStatus, str] = {
     " its band, and the difference goes where it went. It says nothing about the paper; the direction does.",
     "drifted": "Our own small model no longer does what it did: outside its band twice, of the other sign, or absent"
     " although the test had the power to see it. The test fails.",
-    "unsettled": "This run could not have told either way whether our small model has drifted. Never a pass.",
+    "unsettled": "This run could not have told either way: whether our small model has drifted, or (at small scale)"
+    " whether the two arms differ. Never a pass.",
     "reproduced": "Of the paper's own models only. The figure lies inside its band; where an effect is claimed, an"
     " exact paired test over the tasks shows it too.",
     "direction only": "Significant with the claimed sign, but the size lies outside the band. A trained score is"
@@ -28,6 +29,12 @@ READING: dict[VerdictStatus, str] = {
     "protocol mismatch": "The untrained model already scores otherwise than the paper's: prompt, reading or grader"
     " differ. The paired lift is judged all the same.",
     "inconclusive": "This run could not have told either way: too few seeds or tasks for the effect. Never a pass.",
+    "measured": "Of any other model, at small scale. Nothing says what it should do, so there is no band: a paired"
+    " exact test says where the difference goes, and whatever it is, it is a finding.",
+    "not enough pairs": "The model mined fewer pairs of its own than the paper trains on. The claim says nothing of"
+    " this model.",
+    "broken": "At small scale the one thing that fails: an adapter that changes no token, two seeds with one adapter, a"
+    " base that changed, or tokens that a fixed seed did not fix.",
     "not run": "Something is missing here (a GPU, weights, data), or nobody asked. It says nothing about the claim.",
 }
 DIRECTIONS = (

@@ -17,7 +17,8 @@ from selfboot.report.cells import band, beside, direction, headline, measured, w
 
 COLOURS: Mapping[VerdictStatus, str] = {
     "reproduced": "green", "direction only": "yellow", "not reproduced": "red", "protocol mismatch": "magenta",
-    "inconclusive": "magenta", "as calibrated": "green", "drifted": "red", "unsettled": "magenta",
+    "inconclusive": "magenta", "as calibrated": "green", "drifted": "red", "unsettled": "magenta", "measured": "green",
+    "broken": "red", "not enough pairs": "magenta",
 }  # fmt: skip
 COLUMNS = ("claim", "§", "scale", "paper", "measured", "band", "verdict", "direction", "seconds")
 

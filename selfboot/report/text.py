@@ -14,6 +14,7 @@ from selfboot.report.cells import MARKS, cell, headline, markdown_table, propert
 from selfboot.report.decomposition import tables
 from selfboot.report.figures import FigureView
 from selfboot.report.gather import CaseView, Gathered
+from selfboot.report.predicted import HEAD, predicted
 from selfboot.report.reviewer import topics
 from selfboot.report.summary import READING, claim_rates, cost, environment, lede, measured_here, outdated
 
@@ -38,6 +39,8 @@ def markdown(gathered: Gathered, figures: Sequence[FigureView]) -> str:
         lines += [f"## {figure.title}", "", figure.caption, "", *markdown_table(figure.head, figure.rows), ""]
     for one in gathered.diagnoses:
         lines += [f"## Diagnosis: {cell(one.title)}", "", *(f"    {line}" for line in one.summary.splitlines()[2:]), ""]
+        rows = predicted(one, [case.result for case in gathered.cases])
+        lines += ["Predicted, and measured by the small scale:", "", *markdown_table(HEAD, rows), ""] if rows else []
     if gathered.not_run:
         rows = [(missing.claim.id, missing.scale, missing.reason) for missing in gathered.not_run]
         lines += ["## Not run", "", *markdown_table(("claim", "scale", "reason"), rows), ""]

@@ -76,7 +76,7 @@ def test_name_can_ask_for_the_first_tasks(mbpp: Path) -> None:
     assert first.sha256 != whole.sha256
 
 
-@pytest.mark.parametrize("part", [":some", ":0", ":-3", "::0", "::x", ":1:2:3", ":²", ":1.5", ": 4"])
+@pytest.mark.parametrize("part", [":some", ":0", ":-3", "::0", "::x", ":1:2:3:4", "::2:-1", ":²", ":1.5", ": 4"])
 def test_bad_parts_are_explained(part: str) -> None:
     with pytest.raises(DataError, match=r"after the name goes :N for the first N tasks, or ::N for every N-th"):
         load_benchmark(f"minieval{part}")
@@ -88,6 +88,13 @@ def test_every_fourth_task_is_of_all_levels() -> None:
     assert len(fourth.tasks) == 41
     assert {task.level for task in fourth.tasks} == {1, 2, 3, 4, 5}
     assert fourth.sha256 != whole.sha256
+
+
+def test_parts_make_the_whole() -> None:
+    whole, parts = load_benchmark("minieval"), [load_benchmark(f"minieval::4:{start}") for start in range(4)]
+    assert sorted(task.task_id for part in parts for task in part.tasks) == sorted(t.task_id for t in whole.tasks)
+    with pytest.raises(DataError, match=r"minieval:1:2:3.*no task is left"):
+        load_benchmark("minieval:1:2:3")
     assert load_benchmark("minieval:20:4").tasks == whole.tasks[:20:4]
 
 

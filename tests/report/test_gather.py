@@ -83,7 +83,7 @@ def test_every_claim_without_a_result_is_said_to_be_not_run(lab: Any) -> None:
     skipped = {"recipe-7b[paper-7]": "needs a GPU with 40 GB"}
     missing = gather(lab.results, Shelf(lab.store.root), skipped).not_run
     judged = {(result.claim, result.scale) for result in lab.results}
-    everything = {(claim.id, scale) for claim in registry().values() for scale in claim.scales}
+    everything = {(claim.id, scale) for claim in registry().values() for scale in ("mini", "paper")}
     assert {(m.claim.id, m.scale) for m in missing} == everything - judged
     reasons = {(m.claim.id, m.scale): m.reason for m in missing}
     assert reasons["recipe-7b", "paper"] == "needs a GPU with 40 GB"
