@@ -1,10 +1,11 @@
 """Which engine draws a model's completions: transformers in this process, or vLLM in one of its own.
 
 "auto" takes vLLM for models of the paper's scale, and on a GPU for any model but our mini ones, wherever an interpreter
-has it (ours, or SELFBOOT_VLLM_PYTHON); transformers for everything else. Models in 4 bits are transformers' whatever was
-chosen, since bitsandbytes quantises them there. One vLLM engine lives at a time, and it serves a model's base and all its
-adapters; it ends before anything is trained, since it takes the GPU's memory. What is trained on a GPU has a process of
-its own (training/process.py), which ends before anything is drawn there. A model of the paper's scale always runs on one.
+has it (ours, or SELFBOOT_VLLM_PYTHON); transformers for everything else. Models in 4 bits are transformers' whatever
+was chosen, since bitsandbytes quantises them there. One vLLM engine lives at a time, and it serves a model's base and
+all its adapters; it ends before anything is trained, since it takes the GPU's memory. What is trained on a GPU has a
+process of its own (training/process.py), which ends before anything is drawn there. A model of the paper's scale always
+runs on a GPU.
 Not covered: two models side by side in vLLM, and the choice of a GPU (CUDA_VISIBLE_DEVICES says which are ours).
 """
 
