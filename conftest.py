@@ -64,7 +64,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "require": {
         "choices": ["any", "all", "none"],
         "default": "any",
-        "help": "with --scale paper: how many of the chosen cases must have run for the session to be a success",
+        "help": "with --scale paper or small: how many of the chosen cases must have run for the session to be a success",
     },
     "substitute": {
         "default": "",
@@ -217,7 +217,10 @@ def _chat_template(config: pytest.Config) -> str:
 
     if config.getoption("--scale") != "small":
         return ""
-    return str(config.getoption("--chat-template")) or template_for(config.getoption("--model") or DEFAULT)
+    try:
+        return str(config.getoption("--chat-template")) or template_for(config.getoption("--model") or DEFAULT)
+    except UnavailableError:
+        return ""  # no case runs, and each says why
 
 
 @pytest.fixture(scope="session")
@@ -454,8 +457,8 @@ class Table:
             self.lacks[name] = [str(why) for key, why in report.user_properties if key == LACK_PROPERTY]
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        """That nothing ran is no success, where the paper's scale was asked for by name."""
-        if self.config.getoption("--scale") == "paper" and exitstatus == pytest.ExitCode.OK:
+        """That nothing ran is no success, where a scale that lacks things was asked for by name."""
+        if self.config.getoption("--scale") in ("paper", "small") and exitstatus == pytest.ExitCode.OK:
             self.unmet = self._unmet(self.config.getoption("--require"))
             session.exitstatus = pytest.ExitCode.TESTS_FAILED if self.unmet else exitstatus
 

@@ -38,7 +38,7 @@ SHARED: dict[str, dict[str, Any]] = {
     "engine": {
         "choices": ["auto", "transformers", "vllm"],
         "default": "auto",
-        "help": "what draws completions; auto: vLLM for the paper's models where an interpreter has it",
+        "help": "what draws completions; auto: vLLM on a GPU, where an interpreter has it, but for our mini models",
     },
     "batch-invariant": {
         "action": "store_true",

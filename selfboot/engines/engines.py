@@ -1,10 +1,11 @@
 """Which engine draws a model's completions: transformers in this process, or vLLM in one of its own.
 
-"auto" takes vLLM for models of the paper's scale wherever an interpreter has it (ours, or SELFBOOT_VLLM_PYTHON), and
-transformers for everything else. Models in 4 bits are transformers' whatever was chosen, since bitsandbytes quantises
-them there. One vLLM engine lives at a time, and it serves a model's base and all its adapters; it
-ends before anything is trained, since it takes the GPU's memory. What is trained on a GPU has a process of its own
-(training/process.py), which ends before anything is drawn there. A model of the paper's scale always runs on a GPU.
+"auto" takes vLLM for models of the paper's scale, and on a GPU for any model but our mini ones, wherever an interpreter
+has it (ours, or SELFBOOT_VLLM_PYTHON); transformers for everything else. Models in 4 bits are transformers' whatever
+was chosen, since bitsandbytes quantises them there. One vLLM engine lives at a time, and it serves a model's base and
+all its adapters; it ends before anything is trained, since it takes the GPU's memory. What is trained on a GPU has a
+process of its own (training/process.py), which ends before anything is drawn there. A model of the paper's scale always
+runs on a GPU.
 Not covered: two models side by side in vLLM, and the choice of a GPU (CUDA_VISIBLE_DEVICES says which are ours).
 """
 
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from selfboot import keys
 from selfboot.errors import DataError
+from selfboot.models.find import is_organism
 from selfboot.models.spec import ModelSpec, locate
 from selfboot.registry import ModelEntry
 from selfboot.sampling.base import Sampler
@@ -82,7 +84,8 @@ class Engines:
             return "transformers"
         if self.choice != "auto":
             return self.choice
-        return "vllm" if entry.gpu_gb and vllm_is_known() else "transformers"
+        large = entry.gpu_gb or not (self.device.startswith("cpu") or is_organism(entry))
+        return "vllm" if large and vllm_is_known() else "transformers"
 
     def device_of(self, entry: ModelEntry) -> str:
         """Where transformers and training run it."""

@@ -286,6 +286,15 @@ def test_options_that_cannot_be_meant_are_refused_in_one_line(words: list[str], 
     assert message in done.stderr
 
 
+def test_a_model_that_is_nowhere_is_no_success(tmp_path: Path) -> None:
+    """Every case is skipped with the remedy, and the session fails, as at the paper's scale."""
+    done = suite(Path("some/absent-model"), tmp_path / "store", "-k", "control")
+    assert done.returncode == 1, done.stdout[-2000:]
+    assert "not run: model 'some/absent-model': some/absent-model is not on this machine" in done.stdout
+    assert "no success: 0 of 1 chosen cases ran" in done.stdout
+    assert "`hf download some/absent-model`" in done.stdout
+
+
 def test_a_model_without_a_chat_template_is_asked_by_the_plain_one(tmp_path: Path) -> None:
     bare, own = save_model(tmp_path / "bare"), with_template(save_model(tmp_path / "own"), CHATML)
     assert [template_for(str(one)) for one in (bare, own, "organism-0", "llama-3.2-3b")][:3] == ["plain", "", ""]

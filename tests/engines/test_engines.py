@@ -46,6 +46,16 @@ def test_who_draws(choice: Choice, small: str, large: str) -> None:
     assert engines.engine(model_entry("qwen2.5-7b")) == large
 
 
+@pytest.mark.usefixtures("known")
+def test_on_a_gpu_any_model_but_ours_is_vllms() -> None:
+    """The mini models' bands were measured with transformers, on GPUs too."""
+    names = ("smollm2-135m", "organism-0", "organism-0-nf4", "organism-tidy", "qwen2.5-7b")
+    labs = (Engines(device="cuda"), Engines(device="cpu"))
+    on_gpu, on_cpu = ([engines.engine(model_entry(name)) for name in names] for engines in labs)
+    assert on_gpu == ["vllm", "transformers", "transformers", "transformers", "vllm"]
+    assert on_cpu == ["transformers"] * 4 + ["vllm"]
+
+
 def test_without_vllm_it_is_transformers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engines_module, "vllm_is_known", lambda: False)
     assert Engines().engine(model_entry("qwen2.5-7b")) == "transformers"
