@@ -72,6 +72,16 @@ def mcnemar(gains: int, losses: int) -> PairedTest:
     return PairedTest(gains - losses, up, down, min(1.0, 2 * min(up, down)))
 
 
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's (1979) adjusted p-values, in the order given: all below α hold together with a chance of error of α."""
+    order = sorted(range(len(p_values)), key=lambda place: p_values[place])
+    found, least = [0.0] * len(p_values), 0.0
+    for rank, place in enumerate(order):
+        least = max(least, min(1.0, (len(order) - rank) * p_values[place]))
+        found[place] = least
+    return found
+
+
 def task_matrix(arms: Sequence[Outcomes]) -> NDArray[np.int64]:
     """Outcomes of one arm's seeds as an array of shape (seeds, tasks), of 0 and 1."""
     if not arms or len({len(arm) for arm in arms}) != 1 or not len(arms[0]):

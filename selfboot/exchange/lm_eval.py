@@ -1,4 +1,4 @@
-"""Completions with their verdicts in the form of lm-eval's ``--log_samples``: one JSON Lines file a score, a row a task.
+"""Completions with their verdicts as lm-eval's ``--log_samples`` has them: one JSON Lines file a score, a row a task.
 
 The fields are those of lm-eval 0.4.9 (lm_eval/evaluator.py and loggers/evaluation_tracker.py): doc_id, doc, target,
 arguments, resps, filtered_resps, filter, metrics, the three hashes, and the metric itself. ``doc`` holds the task's own

@@ -1,4 +1,4 @@
-"""Results as one JSON file that other tools can read: its schema is results.schema.json, and says what each field means.
+"""Results as one JSON file that other tools can read: its schema, results.schema.json, says what each field means.
 
 ``document`` makes it of a run store, ``read`` reads it back and refuses, with the place, whatever the schema does not
 allow. lm_eval.py writes the same completions in lm-eval's form.
@@ -17,7 +17,7 @@ from typing import Any
 
 from selfboot import __version__
 from selfboot.errors import DataError, SelfbootError
-from selfboot.exchange.recorded import Source
+from selfboot.exchange.recorded import REPLAYED, Source
 from selfboot.grading.sample_file import Row
 from selfboot.judging.results import Result, from_table
 from selfboot.protocols.base import Arm
@@ -91,7 +91,10 @@ def _samples(one: Portable) -> dict[str, Any]:
         "kind": one.own["kind"],
         "benchmark": one.score.benchmark,
         "model": one.score.model,
-        "arms": [{"claim": r.claim, "case": r.case, "scale": r.scale, "arm": asdict(arm)} for r, arm in one.arms],
+        "arms": [
+            {**{name: getattr(result, name) for name in ("claim", "case", "scale", "weights")}, "arm": asdict(arm)}
+            for result, arm in one.arms
+        ],
         "sampling": one.sampling,
         "hashes": _hashes(one, known),
         "environment": known,
@@ -205,18 +208,26 @@ def results_of(tables: Iterable[Mapping[str, Any]], where: str) -> list[Result]:
 
 
 def sources(path: Path, claim: str, scale: str) -> list[tuple[Arm, Source]]:
-    """The completions that a file has of a claim, with the arm that each is of. DataError where it has none."""
-    found = [
-        (Arm(**owner["arm"]), Source(f"{path}, samples {one['id']}", rows=tuple(_rows(path, place, one))))
-        for place, one in enumerate(read(path)["samples"])
+    """The completions that a file has of a claim, with the arm that each is of: of real runs, or else of replays.
+    DataError where it has none."""
+    samples = read(path)["samples"]
+    owned = [
+        (owner["weights"], place, Arm(**owner["arm"]))
+        for place, one in enumerate(samples)
         for owner in one["arms"]
         if (owner["claim"], owner["scale"]) == (claim, scale)
     ]
-    if not found:
-        raise DataError(
-            f"{path}: no completions of {claim} at {scale} scale; export that claim, or name another --scale"
-        )
-    return found
+    real, replayed = (dict.fromkeys(one[1:] for one in owned if one[0] == kind) for kind in ("trained", REPLAYED))
+    chosen = real or replayed
+    if not chosen:
+        raise DataError(f"{path}: no completions of {claim} at {scale} scale; export it, or name another --scale")
+    if len(models := {samples[place]["model"] for place, _ in chosen}) > 1:
+        raise DataError(f"{path}: completions of {' and '.join(sorted(models))}; export one of them with --model")
+    return [(arm, _source(path, place, samples[place])) for place, arm in chosen]
+
+
+def _source(path: Path, place: int, one: Mapping[str, Any]) -> Source:
+    return Source(f"{path}, samples {one['id']}", rows=tuple(_rows(path, place, one)))
 
 
 def _rows(path: Path, place: int, one: Mapping[str, Any]) -> Iterable[Row]:

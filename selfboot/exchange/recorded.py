@@ -18,6 +18,7 @@ from selfboot.lab import AnswerScore, Lab, Samples, Score, by_script, write_rows
 from selfboot.records import Completion
 from selfboot.store import digest
 
+REPLAYED = "replayed"  # the mark of a result, in the place of the weights that a run of ours had
 TOLERANT = {"": "raw-tolerant", "raw": "raw-tolerant"}  # else chat-tolerant, which reads any text
 
 
@@ -85,7 +86,7 @@ class RecordingLab(Lab):
 
         def build(out: Path, work: Path) -> Mapping[str, Any]:
             write_rows(out / "completions.jsonl", [[vars(one) for one in row] for row in rows])
-            return {"recorded": Path(source.name).name, "weights": "replayed"}
+            return {"recorded": Path(source.name).name, "weights": REPLAYED}
 
         return Samples(self.store.get("samples", {"recorded": digest(texts)}, build), tuple(map(tuple, rows)))
 

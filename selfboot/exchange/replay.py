@@ -21,7 +21,7 @@ from selfboot.analysis.pass_at_k import pass_at_k
 from selfboot.benchmarks.base import AnswerBenchmark, Benchmark, load_any
 from selfboot.errors import DataError
 from selfboot.exchange.portable import is_portable, sources
-from selfboot.exchange.recorded import RecordingLab, Source, tolerant
+from selfboot.exchange.recorded import REPLAYED, RecordingLab, Source, tolerant
 from selfboot.judging.checks import Check, checks
 from selfboot.judging.results import Evidence, Part, Result, log_e_of, solved_in
 from selfboot.lab import AnswerScore, Score
@@ -35,7 +35,6 @@ from selfboot.protocols.sampling import voted
 from selfboot.records import Pair
 from selfboot.registry import Claim, Scale, Settings
 
-REPLAYED = "replayed"
 ONLY_RUNS = ("weights", "again")  # they ask what drew the tokens, and how a run of ours came out before
 NEED_ALL = ("boundary", "rate", "plateau", "identical", "sweep", "interaction", "synergy")
 
@@ -128,9 +127,7 @@ def _seeded(found: Sequence[Given], seeds: Sequence[int]) -> list[Given]:
     """Each file that is not the first arm's gets its seed, in order; where none is known they are counted from 1."""
     later = [place for place, one in enumerate(found) if one.name != found[0].name]
     if seeds and len(seeds) != len(later):
-        raise DataError(
-            f"--seeds {' '.join(map(str, seeds))}: {len(later)} files of later arms; name one seed for each"
-        )
+        raise DataError(f"--seeds {' '.join(map(str, seeds))}: {len(later)} files of later arms; name a seed for each")
     known = seeds or [found[place].seed or number for number, place in enumerate(later, 1)]
     numbers = dict(zip(later, known, strict=True))
     return [replace(one, seed=numbers.get(place, one.seed)) for place, one in enumerate(found)]

@@ -123,9 +123,7 @@ def _manifest(path: Path) -> dict[str, Any]:
     try:
         return parse_manifest((path / MANIFEST).read_bytes(), path.parent.name, path.name)
     except (Damaged, OSError) as error:
-        raise DataError(
-            f"{path}: no artifact of a run store ({error}); name a folder of its samples/ or score/"
-        ) from None
+        raise DataError(f"{path}: no artifact ({error}); name a folder of a store's samples/ or score/") from None
 
 
 def program_text(path: Path) -> str:

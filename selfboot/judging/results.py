@@ -152,7 +152,7 @@ def log_e_of(solved: Sequence[Solved], contrast: Sequence[str], expects: Directi
     """The log e-value against "no difference, or not the paper's" (analysis/e_value.py); None without a contrast. Where
     the paper sees none, it is the evidence against that: of a difference either way."""
     arms = [[one.flags for one in solved if one.name == name] for name in contrast]
-    return log_e_of_arms(*arms, side=expects) if len(arms) == 2 and all(arms) else None
+    return log_e_of_arms(arms[0], arms[1], expects) if len(arms) == 2 and all(arms) else None
 
 
 @dataclass(frozen=True)
@@ -244,7 +244,7 @@ def from_table(table: Mapping[str, Any]) -> Result:
         table = dict(table)
         evidence = tuple(Evidence(Arm(**one["arm"]), one["kind"], one["id"]) for one in table.pop("evidence"))
         parts = tuple(_part(one) for one in table.pop("parts"))
-        lists = {
+        lists: dict[str, Any] = {
             "evidence": evidence,
             "parts": parts,
             "beside": tuple(_read_beside(one) for one in table.pop("beside")),

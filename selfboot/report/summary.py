@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,8 +67,13 @@ def _plural(count: int, what: str) -> str:
 
 def environment(gathered: Gathered) -> list[tuple[str, list[str]]]:
     """What the evidence was made with: every distinct value, by what it is."""
+    return environment_of(gathered.shelf.manifests())
+
+
+def environment_of(manifests: Iterable[Mapping[str, Any]]) -> list[tuple[str, list[str]]]:
+    """The same of any artifacts, by their manifests."""
     found: dict[str, dict[str, None]] = defaultdict(dict)
-    for manifest in gathered.shelf.manifests():
+    for manifest in manifests:
         key, provenance = manifest.get("key", {}), manifest.get("provenance", {})
         if provenance.get("model") and key.get("model"):
             found["models"][f"{provenance['model']}: {str(key['model'])[:16]}"] = None

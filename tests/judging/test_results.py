@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from test_rules import RESULT
 
 from selfboot.analysis.e_value import log_e_value
 from selfboot.judging.results import Result, Solved, from_json, log_e_of, solved_in, to_json
 from selfboot.protocols.base import Arm, Run
-from tests.judging.test_rules import RESULT
 
 BASE, TRAINED = Arm("base"), Arm("trained")
 
