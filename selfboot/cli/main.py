@@ -12,6 +12,7 @@ selfboot evaluate organism-0 minieval --adapter adapter/
 selfboot grade samples.jsonl --benchmark humaneval
 selfboot calibrate organism-0                 the bands of the mini scale, over many seeds
 selfboot decompose organism-0                 how much of the lift is form, how much is skill?
+selfboot arms organism-0                      what the paper's reading and recipe change, what needs no training
 selfboot diagnose MODEL                       should the recipe work on this model, and why?
 selfboot bootstrap MODEL --out adapter/       the whole recipe on it
 selfboot plan -m fastpath                     what the paper's scale would cost
@@ -31,6 +32,7 @@ from collections.abc import Sequence
 
 from selfboot import __version__
 from selfboot.cli import (
+    arms,
     audit,
     bootstrap,
     calibrate,
@@ -53,7 +55,7 @@ from selfboot.progress import silence_warnings, tolerate
 
 COMMANDS = (
     *(claims, run, report, mine, audit, lab, grade, calibrate),
-    *(decompose, diagnose, bootstrap, spread, plan, fetch, doctor),
+    *(decompose, arms, diagnose, bootstrap, spread, plan, fetch, doctor),
 )
 
 

@@ -85,7 +85,7 @@ def test_errors_are_one_line(
 
 
 def test_every_command_runs_something() -> None:
-    wanted = "audit bootstrap calibrate claims decompose diagnose doctor evaluate fetch grade mine plan report"
+    wanted = "arms audit bootstrap calibrate claims decompose diagnose doctor evaluate fetch grade mine plan report"
     assert sorted(COMMANDS) == [*wanted.split(), "run", "spread", "train"]  # type: ignore[arg-type]
     assert all(sub.get_default("run") for sub in COMMANDS.values())  # type: ignore[union-attr]
 
