@@ -532,7 +532,8 @@ class Lab:
             from selfboot.grading.code import limited
             from selfboot.grading.pool import Limit
 
-            given, tests = Limit(timeout_s, timeout_s) if timeout_s else None, script_tests if script else bench.tests
+            given = Limit(timeout_s, timeout_s) if timeout_s else None
+            tests = script_tests if script and not bench.unittest else bench.tests  # a unittest stands by itself
             jobs = [
                 limited(CodeJob(program, task.entry_point, tests(task)), given or limit)
                 for task, row, limit in zip(bench.tasks, programs, self._limits(bench), strict=True)

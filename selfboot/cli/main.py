@@ -16,6 +16,7 @@ selfboot compare .selfboot/store other/report.json      which tasks flipped, and
 selfboot pool lab-a/results.json lab-b/results.json     several laboratories as one
 selfboot calibrate organism-0                 the bands of the mini scale, over many seeds
 selfboot decompose organism-0                 how much of the lift is form, how much is skill?
+selfboot arms organism-0                      what the paper's reading and recipe change, what needs no training
 selfboot diagnose MODEL                       should the recipe work on this model, and why?
 selfboot bootstrap MODEL --out adapter/       the whole recipe on it
 selfboot plan -m fastpath                     what the paper's scale would cost
@@ -35,6 +36,7 @@ from collections.abc import Sequence
 
 from selfboot import __version__
 from selfboot.cli import (
+    arms,
     audit,
     bootstrap,
     calibrate,
@@ -61,7 +63,7 @@ from selfboot.progress import silence_warnings, tolerate
 
 COMMANDS = (
     *(claims, run, report, mine, audit, lab, grade, replay, export, compare, pool, calibrate),
-    *(decompose, diagnose, bootstrap, spread, plan, fetch, doctor),
+    *(decompose, arms, diagnose, bootstrap, spread, plan, fetch, doctor),
 )
 
 

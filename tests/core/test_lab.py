@@ -117,6 +117,16 @@ def test_samples_of_a_task_do_not_depend_on_the_others(lab: Lab, monkeypatch: py
     assert turned.samples.completions[::-1] == whole.samples.completions
 
 
+def test_the_papers_reading_grades_unittests_of_tasks_in_prose(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """BigCodeBench's prompts are instructions, no Python: its paper arm crashed on the first task."""
+    cases = "import unittest\nclass T(unittest.TestCase):\n    def test(self):\n        self.assertEqual(f(1), 2)\n"
+    task = CodeTask("b/1", "Write a function f. It should output with: int", "f", (cases,), "", kind="bigcodebench")
+    bench = Benchmark("bench", (task,), format="bcb", unittest=True)
+    monkeypatch.setattr(lab_module, "load_benchmark", lambda name: bench)
+    score = lab.evaluate("tiny", "bench", format="bcb-as-paper", sampling=SHORT)
+    assert score.flags == [False]
+
+
 def test_unknown_recipe_benchmark_and_format_are_named(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DataError, match=r"'fast'.*quick"):
         lab.train("tiny", PAIRS, "fast", 1)
