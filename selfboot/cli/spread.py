@@ -42,7 +42,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-m", dest="marks", default="", metavar="EXPR", help="markers, as for pytest (default: all)")
     parser.add_argument("-k", dest="only", default="", metavar="TEXT", help="only claims whose id contains this")
     parser.add_argument("--store", type=Path, default=default_store(), help="run store (default: %(default)s)")
-    add_shared(parser, "scale", "device", "weights", "isolation", "engine", "organism", "tokens", "batch-invariant", scale="mini")
+    add_shared(
+        parser,
+        "scale",
+        "device",
+        "weights",
+        "isolation",
+        "engine",
+        "organism",
+        "tokens",
+        "batch-invariant",
+        scale="mini",
+    )
     add_where(parser)
 
 

@@ -114,7 +114,11 @@ def test_pytest_collects_served_cases_model_by_model() -> None:
     )
     names = [line.partition("::")[2] for line in done.stdout.splitlines() if "::" in line]
     last = next(at for at, name in enumerate(names) if "a_fixed_seed" in name)
-    first = {at for at, name in enumerate(names) if re.search("stop|forty|more_pairs|not_the_models_own|without_training", name)}
+    first = {
+        at
+        for at, name in enumerate(names)
+        if re.search("stop|forty|more_pairs|not_the_models_own|without_training", name)
+    }
     assert first == set(range(last)), names
 
 

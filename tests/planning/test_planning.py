@@ -17,8 +17,8 @@ from selfboot import lab as lab_module
 from selfboot.cli import plan as cli_plan
 from selfboot.engines.gpu import Gpu, gpu
 from selfboot.errors import DataError
-from selfboot.models.memory import least_gb, need, serving_gb, training_gb, widened
 from selfboot.lab import Lab
+from selfboot.models.memory import least_gb, need, serving_gb, training_gb, widened
 from selfboot.models.shape import random_init_spec
 from selfboot.planning import cost as planning
 from selfboot.planning.forecast import steps
