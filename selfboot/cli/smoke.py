@@ -62,6 +62,7 @@ def smoke(options: Sequence[str]) -> int:
     )
     if args.out:
         found = {"scale": scale, "weights": args.weights, "seconds": seconds, "proofs": [asdict(one) for one in proofs]}
+        args.out.parent.mkdir(parents=True, exist_ok=True)
         args.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     return 1 if failed else 0
 
