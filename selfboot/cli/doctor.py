@@ -17,15 +17,22 @@ if TYPE_CHECKING:
 EXAMPLES = """\
 examples:
   selfboot doctor
+  selfboot doctor --gpu                                   each GPU at work, vLLM, weights, data
   selfboot doctor --json | jq '.checks[] | select(.ok | not)'
 
-exit code: 0 the claims at mini scale can run here, 1 they cannot
+exit code: 0 the claims at mini scale (--gpu: at paper scale, once weights and data are here) can run, 1 they cannot
 """
 MEANING = {
     "mini": "claims at mini scale",
     "paper": "claims at paper scale",
     "data": "public benchmarks",
     "report": "the report",
+}
+
+
+NEXT = {
+    "mini": "can run here: selfboot run -m fastpath --scale mini",
+    "paper": "can run here: selfboot fetch -m fastpath, then selfboot run --smoke --scale paper",
 }
 
 
@@ -38,24 +45,23 @@ def add_parser(commands: Any) -> None:
         epilog=EXAMPLES,
         formatter_class=RAW,
     )
+    doctor.add_argument("--gpu", action="store_true", help="what the paper's scale needs, each GPU at work")
     doctor.add_argument("--json", action="store_true", help="as JSON, on standard output")
     doctor.add_argument("--store", type=Path, default=default_store(), help="run store (default: %(default)s)")
     doctor.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Look, print, and say by the exit code whether mini can run."""
-    from selfboot.planning.doctor import checks, mini_can_run
+    """Look, print, and say by the exit code whether the scale that was asked about can run."""
+    from selfboot.planning.doctor import checks, gpu_checks, mini_can_run, paper_can_run
 
-    found = checks(args.store)
-    ready = mini_can_run(found)
+    scale = "paper" if args.gpu else "mini"
+    found = gpu_checks(args.store) if args.gpu else checks(args.store)
+    ready = paper_can_run(found) if args.gpu else mini_can_run(found)
     if args.json:
-        print(json.dumps({"mini": ready, "checks": [asdict(check) for check in found]}, indent=1))
+        print(json.dumps({scale: ready, "checks": [asdict(check) for check in found]}, indent=1))
     else:
-        print(render(found))
-        print(
-            f"\nclaims at mini scale {'can run here: selfboot run -m fastpath --scale mini' if ready else 'CANNOT run'}"
-        )
+        print(f"{render(found)}\n\nclaims at {scale} scale {NEXT[scale] if ready else 'CANNOT run'}")
     return 0 if ready else 1
 
 
@@ -64,8 +70,10 @@ def render(found: Sequence[Check]) -> str:
     width = max(len(check.name) for check in found)
     lines = []
     for purpose, meaning in MEANING.items():
+        if not (own := [check for check in found if check.purpose == purpose]):
+            continue
         lines += ["", f"for {meaning}"]
-        for check in (check for check in found if check.purpose == purpose):
+        for check in own:
             lines.append(f"  {'ok     ' if check.ok else 'MISSING'}  {check.name:<{width}}  {check.found}")
             lines += [f"  {'':7}  {'':<{width}}  -> {check.remedy}"] if check.remedy else []
     return "\n".join(lines[1:])

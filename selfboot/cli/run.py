@@ -18,6 +18,7 @@ examples:
   selfboot run -k recipe-7b --scale paper --weights random
   selfboot run --collect-only -q                     what would run
   selfboot run -m fullpath --ray auto                make what they need on a Ray cluster first (selfboot spread)
+  selfboot run --smoke --scale mini                  minutes: is every part right on this machine? (--smoke --help)
 
 Every option goes to pytest as it is; `pytest claims --help` lists them ("selfboot" is the suite's own group).
 exit code: pytest's (0: no claim failed, 1: some did, 5: none selected)
@@ -41,6 +42,10 @@ def add_parser(commands: Any) -> None:
 
 def run_claims(args: argparse.Namespace) -> int:
     """Run pytest on the checkout's claims/, in a process of its own; its exit code."""
+    if "--smoke" in args.options:
+        from selfboot.cli.smoke import smoke
+
+        return smoke(args.options)
     if {"-h", "--help"} & set(args.options):
         args.show_help()
         return 0

@@ -57,7 +57,8 @@ class Unit:
 
 @dataclass
 class Job:
-    """A claim at one scale, in one arm, with one seed. ``wants``: units it waits for; ``problem``: why it cannot be planned."""
+    """A claim at one scale, in one arm, with one seed. ``wants``: units it waits for; ``problem``: why it cannot be
+    planned."""
 
     claim: str
     settings: Settings = field(repr=False)

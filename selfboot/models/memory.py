@@ -98,8 +98,8 @@ def need(entry: ModelEntry, rank: int = 16, memory_gb: float = 0.0) -> Need:
 
 
 def widened(entry: ModelEntry, memory_gb: float) -> ModelEntry:
-    """The entry as GPUs of so much memory run it: a model over several takes twice as many, up to ``WIDEST``, until each
-    has enough to serve and to train it. One that a single GPU serves stays as it is, and so does what never fits."""
+    """The entry as GPUs of so much memory run it: a model over several takes twice as many, up to ``WIDEST``, until
+    each has enough to serve and to train it. One that a single GPU serves stays as it is; so does what never fits."""
     if entry.tensor_parallel == 1 or entry.shape is None:
         return entry
     wide = entry

@@ -1,13 +1,16 @@
 """What this machine can run, and what is missing: one ``Check`` a thing, each with the remedy. Starts no CUDA.
 
-Not covered: speed (a slow machine passes), and whether a GPU works (that nvidia-smi lists it is all that is asked).
+``gpu_checks`` looks closer at GPUs: each multiplies two matrices, in a process of its own.
+Not covered: speed (a slow machine passes), and whether a model's engine starts (`selfboot run --smoke` tries it).
 """
 
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import shutil
+import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -37,6 +40,17 @@ class Check:
 def checks(store: Path) -> list[Check]:
     """Every check, in the order in which things are needed. A check that breaks is a check that failed."""
     return [check for look in LOOKS for check in _guarded(look, store)]
+
+
+def gpu_checks(store: Path) -> list[Check]:
+    """What the paper's scale needs of this machine, its GPUs at work."""
+    return [check for look in GPU_LOOKS for check in _guarded(look, store)]
+
+
+def paper_can_run(found: list[Check]) -> bool:
+    """Can any claim at the paper's scale run here, once its weights and data are fetched?"""
+    needed = ("GPUs", "claims that fit", "torch on GPUs", "vLLM", "disk")
+    return all(check.ok for check in found if check.name in needed)
 
 
 def mini_can_run(found: list[Check]) -> bool:
@@ -172,6 +186,62 @@ def _vllm(store: Path) -> Iterator[Check]:
     yield Check("vLLM", "paper", True, f"{found['vllm']} on {found['device']} ({interpreter()})")
 
 
+WORK = """
+import json, torch
+found = []
+for at in range(torch.cuda.device_count()):
+    with torch.cuda.device(at):
+        half = torch.full((512, 512), 0.5, dtype=torch.bfloat16, device="cuda")
+        free, total = torch.cuda.mem_get_info()
+        right = bool(((half @ half).float() == 128).all())
+        found.append([torch.cuda.get_device_name(at), torch.cuda.get_device_capability(at), free / total, right])
+print(json.dumps([torch.__version__, torch.version.cuda, found]))
+"""
+FREE_SHARE = 0.9  # of a GPU's memory, which an engine asks for
+
+
+def _torch_on_gpus(store: Path) -> Iterator[Check]:
+    """The torch of ours on every GPU that we are given: it computes rightly, and nobody else has the memory."""
+    done = subprocess.run([sys.executable, "-c", WORK], capture_output=True, text=True, check=False)
+    name = "torch on GPUs"
+    if done.returncode:
+        last = done.stderr.strip().split("\n")[-1][:200]
+        yield Check(name, "paper", False, last, "the driver must be as new as torch's CUDA: see `nvidia-smi`")
+        return
+    version, cuda, gpus = json.loads(done.stdout)
+    wrong = [f"{gpu[0]} computes wrongly" for gpu in gpus if not gpu[3]]
+    taken = [f"GPU {at}: only {gpu[2]:.0%} is free" for at, gpu in enumerate(gpus) if gpu[2] < FREE_SHARE]
+    remedy = "; ".join([*wrong, *(f"{one}: end what uses it (nvidia-smi)" for one in taken)])
+    if not gpus:
+        remedy = "no GPU is seen: install torch's CUDA build, and look at CUDA_VISIBLE_DEVICES"
+    kinds = ", ".join(f"{gpu[0]} (compute capability {gpu[1][0]}.{gpu[1][1]}, {gpu[2]:.0%} free)" for gpu in gpus)
+    yield Check(name, "paper", not remedy, f"torch {version}, CUDA {cuda or 'none'}: {kinds or 'no GPU'}", remedy)
+
+
+def _shared_memory(store: Path) -> Iterator[Check]:
+    """Processes of one engine over several GPUs talk through it; containers often have 64 MB."""
+    free = shutil.disk_usage("/dev/shm").free / 1e9 if Path("/dev/shm").is_dir() else 0.0
+    remedy = "" if free >= 1 else "engines over several GPUs want 1 GB: start the container with --shm-size=8g"
+    yield Check("shared memory", "paper", not remedy, f"{free:.1f} GB free in /dev/shm", remedy)
+
+
+def _invariance(store: Path) -> Iterator[Check]:
+    """May --batch-invariant be asked for?"""
+    from selfboot.engines.engines import vllm_is_known
+    from selfboot.models.spec import ModelSpec
+    from selfboot.sampling.vllm import VllmEngine
+
+    lacking = VllmEngine(ModelSpec("none", "")).lacks_invariance() if vllm_is_known() else "no vLLM here"
+    yield Check("--batch-invariant", "paper", True, lacking or "can be asked for")
+
+
+def _four_bits(store: Path) -> Iterator[Check]:
+    from selfboot.models import nf4
+
+    missing = nf4.missing()
+    yield Check("models in 4 bits", "paper", not missing, "none can be loaded" if missing else "ready", missing or "")
+
+
 def _models(store: Path) -> Iterator[Check]:
     from selfboot.models.spec import ModelSpec, locate
     from selfboot.registry import models
@@ -222,9 +292,17 @@ LOOKS = (
     *(_python, _packages, _organisms, _shipped, _grader, _memory, _disk),
     *(_gpus, _vllm, _models, _data, _libraries, _report),
 )
+GPU_LOOKS = (
+    *(_gpus, _torch_on_gpus, _shared_memory, _vllm, _invariance, _four_bits),
+    *(_disk, _models, _data, _libraries),
+)
 PURPOSES: dict[Callable[[Path], Iterator[Check]], Purpose] = {
     _gpus: "paper",
     _vllm: "paper",
+    _torch_on_gpus: "paper",
+    _shared_memory: "paper",
+    _invariance: "paper",
+    _four_bits: "paper",
     _models: "paper",
     _data: "data",
     _libraries: "data",

@@ -3,10 +3,10 @@
     mine = TimedStep("mine", "qwen2.5-7b", 300)
     schedule([mine, TimedStep("train", "qwen2.5-7b", 60, after=("mine",), draws=False)], gpus=8)
 
-List scheduling: whenever GPUs are free, a ready step starts, one whose engine is running there first, then
-a training, then the one with the longest chain behind it. An engine is started where another model's, or none, is running;
-training ends it, and reads its base once for all trainings in a row. No order can be shorter than ``least``; this one
-takes at most twice as long for steps that need one GPU each (Graham 1966; starts aside).
+List scheduling: whenever GPUs are free, a ready step starts, one whose engine is running there first, then a training,
+then the one with the longest chain behind it. An engine is started where another model's, or none, is running; training
+ends it, and reads its base once for all trainings in a row. No order can be shorter than ``least``; this one takes at
+most twice as long for steps that need one GPU each (Graham 1966; starts aside).
 
 ``sitting`` is the other order, that of ``pytest -n``: all of a model's steps on one worker.
 """

@@ -147,13 +147,13 @@ class VllmEngine:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Variables of the engine's process, whatever ours has. UnavailableError where the mode that is asked for is not
-        to be had."""
-        if self.settings.batch_invariant and (lacking := self._lacks_invariance()):
+        """Variables of the engine's process, whatever ours has. UnavailableError where the mode that is asked for is
+        not to be had."""
+        if self.settings.batch_invariant and (lacking := self.lacks_invariance()):
             raise UnavailableError(f"--batch-invariant: {lacking}; leave it out")
         return ENVIRONMENT | {INVARIANT: str(int(self.settings.batch_invariant))}
 
-    def _lacks_invariance(self) -> str:
+    def lacks_invariance(self) -> str:
         """Why the engine would not be batch-invariant; "" where it is."""
         if _numbers(self.versions["vllm"]) < INVARIANT_SINCE:
             return (

@@ -137,8 +137,9 @@ def test_where_the_mode_is_not_to_be_had_it_is_refused(
 ) -> None:
     monkeypatch.setattr(vllm_module, "probe", lambda python="": FAKE | found)
     with Lab(RunStore(tmp_path), engine="vllm", batch_invariant=True) as lab:
+        sampler = lab._sampler("organism-0", None)
         with pytest.raises(UnavailableError, match=f"--batch-invariant: .*{said}"):
-            lab._sampler("organism-0", None).generate(["x"], Sampling(4), [0])
+            sampler.generate(["x"], Sampling(4), [0])
     assert not started
 
 
