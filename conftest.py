@@ -21,7 +21,7 @@ from selfboot.engines import gpu
 from selfboot.engines.memory import REMEDY, tells_of_memory
 from selfboot.errors import DataError, SelfbootError
 from selfboot.judging.results import Result, from_json
-from selfboot.paths import ROOT
+from selfboot.paths import ROOT, extra, home
 from selfboot.progress import ProgressFolder, tolerate
 
 FRESH_ENV = "SELFBOOT_FRESH_SINCE"  # tells xdist's workers when the session began
@@ -114,7 +114,7 @@ def _report_can_be_written() -> None:
     """Say what is missing now, not after hours of work."""
     missing = [name for name in ("jinja2", "matplotlib") if importlib.util.find_spec(name) is None]
     if missing:
-        raise pytest.UsageError(f"--report needs {' and '.join(missing)}: pip install -e '.[report]'")
+        raise pytest.UsageError(f"--report needs {' and '.join(missing)}: {extra('report')}")
 
 
 def _trial(config: pytest.Config) -> str:
@@ -124,9 +124,9 @@ def _trial(config: pytest.Config) -> str:
 
 
 def store_root(config: pytest.Config) -> Path:
-    """The run store of this session: --store, else SELFBOOT_STORE, else .selfboot/store of the checkout."""
+    """The run store of this session: --store, else SELFBOOT_STORE, else .selfboot/store of the checkout (paths.py)."""
     chosen = config.getoption("--store") or os.environ.get("SELFBOOT_STORE")
-    return Path(chosen) if chosen else ROOT / ".selfboot" / "store"
+    return Path(chosen) if chosen else home() / "store"
 
 
 def make_lab(config: pytest.Config, root: Path) -> Any:
