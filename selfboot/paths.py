@@ -35,7 +35,11 @@ def home() -> Path:
 
 def remedy() -> str:
     """How files that came with selfboot are got back."""
-    return "restore it from the repository (git checkout)" if in_checkout() else "install selfboot again (pip install --force-reinstall)"
+    return (
+        "restore it from the repository (git checkout)"
+        if in_checkout()
+        else "install selfboot again (pip install --force-reinstall)"
+    )
 
 
 def extra(name: str) -> str:
