@@ -240,7 +240,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     """The library's own tests, of which no claim's tier selects any, are not even imported then: that takes longer than
     a fast claim, in every worker."""
     words = set(re.findall(r"\w+", config.getoption("markexpr") or ""))
-    return True if words & TIERS and words <= TIERS | {"or"} and collection_path.is_relative_to(ROOT / "tests") else None
+    only_tiers = words & TIERS and words <= TIERS | {"or"}
+    return True if only_tiers and collection_path.is_relative_to(ROOT / "tests") else None
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
