@@ -5,10 +5,11 @@ from __future__ import annotations
 import getpass
 import importlib.util
 import os
+import re
+import shutil
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -21,11 +22,15 @@ from selfboot.engines import gpu
 from selfboot.engines.memory import REMEDY, tells_of_memory
 from selfboot.errors import DataError, SelfbootError, UnavailableError
 from selfboot.judging.results import Result, from_json
-from selfboot.paths import ROOT
-from selfboot.progress import ProgressFolder, tolerate
+from selfboot.paths import ROOT, extra, home
+from selfboot.progress import Board, Display, ProgressFolder, tolerate
 
 FRESH_ENV = "SELFBOOT_FRESH_SINCE"  # tells xdist's workers when the session began
-RESULT_PROPERTY, CASE_PROPERTY, LACK_PROPERTY = "selfboot.result", "selfboot.case", "selfboot.lacks"
+PROGRESS_ENV = "SELFBOOT_PROGRESS"  # and where they say how far they are
+SHARED_MINUTES = 0.01  # that a mini case takes where another has made what it needs
+TIERS = {"fastpath", "fullpath", "negative"}  # marks that only claims have
+RESULT_PROPERTY, CASE_PROPERTY, LACK_PROPERTY = "selfboot.result", "selfboot.name", "selfboot.lacks"
+PROGRESS = pytest.StashKey[ProgressFolder]()  # of this process
 DEVICES = pytest.StashKey[tuple[str, ...]]()  # the GPUs of this process
 SHARED = pytest.StashKey[bool]()  # does another worker have one of them too?
 COMPANY = pytest.StashKey[dict[str, list[Any]]]()  # the cases that an engine of their own serves, by model
@@ -89,6 +94,9 @@ def pytest_configure(config: pytest.Config) -> None:
     count = gpu.device_count()
     config.stash[SHARED] = gpu.shared(os.environ, count)
     config.stash[DEVICES] = gpu.confine(os.environ, count)
+    if not hasattr(config, "workerinput"):
+        os.environ[PROGRESS_ENV] = str(store_root(config) / "progress" / str(os.getpid()))
+    config.stash[PROGRESS] = ProgressFolder(Path(os.environ[PROGRESS_ENV]))
     if hasattr(config, "workerinput"):
         _share_cores()
         return
@@ -177,7 +185,7 @@ def _report_can_be_written() -> None:
     """Say what is missing now, not after hours of work."""
     missing = [name for name in ("jinja2", "matplotlib") if importlib.util.find_spec(name) is None]
     if missing:
-        raise pytest.UsageError(f"--report needs {' and '.join(missing)}: pip install -e '.[report]'")
+        raise pytest.UsageError(f"--report needs {' and '.join(missing)}: {extra('report')}")
 
 
 def _trial(config: pytest.Config) -> str:
@@ -187,9 +195,9 @@ def _trial(config: pytest.Config) -> str:
 
 
 def store_root(config: pytest.Config) -> Path:
-    """The run store of this session: --store, else SELFBOOT_STORE, else .selfboot/store of the checkout."""
+    """The run store of this session: --store, else SELFBOOT_STORE, else .selfboot/store of the checkout (paths.py)."""
     chosen = config.getoption("--store") or os.environ.get("SELFBOOT_STORE")
-    return Path(chosen) if chosen else ROOT / ".selfboot" / "store"
+    return Path(chosen) if chosen else home() / "store"
 
 
 def make_lab(config: pytest.Config, root: Path) -> Any:
@@ -207,7 +215,7 @@ def make_lab(config: pytest.Config, root: Path) -> Any:
         tokens=config.getoption("--tokens"),
         chat_template=_chat_template(config),
         graders=_own_cores(),
-        progress=ProgressFolder(store_root(config) / "progress"),
+        progress=config.stash[PROGRESS],
     )
 
 
@@ -247,13 +255,16 @@ def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """Time a case; hand its rows to the report; say a library error in one line."""
-    case = _case(item)
+    case, progress = _case(item), item.config.stash[PROGRESS]
     started = time.perf_counter()
     with _one_line(item):
         try:
+            if case is not None:
+                progress.begin(_name(case))
             return (yield)
         finally:
             if case is not None:
+                progress.begin("")
                 _report(item, case.results, time.perf_counter() - started)
 
 
@@ -278,6 +289,10 @@ def _case(item: pytest.Item) -> Any:
     """The claim's case that a test was given, or None for a test of the library."""
     callspec = getattr(item, "callspec", None)
     return callspec.params.get("case") if callspec and item.get_closest_marker("claim") else None
+
+
+def _name(case: Any) -> str:
+    return f"{case.claim.id}[{case.id}]"
 
 
 def _report(item: pytest.Item, results: list[Any], seconds: float) -> None:
@@ -335,6 +350,21 @@ def _model_by_model(config: pytest.Config, items: list[pytest.Item]) -> None:
     items[:] = [*(item for item in items if item not in late), *served]
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """The library's own tests, of which no claim's tier selects any, are not even imported then: that takes longer than
+    a fast claim, in every worker."""
+    words = set(re.findall(r"\w+", config.getoption("markexpr") or ""))
+    only_tiers = words & TIERS and words <= TIERS | {"or"}
+    return True if only_tiers and collection_path.is_relative_to(ROOT / "tests") else None
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Say what this session's claims are expected to take."""
+    cases = [case for item in session.items if (case := _case(item))]
+    if cases and not session.config.getoption("collectonly"):
+        session.config.stash[PROGRESS].plan({_name(case): 60 * case.settings.minutes for case in cases})
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the scales that were not asked for, and the cases whose seeds another case has by ``--seeds``."""
     scale, seeds = config.getoption("--scale"), config.getoption("--seeds")
@@ -346,14 +376,34 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=dropped)
         items[:] = [item for item in items if item not in dropped]
     if hasattr(config, "workerinput"):
-        items.sort(key=_minutes, reverse=True)  # so that no worker ends alone with a long case
+        items[:] = _longest_first(items)
     _model_by_model(config, items)
+
+
+def _longest_first(items: Sequence[pytest.Item]) -> list[pytest.Item]:
+    """So that no worker ends alone with a long case. A case that finds its adapter or its samples made by a longer one
+    comes after those that do not: side by side, one worker would only wait for the other."""
+    seen, minutes = set[str](), {item: _minutes(item) for item in items}
+    for item in sorted(items, key=minutes.__getitem__, reverse=True):
+        if minutes[item] and (work := _work(_case(item))):
+            minutes[item] = SHARED_MINUTES if work in seen else minutes[item]
+            seen.add(work)
+    return sorted(items, key=minutes.__getitem__, reverse=True)
 
 
 def _minutes(item: pytest.Item) -> float:
     """What a case on a CPU is expected to take; a test of the library comes after all of them."""
     case = _case(item)
     return case.settings.minutes if case and case.scale != "paper" else 0.0
+
+
+def _work(case: Any) -> str:
+    """The longest part of a case's work, by what determines it: what is trained, else what is drawn at a temperature;
+    "" for neither."""
+    one, options = case.settings, case.settings.options
+    if one.recipe:
+        return repr((one.model, one.pairs, one.arms, one.count, one.counts, one.recipe, case.seed, options))
+    return repr((one.model, one.benchmark, options["n"], options["temperature"])) if "n" in options else ""
 
 
 @pytest.fixture(autouse=True)
@@ -365,7 +415,7 @@ def _runnable(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
         return
     noted = request.node.user_properties
-    noted.append((CASE_PROPERTY, f"{case.claim.id}[{case.id}]"))
+    noted.append((CASE_PROPERTY, _name(case)))
     if reasons := _lacking(config, case):
         noted += [(LACK_PROPERTY, reason) for reason in reasons]
         pytest.skip(f"not run: {reasons[0]}")
@@ -422,7 +472,7 @@ def _turn(config: pytest.Config, scale: str) -> Iterator[None]:
 
 
 class Table:
-    """Collects the rows of all cases (from workers too) and prints one table; shows progress lines meanwhile."""
+    """Collects the rows of all cases (from workers too) and prints one table; says meanwhile which are done."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
@@ -431,21 +481,43 @@ class Table:
         self.lacks: dict[str, list[str]] = {}  # of the cases that did not run
         self.ran: set[str] = set()
         self.unmet = ""  # why this session is no success, though no test failed
-        self.stop = threading.Event()
-        self.thread: threading.Thread | None = None
+        self.board = Board(Path(os.environ[PROGRESS_ENV]), max(1, len(config.getoption("tx", None) or ())))
+        self.display: Display | None = None
+        self.said: pytest.TestReport | None = None  # the report that a line of ours has told
 
     def pytest_sessionstart(self) -> None:
         tolerate(getattr(self.config.get_terminal_writer(), "_file", None))
-        if self.config.getoption("collectonly"):
+        terminal = self.config.pluginmanager.getplugin("terminalreporter")
+        if self.config.getoption("collectonly") or terminal is None:
             return
-        from selfboot.progress import watch_folder
-
         out = os.fdopen(os.dup(1), "w", errors="selfboot")  # the real terminal: a test's own output is captured
-        folder, every = store_root(self.config) / "progress", 5.0 if out.isatty() else 30.0
-        self.thread = threading.Thread(target=watch_folder, args=(folder, out, self.stop, every), daemon=True)
-        self.thread.start()
+        self.display = Display(self.board, out, terminal.write_line)
+        self.display.start()
 
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
+        """A claim that has a line of its own has no dot."""
+        return (report.outcome, "", "") if report is self.said else None
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> Iterator[None]:
+        """Collect a case's rows, and say that it is done."""
+        self._collect(report)
+        case = str(dict(report.user_properties).get(CASE_PROPERTY, ""))
+        over = report.when == "call" or (report.when == "setup" and not report.passed)
+        if case and over:
+            self.board.finished[case] = report.duration
+        if case and report.when == "call" and self.display and self.config.get_verbosity() == 0:
+            self.said = report
+            self.display.say(f"{case}: {self._verdict(case, report)}, {report.duration:.0f} s ({self.board.head()})")
+        yield
+        self.said = None
+
+    def _verdict(self, case: str, report: pytest.TestReport) -> str:
+        """What was decided; where an error came before that, pytest's word."""
+        return next((result.verdict for result in self.results[::-1] if result.name == case), report.outcome)
+
+    def _collect(self, report: pytest.TestReport) -> None:
         if report.when == "call":
             self.results += [from_json(str(value)) for name, value in report.user_properties if name == RESULT_PROPERTY]
         case = dict(report.user_properties).get(CASE_PROPERTY)
@@ -458,6 +530,9 @@ class Table:
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """That nothing ran is no success, where a scale that lacks things was asked for by name."""
+        if self.display:
+            self.display.close()
+        shutil.rmtree(self.board.folder, ignore_errors=True)
         if self.config.getoption("--scale") in ("paper", "small") and exitstatus == pytest.ExitCode.OK:
             self.unmet = self._unmet(self.config.getoption("--require"))
             session.exitstatus = pytest.ExitCode.TESTS_FAILED if self.unmet else exitstatus
@@ -476,9 +551,6 @@ class Table:
         )
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        self.stop.set()
-        if self.thread is not None:
-            self.thread.join(5)
         if self.results:
             from selfboot.report.terminal import render
 

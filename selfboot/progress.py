@@ -5,14 +5,18 @@ from __future__ import annotations
 import codecs
 import json
 import os
+import shutil
 import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+PLAN = "plan.json"
+PRIOR = 60.0  # seconds of work that are taken to go as planned
+QUIET_S = 300.0  # between two plain lines
 # What the libraries say to each other of what will change (pytest.ini has the same): nothing that a user can mend.
 SILENCED = (
     (".past_key_values. is deprecated", FutureWarning),
@@ -71,45 +75,141 @@ def counter(progress: Progress, what: str, total: int) -> Callable[[int], None]:
 
 
 class ProgressFolder:
-    """Writes this process's state to ``folder/<pid>.json``, at most three times a second; ``watch_folder`` shows it."""
+    """Writes this process's state to ``folder/<pid>.json``, at most three times a second; a ``Board`` shows it.
+
+    ``case``: the claim's case that the work is for.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.file = folder / f"{os.getpid()}.json"
-        self.last = 0.0
+        self.case, self.last = "", 0.0
+
+    def begin(self, case: str) -> None:
+        """From now on the work is for ``case``; "" for none."""
+        self.case = case
+        self._write([case, "", 0, 0] if case else None)
 
     def update(self, what: str, done: int, total: int) -> None:
         if done < total and time.monotonic() - self.last < 0.3:
             return
         self.last = time.monotonic()
+        self._write([self.case, what, done, total])
+
+    def plan(self, cases: Mapping[str, float]) -> None:
+        """What this session will do: the expected seconds of every case. All its processes say the same."""
+        self._write(dict(cases), self.file.with_name(PLAN))
+
+    def _write(self, state: Any, file: Path | None = None) -> None:
+        file = file or self.file
         with suppress(OSError):  # only shown: where the disk is full, the store says so
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            temporary = self.file.with_suffix(".tmp")
-            temporary.write_text(json.dumps([what, done, total]))
-            temporary.replace(self.file)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            temporary = file.with_name(f"{os.getpid()}.tmp")
+            temporary.write_text(json.dumps(state))
+            temporary.replace(file)
 
 
-def watch_folder(folder: Path, out: IO[str], stop: threading.Event, every: float = 5.0) -> None:
-    """Every few seconds a line with a bar for each process that reported since; ends when ``stop`` is set."""
-    shown: dict[Path, str] = {}
-    started = time.time()
-    while not stop.wait(every):
-        for file in sorted(folder.glob("*.json")) if folder.is_dir() else []:
-            line = _line(file, started)
-            if line and shown.get(file) != line:
-                shown[file] = line
-                out.write(f"\n  {line}")
-                out.flush()
+class Board:
+    """How far a session is, in words: how many of its cases are done, how long the rest will take, what runs.
 
+    ``folder``: where its processes (``workers`` at once) write their states and the plan.
+    """
 
-def _line(file: Path, since: float) -> str | None:
-    try:
-        if file.stat().st_mtime < since:
-            file.unlink()
+    def __init__(self, folder: Path, workers: int = 1) -> None:
+        self.folder, self.workers = folder, workers
+        self.finished: dict[str, float] = {}  # seconds that each case took
+        self._plan: dict[str, float] = {}
+
+    @property
+    def plan(self) -> dict[str, float]:
+        """Expected seconds by case; empty until a process has said them."""
+        if not self._plan:
+            self._plan = self._read(self.folder / PLAN) or {}
+        return self._plan
+
+    def left_s(self) -> float:
+        """Seconds until all is done: the plan's, corrected by what the finished cases took. The first minute counts as
+        planned, so that a quick first case does not promise too much."""
+        took, expected = sum(self.finished.values()), sum(self.plan.get(case, 0.0) for case in self.finished)
+        waiting = [seconds for case, seconds in self.plan.items() if case not in self.finished]
+        rest = max(sum(waiting) / self.workers, max(waiting, default=0.0))
+        return rest * (took + PRIOR) / (expected + PRIOR)
+
+    def line(self) -> str:
+        """Everything in one line; "" before there is a plan."""
+        return " | ".join([self.head(), *self._running()]) if self.plan else ""
+
+    def head(self) -> str:
+        """How many are done, and the time left."""
+        done = f"{len(self.finished)} of {len(self.plan)} claims done"
+        return done if len(self.finished) >= len(self.plan) else f"{done}, about {duration(self.left_s())} left"
+
+    def _running(self) -> Iterator[str]:
+        """What each process does."""
+        files = sorted(self.folder.glob("*.json")) if self.folder.is_dir() else []
+        for state in [self._read(file) for file in files if file.name != PLAN]:
+            if state and state[0] not in self.finished:
+                case, what, done, total = state
+                yield f"{case}: {what} {done}/{total}" if total else str(case)
+
+    def _read(self, file: Path) -> Any:
+        """A state; None where it is just being replaced, or nobody has written it."""
+        try:
+            return json.loads(file.read_text())
+        except (OSError, ValueError):
             return None
-        what, done, total = json.loads(file.read_text())
-    except (OSError, ValueError):
-        return None  # just being replaced, or its process ended
-    if done >= total:
-        return None
-    full = int(24 * done / total)
-    return f"{'━' * full}{'╌' * (24 - full)} {done:>4}/{total:<4} {what}"
+
+
+def duration(seconds: float) -> str:
+    """A time that is only known roughly."""
+    if seconds < 90:
+        return f"{max(10, round(seconds, -1)):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+class Display:
+    """Shows a Board: in a terminal as one line that is rewritten, elsewhere as a plain line every few minutes.
+
+    ``out``: the terminal, or a file. ``say`` writes a line that stays; it must be called by one thread alone.
+    """
+
+    def __init__(self, board: Board, out: IO[str], say: Callable[[str], None]) -> None:
+        self.board, self.out, self._say = board, out, say
+        self.live = out.isatty()
+        self.stop, self.lock = threading.Event(), threading.Lock()
+        self.thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self) -> None:
+        self.thread.start()
+
+    def say(self, text: str) -> None:
+        """A line that stays, above the one that is rewritten."""
+        with self.lock:
+            self._erase()
+            self._say(text)
+
+    def close(self) -> None:
+        """End, and leave nothing behind."""
+        self.stop.set()
+        if self.thread.is_alive():
+            self.thread.join(5)
+        with self.lock:
+            self._erase()
+
+    def _run(self) -> None:
+        while not self.stop.wait(1.0 if self.live else QUIET_S):
+            with self.lock:
+                self._show(self.board.line())
+
+    def _show(self, line: str) -> None:
+        if not line or self.stop.is_set():
+            return
+        if self.live:
+            self.out.write(f"\r\x1b[2K{line[: shutil.get_terminal_size().columns - 1]}")
+        else:
+            self.out.write(f"\n{line}\n")
+        self.out.flush()
+
+    def _erase(self) -> None:
+        if self.live:
+            self.out.write("\r\x1b[2K")
+            self.out.flush()

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from selfboot.cli.spread import before_pytest
-from selfboot.paths import ROOT, require
+from selfboot.paths import CLAIMS, ROOT, home, in_checkout, require
 
 EXAMPLES = """\
 examples:
@@ -41,7 +41,7 @@ def add_parser(commands: Any) -> None:
 
 
 def run_claims(args: argparse.Namespace) -> int:
-    """Run pytest on the checkout's claims/, in a process of its own; its exit code."""
+    """Run pytest on claims/, in a process of its own; its exit code."""
     if "--smoke" in args.options:
         from selfboot.cli.smoke import smoke
 
@@ -55,5 +55,7 @@ def run_claims(args: argparse.Namespace) -> int:
 def command(options: Sequence[str]) -> list[str]:
     """What is run. The working directory stays the caller's: paths among the options are relative to it."""
     ours = ["-c", str(ROOT / "pytest.ini"), "--rootdir", str(ROOT)]
-    claims = require(ROOT / "claims", "the claims' tests")
+    if not in_checkout():  # pytest keeps its cache in the root, where nothing may be written
+        ours += ["-o", f"cache_dir={home() / 'pytest-cache'}"]
+    claims = require(CLAIMS, "the claims' tests")
     return [sys.executable, "-m", "pytest", str(claims), *ours, *options]

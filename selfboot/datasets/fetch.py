@@ -13,6 +13,7 @@ from pathlib import Path
 
 from selfboot.datasets.pinned import Row, Source, check_rows, check_text, rows_sha256
 from selfboot.errors import DataError, SelfbootError, UnavailableError
+from selfboot.paths import extra
 from selfboot.store import write_atomic
 
 
@@ -53,7 +54,7 @@ def _hub(found: Source) -> list[Row]:
     try:
         from datasets import load_dataset
     except ImportError:
-        raise UnavailableError(f"{found.name}: needs the package datasets; pip install -e '.[data]'") from None
+        raise UnavailableError(f"{found.name}: needs the package datasets; {extra('data')}") from None
     rows: list[Row] = []
     for config in found.configs:
         for split in found.splits:
@@ -80,7 +81,7 @@ def download(url: str, name: str, copy: str) -> str:
     try:
         import pooch
     except ImportError:
-        raise UnavailableError(f"{name}: needs the package pooch; pip install -e '.[data]'") from None
+        raise UnavailableError(f"{name}: needs the package pooch; {extra('data')}") from None
     with tempfile.TemporaryDirectory() as folder:
         try:
             path = pooch.retrieve(url, known_hash=None, fname=url.rpartition("/")[2], path=folder, progressbar=False)

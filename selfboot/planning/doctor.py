@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Literal
 
 from selfboot.errors import SelfbootError, UnavailableError
-from selfboot.paths import DATA, in_checkout
+from selfboot.paths import DATA, extra, in_checkout
 
 Purpose = Literal["mini", "paper", "report", "data"]
 MEMORY_GB, DISK_GB = 4.0, 2.0  # free, for the mini model with two workers, and for a run store of all mini claims
@@ -79,7 +79,7 @@ def _packages(store: Path) -> Iterator[Check]:
     needed = [one for one in wanted if one.marker is None or one.marker.evaluate({"extra": ""})]
     wrong = [text for one in needed if (text := _wrong(one.name, str(one.specifier)))]
     yield Check("packages", "mini", not wrong, ", ".join(wrong) or f"{len(needed)} as asked for",
-                "pip install -e ." if wrong else "")  # fmt: skip
+                f"pip install {'-e .' if in_checkout() else '--upgrade selfboot'}" if wrong else "")  # fmt: skip
 
 
 def _wrong(name: str, specifier: str) -> str:
@@ -123,10 +123,6 @@ def _shipped(store: Path) -> Iterator[Check]:
     """Weights, tokenizers, tasks and pairs against the hashes that came with them."""
     from selfboot.storage.shipped import damaged
 
-    if not in_checkout():
-        remedy = "clone the repository and `pip install -e .` there: the package is installed without its data"
-        yield Check("shipped files", "mini", False, "none", remedy)
-        return
     wrong = damaged()
     yield Check("shipped files", "mini", not wrong, f"{len(wrong)} not whole" if wrong else "whole", "; ".join(wrong))
 
@@ -179,7 +175,7 @@ def _vllm(store: Path) -> Iterator[Check]:
     from selfboot.sampling.vllm import PYTHON_ENV, interpreter, probe
 
     if not vllm_is_known():
-        remedy = f"pip install -e '.[gpu]', or name an interpreter that has it in {PYTHON_ENV}"
+        remedy = f"{extra('gpu')}, or name an interpreter that has it in {PYTHON_ENV}"
         yield Check("vLLM", "paper", False, "none", remedy)
         return
     found = probe()
@@ -281,7 +277,7 @@ def _libraries(store: Path) -> Iterator[Check]:
 
 def _report(store: Path) -> Iterator[Check]:
     lacking = [name for name in ("jinja2", "matplotlib") if importlib.util.find_spec(name) is None]
-    remedy = "pip install -e '.[report]'" if lacking else ""
+    remedy = extra("report") if lacking else ""
     yield Check("report", "report", not lacking, f"{' and '.join(lacking)} missing" if lacking else "ready", remedy)
     chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     remedy = "" if chromium else "only the report's own test needs it: apt-get install chromium"

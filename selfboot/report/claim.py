@@ -16,7 +16,7 @@ from selfboot.judging.calibration import lacking
 from selfboot.judging.checks import checks
 from selfboot.judging.rules import span
 from selfboot.judging.seeds import recorded_of_paper
-from selfboot.paths import ROOT
+from selfboot.paths import PACKAGES
 from selfboot.protocols.base import Arm
 from selfboot.protocols.catalogue import PROTOCOLS
 from selfboot.published import figures
@@ -144,7 +144,7 @@ def _protocols(claim: Claim) -> Iterator[str]:
     for name in dict.fromkeys(settings.protocol for settings in claim.scales.values()):
         if name:
             source = inspect.getsourcefile(PROTOCOLS[name]) or ""
-            yield f"The protocol {name}, {source.removeprefix(f'{ROOT}/')}"
+            yield f"The protocol {name}, {source.removeprefix(f'{PACKAGES}/')}"
             yield "-" * WIDTH
             yield from inspect.getsource(PROTOCOLS[name]).splitlines()
 

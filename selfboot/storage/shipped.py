@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from selfboot.errors import DataError
-from selfboot.paths import DATA, FIXTURES, TASKS
+from selfboot.paths import DATA, FIXTURES, TASKS, remedy
 from selfboot.storage.files import known_sha256
 
 SUMS = "SHA256SUMS"
@@ -31,8 +31,8 @@ def check_shipped(path: Path) -> None:
     if expected is not None and known_sha256(path) != expected:
         check_pointer(path)
         raise DataError(
-            f"{path}: not the file that was shipped ({home / SUMS} has its sha256, {expected[:16]}…); restore it from "
-            "the repository (git checkout), or write the new hash there if the change is wanted"
+            f"{path}: not the file that was shipped ({home / SUMS} has its sha256, {expected[:16]}…); {remedy()}, "
+            "or write the new hash there if the change is wanted"
         )
 
 
@@ -58,7 +58,7 @@ def _damaged(home: Path) -> Iterator[str]:
         try:
             check_shipped(path)
             if not path.is_file():
-                yield f"{path}: missing; restore it from the repository (git checkout)"
+                yield f"{path}: missing; {remedy()}"
         except (DataError, OSError) as error:
             yield str(error)
 
@@ -67,7 +67,7 @@ def sums(home: Path) -> dict[str, str]:
     """sha256 by name of a folder's files. DataError where there is no such list, or it cannot be read."""
     path = home / SUMS
     if not path.is_file():
-        raise DataError(f"{path}: missing; restore it from the repository (git checkout)")
+        raise DataError(f"{path}: missing; {remedy()}")
     return _sums(path, path.stat().st_mtime_ns)
 
 
@@ -75,5 +75,5 @@ def sums(home: Path) -> dict[str, str]:
 def _sums(path: Path, mtime_ns: int) -> dict[str, str]:
     found = [LINE.fullmatch(line) for line in path.read_text(encoding="utf-8", errors="replace").splitlines()]
     if not found or None in found:
-        raise DataError(f"{path}: a line is no 'sha256  name'; restore it from the repository (git checkout)")
+        raise DataError(f"{path}: a line is no 'sha256  name'; {remedy()}")
     return {match[2]: match[1] for match in found if match}

@@ -24,7 +24,7 @@ from typing import IO, Any, Protocol
 from selfboot import errors
 from selfboot.errors import SelfbootError, UnavailableError
 from selfboot.models.spec import ModelSpec
-from selfboot.paths import ROOT
+from selfboot.paths import PACKAGES
 from selfboot.training.recipe import Example, Recipe, TrainingError
 
 OUT_OF_MEMORY = ("OutOfMemoryError", "MemoryError")
@@ -157,7 +157,7 @@ class TrainingProcess:
             return
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (closed in close)
         self._socket, theirs = socket.socketpair()
-        paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+        paths = os.pathsep.join(filter(None, [str(PACKAGES), os.environ.get("PYTHONPATH", "")]))
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "selfboot.training.worker", str(theirs.fileno())],
             env={**ENVIRONMENT, **os.environ, "PYTHONPATH": paths},

@@ -423,49 +423,6 @@ def test_a_typo_in_the_registry_is_named(tmp_path: Path, monkeypatch: pytest.Mon
         registry_module.registry.cache_clear()
 
 
-# Installed as a wheel
-
-
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of packages with selfboot as a wheel brings it: without data."""
-    site = tmp_path_factory.mktemp("site")
-    shutil.copytree(ROOT / "selfboot", site / "selfboot", ignore=shutil.ignore_patterns("__pycache__"))
-    return site
-
-
-def everything(folder: Path) -> list[Path]:
-    """All files but Python's own."""
-    return sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-
-
-@pytest.mark.parametrize(
-    ("words", "code", "message"),
-    [
-        (["--version"], 0, "selfboot"),
-        (["claims"], 2, "installed without its data; clone the repository"),
-        (["doctor"], 1, "installed without its data"),
-        (["run", "-m", "fastpath"], 2, "installed without its data"),
-        (["grade", "samples.jsonl", "--benchmark", "humaneval", "--allow-missing"], 0, "pass@1"),
-    ],
-    ids=lambda value: value[0] if isinstance(value, list) else "",
-)
-def test_a_wheel_works_or_says_what_it_needs(
-    installed: Path, tmp_path: Path, words: list[str], code: int, message: str
-) -> None:
-    (tmp_path / "samples.jsonl").write_text(json.dumps({"task_id": "HumanEval/0", "completion": "    return 1"}) + "\n")
-    before = everything(installed)
-    environment = {**os.environ, "PYTHONPATH": str(installed), "HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
-    environment.pop("SELFBOOT_STORE", None)
-    command = [sys.executable, "-P", "-m", "selfboot", *words]
-    done = subprocess.run(
-        command, cwd=tmp_path, capture_output=True, text=True, env=environment, timeout=120, check=False
-    )
-    assert "Traceback" not in done.stderr
-    assert (done.returncode, message in done.stdout + done.stderr) == (code, True), done.stdout + done.stderr
-    assert everything(installed) == before, "something was written into the installation"
-
-
 def test_a_store_without_room_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = RunStore(tmp_path)
     monkeypatch.setattr(os, "fsync", full)

@@ -20,7 +20,7 @@ from types import SimpleNamespace
 @pytest.mark.claim("x")
 @pytest.mark.paper
 @pytest.mark.parametrize("case", [SimpleNamespace(
-    id=name, claim=SimpleNamespace(id="x"), scale="paper", settings=name, results=[],
+    id=name, claim=SimpleNamespace(id="x"), scale="paper", settings=SimpleNamespace(name=name, minutes=1), results=[],
     runnable=SimpleNamespace(model="m", protocol="p")) for name in %r])
 def test_claim(case):
     pass
@@ -30,8 +30,8 @@ import pytest
 import selfboot.planning.availability as availability
 
 def pytest_configure(config):
-    availability.lacks = lambda name, scale, weights: iter(
-        [] if name == "ran" else ["no data; `selfboot fetch --only aime` gets it"])
+    availability.lacks = lambda settings, scale, weights: iter(
+        [] if settings.name == "ran" else ["no data; `selfboot fetch --only aime` gets it"])
 """
 
 

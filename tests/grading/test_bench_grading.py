@@ -1,6 +1,6 @@
 """Speed of grading, group ``grading``: HumanEval's canonical solutions and a mixed set, ours beside peers (peers.py).
 
-    pytest tests/grading/test_bench_grading.py -m bench --benchmark-columns=min,rounds
+    pytest tests/grading/test_bench_grading.py -m bench --benchmark-enable --benchmark-columns=min,rounds
 
 ``extra_info`` holds programs a second and CPU milliseconds a program, start-up apart; the table of
 data/measured/grader is
@@ -29,7 +29,7 @@ MISJUDGED = {"evalplus 0.3.1": 1}
 def test_speed_of_grading(benchmark: Any, name: str, kind: str) -> None:
     """Every grader must also judge rightly: a fast wrong one does not count."""
     if benchmark.disabled:
-        pytest.skip("not run: benchmarks are disabled here (xdist, or --benchmark-disable)")
+        pytest.skip("not run: benchmarks need --benchmark-enable, and no xdist")
     if not peers.available(name):
         pytest.skip("this machine does not give that isolation")
     samples = peers.canonical() if kind == "canonical" else peers.mixed()

@@ -1,6 +1,6 @@
 """Speed of sampling on the mini model, group ``sampling``: 164 MiniEval chat prompts, greedy, 400 new tokens at most.
 
-    pytest tests/sampling/test_bench_sampling.py -m bench --benchmark-columns=min,rounds
+    pytest tests/sampling/test_bench_sampling.py -m bench --benchmark-enable --benchmark-columns=min,rounds
     (on a busy machine with --benchmark-timer=time.process_time: seconds of processor time instead)
 
 ``extra_info`` holds drawn tokens and tokens a second. ``generate`` gets the same prompts as one batch, left-padded, and
@@ -33,7 +33,7 @@ ROUNDS = 2
 @pytest.fixture
 def measure(benchmark: Any) -> Callable[[Callable[[], int]], None]:
     if benchmark.disabled:
-        pytest.skip("not run: benchmarks are disabled here (xdist, or --benchmark-disable)")
+        pytest.skip("not run: benchmarks need --benchmark-enable, and no xdist")
 
     def run(work: Callable[[], int]) -> None:
         torch.set_num_threads(int(os.environ.get("SELFBOOT_BENCH_THREADS", "1")))

@@ -1,6 +1,6 @@
 """Speed of training on the mini model, group ``training``: 40 pairs, chat-repair format, 2 epochs, rank 16, batch 2.
 
-    pytest tests/training/test_bench_training.py -m bench --benchmark-columns=min,rounds
+    pytest tests/training/test_bench_training.py -m bench --benchmark-enable --benchmark-columns=min,rounds
     (on a busy machine with --benchmark-timer=time.process_time: seconds of processor time instead)
 
 ``padded`` is what the paper's scripts do: one example at a time, padded to 2,048 tokens; it runs over two examples and
@@ -40,7 +40,7 @@ pytestmark = [
 @pytest.fixture
 def examples(benchmark: Any) -> list[Example]:
     if benchmark.disabled:
-        pytest.skip("not run: benchmarks are disabled here (xdist, or --benchmark-disable)")
+        pytest.skip("not run: benchmarks need --benchmark-enable, and no xdist")
     torch.set_num_threads(int(os.environ.get("SELFBOOT_BENCH_THREADS", "1")))
     benchmark.group = "training"
     benchmark.extra_info["threads"] = torch.get_num_threads()

@@ -1,0 +1,101 @@
+"""What a session says while it runs: how many claims are done, what runs, how long the rest will take."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from selfboot.paths import ROOT
+from selfboot.progress import Board, Display, ProgressFolder, duration
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def board(folder: Path, plan: dict[str, float], workers: int = 1) -> Board:
+    ProgressFolder(folder).plan(plan)
+    return Board(folder, workers)
+
+
+def test_a_board_says_what_is_done_what_runs_and_how_long_the_rest_will_take(tmp_path: Path) -> None:
+    shown = board(tmp_path, {"recipe-7b[mini]": 40.0, "control[mini]": 60.0, "sweep[mini]": 80.0}, workers=2)
+    assert shown.line() == "0 of 3 claims done, about 2 min left"
+    process = ProgressFolder(tmp_path)
+    process.begin("control[mini]")
+    assert shown.line().endswith(" | control[mini]")
+    process.update("minieval, chat", 164, 164)
+    shown.finished["recipe-7b[mini]"] = 40.0
+    assert shown.line() == "1 of 3 claims done, about 80 s left | control[mini]: minieval, chat 164/164"
+    process.begin("")
+    shown.finished |= {"control[mini]": 1.0, "sweep[mini]": 1.0}
+    assert shown.line() == "3 of 3 claims done"
+
+
+def test_before_there_is_a_plan_nothing_is_said(tmp_path: Path) -> None:
+    assert Board(tmp_path / "nothing").line() == ""
+    (tmp_path / "plan.json").write_text("{")
+    assert Board(tmp_path).line() == ""
+
+
+@given(st.lists(st.floats(1, 1e4), min_size=1, max_size=9), st.integers(1, 8), st.floats(0.01, 3))
+def test_the_time_left_shrinks_to_nothing_and_follows_the_pace(
+    tmp_path_factory: pytest.TempPathFactory, expected: list[float], workers: int, pace: float
+) -> None:
+    plan = {str(at): seconds for at, seconds in enumerate(expected)}
+    shown, left = board(tmp_path_factory.mktemp("plan"), plan, workers), float("inf")
+    for case, seconds in plan.items():
+        assert shown.left_s() >= max(s for c, s in plan.items() if c not in shown.finished) * min(pace, 1.0) * 0.999
+        shown.finished[case] = pace * seconds
+        left = shown.left_s()
+    assert left == 0.0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0.0, "10 s"), (42.0, "40 s"), (150.0, "2 min"), (4000.0, "67 min"), (9000.0, "2.5 h")]
+)
+def test_a_time_is_rounded_to_what_is_known(seconds: float, said: str) -> None:
+    assert duration(seconds) == said
+
+
+def test_a_terminals_line_is_rewritten_and_leaves_nothing(tmp_path: Path) -> None:
+    out = Terminal()
+    display = Display(board(tmp_path, {"a": 10.0}), out, lambda text: print(text, file=out))
+    display._show(display.board.line())
+    display.say("a: as calibrated")
+    display.close()
+    written = out.getvalue()
+    assert written.startswith("\r\x1b[2K0 of 1 claims done")
+    assert written.split("\r\x1b[2K")[2] == "a: as calibrated\n"
+    assert written.endswith("\r\x1b[2K")
+
+
+def test_a_log_has_plain_lines(tmp_path: Path) -> None:
+    out = io.StringIO()
+    display = Display(board(tmp_path, {"a": 10.0}), out, lambda text: print(text, file=out))
+    display._show(display.board.line())
+    display.say("a: as calibrated")
+    display.close()
+    assert out.getvalue() == "\n0 of 1 claims done, about 10 s left\na: as calibrated\n"
+
+
+def test_a_first_run_says_nothing_that_is_not_about_its_claims(tmp_path: Path) -> None:
+    """No dot, no bar, no test of the library, no word of another plugin: a line for each claim and the table."""
+    words = ["-m", "fastpath", "-k", "recipe-7b", "--scale", "mini", "--weights", "random", "--tokens", "1", "-n", "1"]
+    store = f"--store={tmp_path / 'store'}"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *words, store, "-p", "no:cacheprovider"],
+        cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    text = done.stdout + done.stderr
+    assert "of 2 claims done" in text, text
+    assert not any(word in text for word in ("Ray", "enchmarkWarning", "snapshot", "tests/")), text
+    assert json.dumps(sorted(path.name for path in (tmp_path / "store" / "progress").iterdir())) == "[]"
