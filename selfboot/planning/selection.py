@@ -7,8 +7,8 @@ import ast
 from collections.abc import Callable, Iterable, Sequence
 
 from selfboot.engines.gpu import Gpu
-from selfboot.judging.seeds import with_seeds
 from selfboot.errors import DataError
+from selfboot.judging.seeds import with_seeds
 from selfboot.models.memory import need
 from selfboot.registry import Claim, Settings, model_entry, recipes, registry
 
