@@ -18,6 +18,7 @@ examples:
   selfboot claims --power                false alarm and power of each claim at mini scale, at its n
   selfboot claims --power --draws 1000 --out data/measured/error_rates/README.md
   selfboot claims --mutants --draws 20   which wrong systems would the claims notice?
+  selfboot claims --mutants --real       run some of them first, for real, at mini scale (five minutes of one core)
 """
 
 
@@ -31,6 +32,7 @@ def add_parser(commands: Any) -> None:
     )
     claims.add_argument("--power", action="store_true", help="false alarm and power of every calibrated claim")
     claims.add_argument("--mutants", action="store_true", help="which wrong systems would the claims notice?")
+    claims.add_argument("--real", action="store_true", help="with --mutants: first run some of them for real")
     claims.add_argument(
         "--draws", type=int, default=200, help="simulated runs for --power and --mutants (default: %(default)s)"
     )
@@ -99,11 +101,23 @@ def _power(args: argparse.Namespace) -> int:
 
 
 def _mutants(args: argparse.Namespace) -> int:
-    from selfboot.report.rates import mutants
-    from selfboot.store import write_atomic
+    from selfboot.judging.mutants import matrix
+    from selfboot.report.rates import mutants, write_mutants
 
-    text = mutants(args.draws)
+    if args.real:
+        _run_wrong_systems()
     if args.out:
-        write_atomic(args.out, text)
-    print(f"mutants -> {args.out}" if args.out else text)
+        write_mutants(args.draws, args.out)
+    print(f"mutants -> {args.out}" if args.out else mutants(args.draws, matrix(args.draws)))
     return 0
+
+
+def _run_wrong_systems() -> None:
+    """Run every fault in a run store that is thrown away, and keep what came of it."""
+    import tempfile
+
+    from selfboot.judging.wrong_systems import FAULTS, run, write
+
+    with tempfile.TemporaryDirectory() as store:
+        found = {name: run(name, Path(store)) for name in FAULTS}
+    write(found)

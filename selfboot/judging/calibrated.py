@@ -20,10 +20,10 @@ from scipy import stats
 from selfboot.analysis import verdict as policy
 from selfboot.analysis.bands import Band
 from selfboot.analysis.paired import Outcomes, PairedTest, task_matrix
-from selfboot.analysis.power import calibrated_misses
+from selfboot.analysis.power import calibrated_misses, level_missed_twice
 from selfboot.analysis.synergy import per_task
 from selfboot.analysis.verdict import Verdict
-from selfboot.judging.calibration import FLIPPED_OF, Calibration, calibration, flips_half
+from selfboot.judging.calibration import BUDGET, FLIPPED_OF, Calibration, Shape, calibration, flips_half
 from selfboot.judging.results import Asked, Part, part
 from selfboot.judging.rules import (
     ALPHA,
@@ -55,9 +55,15 @@ class Calibrated(Rules):
         return calibration(self.settings.model)
 
     @property
-    def level(self) -> float:
-        """The level of each of the claim's bands."""
-        return self.known.level(self.claim.id, contrasts(self.claim))
+    def chance(self) -> float:
+        """The chance that one figure of one case fails though nothing has changed: its share of ``BUDGET``."""
+        own = self.claim.scales.get("mini", self.settings)
+        cases = len(own.seeds) if own.by_seed else 1
+        return BUDGET / (cases * (len(self.known.figures(self.claim.id)) + contrasts(self.claim)))
+
+    def level(self, fresh: int) -> float:
+        """The level of each of the claim's bands for ``fresh`` seeds, the retry counted in."""
+        return level_missed_twice(self.chance, self.known.seeds(self.claim.id), fresh)
 
     def banded(self) -> list[str]:
         """All figures have a band."""
@@ -66,10 +72,18 @@ class Calibrated(Rules):
     def band(self, figure: str, runs: Sequence[Run]) -> Band:
         count = tasks(runs, figure)
         if figure in runs[0].fixed:
-            return self.known.fixed_band(self.claim.id, figure, count)
-        if self.known.shape(self.claim.id, figure, count, self.level) == "skewed":
-            return self.known.range_band(self.claim.id, figure, len(runs), count or None, self.level)
-        return self.known.band(self.claim.id, figure, len(runs), count or None, self.level)
+            return self.known.fixed_band(self.claim.id, figure, count, self.chance)
+        return self.seeded_band(figure, len(runs), count)
+
+    def seeded_band(self, figure: str, fresh: int, count: int) -> Band:
+        """The band of the mean of ``fresh`` seeds; ``count``: the figure's tasks, 0 where it is no score."""
+        skewed = self.shape(figure, fresh, count) == "skewed"
+        made = self.known.range_band if skewed else self.known.band
+        return made(self.claim.id, figure, fresh, count or None, self.level(fresh))
+
+    def shape(self, figure: str, fresh: int, count: int) -> Shape:
+        """How the figure spreads, as ``fresh`` seeds are judged."""
+        return self.known.shape(self.claim.id, figure, count, self.level(fresh), fresh)
 
     def figure(self, name: str, runs: Sequence[Run]) -> Part:
         """A figure against its band; where that would be too wide, the seeds that rise."""
@@ -94,10 +108,11 @@ class Calibrated(Rules):
         found, m = sum(run.figures[name] > run.figures[base] for run in runs), len(runs)
         usual = stats.betabinom(m, up + 0.5, k - up + 0.5)
         p = 2 * min(float(usual.cdf(found)), float(usual.sf(found - 1)))
-        ends = stats.binomtest(up, k).proportion_ci(self.level, "exact")
+        level = self.level(m)
+        ends = stats.binomtest(up, k).proportion_ci(level, "exact")
         details: dict[str, policy.Detail] = {"rising": found, "seeds": m, "usual": up, "of": k, "p": min(p, 1.0)}
         text = f"{found} of {m} seeds rise above the base, {up} of {k} in the calibration (p = {min(p, 1.0):.2g})"
-        verdict = Verdict("reproduced", text, details) if p > 1 - self.level else to_retry(text, details)
+        verdict = Verdict("reproduced", text, details) if p > 1 - level else to_retry(text, details)
         asked = Asked("share", float(ends.low), float(ends.high), limit=up / k)
         return part(name, "figure", verdict, asked, [run.figures[name] for run in runs], arm=arm(runs, name),
                     of=tasks(runs, name))  # fmt: skip
@@ -106,7 +121,7 @@ class Calibrated(Rules):
         count = tasks(runs, name)
         if not count or name in runs[0].fixed:
             return False
-        return self.known.shape(self.claim.id, name, count, self.level) == "wide"
+        return self.shape(name, len(runs), count) == "wide"
 
     def _base_of(self, name: str, runs: Sequence[Run]) -> str:
         """The untrained score beside a trained one, on the same benchmark; "" without one."""
@@ -141,7 +156,7 @@ class Calibrated(Rules):
         """How far a figure may be off, and how far it is."""
         measure, count = self.known.measure(self.claim.id, name), len(run.outcomes.get(name, ())) or FLIPPED_OF
         trained = measure.arm.role in ("trained", "items", "contrast") and bool(self.settings.recipe)
-        most = float(flips_half(self.known.flipped(count)))
+        most = float(flips_half(self.known.flipped(count), self.chance))
         if trained:
             most = DEVICES * math.sqrt(count / FLIPPED_OF) * (2 if mines(self.settings) else 1)
         return most, run.figures[name] - measure.by_seed[0 if measure.fixed else run.seed]
@@ -149,7 +164,7 @@ class Calibrated(Rules):
     def interaction(self, runs: Sequence[Run]) -> Part:
         """Difference of differences, paired by task (§3.5): does sampling gain more, or less, on top of the recipe?"""
         found = per_task(four_arms(runs), "interaction")
-        band = self.known.interaction_band(self.claim.id, len(runs), self.level)
+        band = self.known.interaction_band(self.claim.id, len(runs), self.level(len(runs)))
         value, p = float(found.sum()), float(stats.ttest_1samp(found, 0.0).pvalue)
         text = f"difference of differences {value:+.1f} tasks, band {span(band, signed=True)}, p = {p:.2g} over tasks"
         ends: dict[str, policy.Detail] = {"measured": value, "lower": band.lower, "upper": band.upper, "p": p}
@@ -191,10 +206,10 @@ class Calibrated(Rules):
         claim, (first, last) = self.claim.id, self.settings.contrast
         if last in runs[0].fixed:
             score, before = self.known.fixed(claim, last), self.known.fixed(claim, first)
-            half = flips_half(2 * self.known.flipped(tasks(runs, last)))
+            half = flips_half(2 * self.known.flipped(tasks(runs, last)), self.chance)
             return Band(score - before - half, score - before + half, "calibrated", "flips")
-        band = self.known.difference_band(claim, first, last, len(runs), self.level)
-        half = flips_half(self.known.flipped(tasks(runs, first))) if first in runs[0].fixed else 0
+        band = self.known.difference_band(claim, first, last, len(runs), self.level(len(runs)))
+        half = flips_half(self.known.flipped(tasks(runs, first)), self.chance) if first in runs[0].fixed else 0
         return band.union(band.lower - half, band.upper + half)
 
     @property
@@ -211,7 +226,7 @@ class Calibrated(Rules):
         """Inside its band; reproduced only where a difference of ``MARGIN_SHARE`` of the tasks would have been seen."""
         margin, power = MARGIN_SHARE * n, 1.0
         if self.settings.contrast[1] not in runs[0].fixed:
-            power = calibrated_misses(self.differences, margin, len(runs), self.level)
+            power = calibrated_misses(self.differences, margin, len(runs), self.level(len(runs)))
         details = {**details, "margin": margin, "power": power}
         if power < policy.ENOUGH_POWER:
             return Verdict("inconclusive", f"{text}; one of {margin:.0f} would be seen with {power:.0%} power", details)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import json
-import math
 import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -30,8 +29,8 @@ from selfboot.store import digest, write_atomic
 
 LEVEL = 0.99  # of a prediction interval that is shown
 FLIPPED_OF = 164  # tasks of the benchmark on which flips are measured
-BUDGET = 0.0008  # the chance that a claim fails although nothing has changed, by formula; both tries share the
-# calibration's own error, so it is some 0.15 % in the simulation, and 34 claims make 5 %
+BUDGET = 0.0015  # the chance that a claim fails although nothing has changed, shared out evenly among its figures; a
+# figure with a retry spends √share a try (judging/README.md); 34 claims make 5 %
 WIDEST = 0.4  # of the tasks; a wider interval is no band
 SHAPE_ALPHA, LEAST_SD = 0.01, 2.0  # a figure is skewed where a normal shape is this unlikely, and it spreads at all
 Shape = Literal["normal", "skewed", "wide"]
@@ -115,19 +114,19 @@ class Calibration:
         """Prediction interval for the mean of ``fresh`` seeds; ``tasks``: what a score cannot exceed."""
         return calibrated_band(self.measure(claim, figure).values, fresh, level, limits=(0, tasks) if tasks else None)
 
-    def level(self, claim: str, contrasts: int = 1) -> float:
-        """The level of each of a claim's bands at which the claim, with its retry, fails by chance in ``BUDGET``."""
-        seeded = [measure for measure in self.figures(claim).values() if not measure.fixed]
-        return 1 - math.sqrt(BUDGET / (len(seeded) + contrasts))
+    def seeds(self, claim: str) -> int:
+        """The fewest seeds that a figure of the claim has; ``CALIBRATION_SEEDS`` where none has any."""
+        seeded = (len(measure.seeds) for measure in self.figures(claim).values() if not measure.fixed)
+        return min(seeded, default=CALIBRATION_SEEDS)
 
-    def shape(self, claim: str, figure: str, tasks: int, level: float) -> Shape:
-        """How a figure spreads over seeds. Wide: the band of one seed would be more than ``WIDEST`` of the tasks."""
+    def shape(self, claim: str, figure: str, tasks: int, level: float, fresh: int = 1) -> Shape:
+        """How a figure spreads over seeds. Wide: the band that ``fresh`` seeds are held against would be more than
+        ``WIDEST`` of the tasks."""
         values = self.measure(claim, figure).values
-        band = self.band(claim, figure, 1, tasks or None, level)
+        skewed = statistics.stdev(values) >= LEAST_SD and float(stats.shapiro(values).pvalue) < SHAPE_ALPHA
+        band = (self.range_band if skewed else self.band)(claim, figure, fresh, tasks or None, level)
         if tasks and band.upper - band.lower > WIDEST * tasks:
             return "wide"
-        sd = statistics.stdev(values)
-        skewed = sd >= LEAST_SD and float(stats.shapiro(values).pvalue) < SHAPE_ALPHA
         return "skewed" if skewed else "normal"
 
     def range_band(self, claim: str, figure: str, fresh: int, tasks: int | None, level: float) -> Band:
@@ -170,10 +169,10 @@ class Calibration:
             return "none"
         return "up" if mean > 0 else "down"
 
-    def fixed_band(self, claim: str, figure: str, tasks: int) -> Band:
-        """Band of a score without a seed: the tasks that flipped across batch sizes decide its width."""
+    def fixed_band(self, claim: str, figure: str, tasks: int, chance: float = BUDGET) -> Band:
+        """Band of a score without a seed, left by ``chance``: the tasks that flipped across batch sizes decide it."""
         score, flips = self.fixed(claim, figure), self.flipped(tasks)
-        half = flips_half(flips)
+        half = flips_half(flips, chance)
         note = f"{score:g} ± {half} ({flips:.2g} flips)"
         return Band(score - half, score + half, "calibrated", note).clipped(tasks)
 
@@ -183,11 +182,11 @@ class Calibration:
         return value
 
 
-def flips_half(flips: float) -> int:
-    """How far a greedy score moves at most when ``flips`` outcomes change between machines, but in ``BUDGET`` of all
+def flips_half(flips: float, chance: float = BUDGET) -> int:
+    """How far a greedy score moves at most when ``flips`` outcomes change between machines, but in ``chance`` of all
     runs: it has no seed, and so no retry."""
     walk = stats.skellam(max(flips, 1e-9) / 2, max(flips, 1e-9) / 2)
-    return next(half for half in range(1000) if 2 * float(walk.sf(half)) <= BUDGET)
+    return next(half for half in range(1000) if 2 * float(walk.sf(half)) <= chance)
 
 
 def four(arms: Mapping[str, Arm]) -> list[str]:

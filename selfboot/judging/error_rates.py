@@ -114,10 +114,6 @@ class ClaimPower:
         """The seeds that are judged together."""
         return 1 if self.settings.by_seed else max(1, len(self.settings.seeds))
 
-    @cached_property
-    def level(self) -> float:
-        return self.rules.level
-
     @property
     def shift(self) -> float:
         """What the alternative adds to the after-arm, in tasks."""

@@ -6,8 +6,9 @@ A mutant changes what a right system would measure. For each claim the calibrate
 against the stored ones (``again``), and runs of fresh seeds are changed and decided by the claim's checks. A mutant is
 killed by a claim that drifts in at least four of five runs; one that changes no figure of a claim says nothing there.
 
-Not computed, since nobody has measured what they do: another chat template, ignored stop strings. A seed that is
-ignored changes no figure; that two seeds differ is asserted by the tests of the trainer.
+What wrong content, another chat template and ignored stop strings do is taken from where they really ran
+(wrong_systems.py): each score that is asked for in the same way keeps the same share. A seed that is ignored gives the
+calibrated seed's case the figures of another seed, and a claim of several seeds one adapter: the hashes show that.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ import numpy as np
 from selfboot.judging.calibration import calibration
 from selfboot.judging.error_rates import ClaimPower, powered_claims
 from selfboot.judging.results import Part
+from selfboot.judging.weights import honest, weights
+from selfboot.judging.wrong_systems import SEED_IGNORED, STOPS_IGNORED, TEMPLATE, WRONG_CONTENT, recorded
 from selfboot.protocols.base import Arm, Run
 
 Figures = dict[str, float]
@@ -81,11 +84,50 @@ def _half_the_pairs(one: ClaimPower, figures: Figures) -> Figures:
     return _each(one, figures, halved)
 
 
+def _wrong_content(one: ClaimPower, figures: Figures) -> Figures:
+    """Trained on given pairs with one another's fixed programs: each lift keeps the share that recipe-7b's kept."""
+    known = recorded().get(WRONG_CONTENT)
+    if known is None or not one.settings.pairs:
+        return figures
+    gained = known.right["trained"] - known.right["base"]
+    return _toward_base((known.figures["trained"] - known.right["base"]) / gained)(one, figures)
+
+
+def _as_measured(fault: str, form: str) -> Mutant:
+    """Where the fault really ran through the claim, what it did there. Else greedy scores on the claim's own benchmark
+    of programs, asked for in this form: base and trained ones each keep the share that they kept where it ran."""
+
+    def change(one: ClaimPower, figures: Figures) -> Figures:
+        ran, settings = {real.claim: real for name, real in recorded().items() if name.startswith(fault)}, one.settings
+        if own := ran.get(one.claim.id):
+            return {name: value + own.figures[name] - own.right[name] for name, value in figures.items()}
+        known = next((real for real in ran.values() if set(real.right) == {"base", "trained"}), None)
+        if known is None or (settings.benchmark, settings.format) != ("minieval", form):
+            return figures
+        share = {role: known.figures[role] / known.right[role] for role in ("base", "trained")}
+
+        def moved(arm: Arm, value: float) -> float:
+            usual = arm.greedy and not (arm.benchmark or arm.model or arm.reading or arm.shots)
+            return value * share[arm.role] if usual and arm.role in share else value
+
+        return _each(one, figures, lambda name, arm, value: moved(arm, value))
+
+    return change
+
+
+def _same(one: ClaimPower, figures: Figures) -> Figures:
+    return figures
+
+
 MUTANTS: Mapping[str, Mutant] = {
     "random weights, or a grader that fails all": _scores(lambda value, n: 0.0),
     "adapter not applied": _toward_base(0.0),
     "half the effect": _toward_base(0.5),
     "half the pairs": _half_the_pairs,
+    WRONG_CONTENT: _wrong_content,
+    TEMPLATE: _as_measured(TEMPLATE, ""),
+    STOPS_IGNORED: _as_measured(STOPS_IGNORED, "raw"),
+    SEED_IGNORED: _same,
     "a sixteenth of the tasks lost": _scores(lambda value, n: value * 15 / 16),
     "everything solved, or a grader that passes all": _scores(lambda value, n: float(n)),
 }
@@ -118,7 +160,9 @@ def matrix(draws: int, seed: int = 0, both: bool = True) -> dict[str, dict[str, 
 
 
 def _cell(one: ClaimPower, mutant: Mutant, draws: int, seed: int, both: bool) -> Cell:
-    stored = {name: measure.by_seed.get(_first(one), measure.values[0]) for name, measure in one.measures.items()}
+    if mutant is _same:
+        return _seed_ignored(one)
+    stored = _stored(one, _first(one))
     changed = mutant(one, stored)
     most = max(abs(changed[name] - value) for name, value in stored.items())
     again = most > 0 and _shown_again(one, changed)
@@ -127,6 +171,34 @@ def _cell(one: ClaimPower, mutant: Mutant, draws: int, seed: int, both: bool) ->
     rng = np.random.default_rng(seed)
     statuses = [one.verdict(rng, lambda figures: mutant(one, figures)) for _ in range(draws)]
     return Cell(most, again, statuses.count("drifted") / draws)
+
+
+def _stored(one: ClaimPower, seed: int) -> Figures:
+    """The calibration's figures of one seed."""
+    return {name: measure.by_seed.get(seed, measure.values[0]) for name, measure in one.measures.items()}
+
+
+def _seed_ignored(one: ClaimPower) -> Cell:
+    """Whichever seed is used in truth: its figures in the calibrated seed's case, and, where several seeds are judged
+    together, one adapter for all of them."""
+    if not any(measure.arm.role == "trained" for measure in one.measures.values()):
+        return Cell(0.0, again=False, fresh=0.0)
+    stored = _stored(one, _first(one))
+    others = [_stored(one, seed) for seed in sorted(one.rules.calibrated_seeds - {_first(one)})]
+    changes = [max(abs(other[name] - value) for name, value in stored.items()) for other in others]
+    shown = [_shown_again(one, other) for other in others]
+    return Cell(float(np.median(changes)), bool(np.mean(shown) >= KILLED), float(_one_adapter(one)))
+
+
+def _one_adapter(one: ClaimPower) -> bool:
+    """Do the claim's assertions on its weights notice one adapter for all of its seeds?"""
+    runs = []
+    for seed in range(one.fresh):
+        arms = {n: m.arm if m.fixed else replace(m.arm, seed=seed + 1) for n, m in one.measures.items()}
+        drawn = {n: replace(d, adapter=d.adapter and "one") for n, d in honest(arms).items()}
+        flags = {name: [False] for name in drawn}
+        runs.append(Run(_stored(one, 0), arms, flags, drawn=drawn))
+    return weights(one.settings, runs).failed
 
 
 def _first(one: ClaimPower) -> int:

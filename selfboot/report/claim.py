@@ -124,12 +124,10 @@ def _band(rules: Calibrated, figure: str, fresh: int) -> str:
     count = _tasks(measure.arm, rules.settings)
     mean = f"{np.mean(measure.values):.1f} → "
     if measure.fixed:
-        return mean + span(known.fixed_band(claim, figure, count or 0))
-    shape = known.shape(claim, figure, count or 0, rules.level)
-    if shape == "wide":
+        return mean + span(known.fixed_band(claim, figure, count or 0, rules.chance))
+    if rules.shape(figure, fresh, count or 0) == "wide":
         return f"{mean}no band, it spreads from {min(measure.values):g} to {max(measure.values):g}: the seeds that rise"
-    wider = shape == "skewed"
-    return mean + span((known.range_band if wider else known.band)(claim, figure, fresh, count, rules.level))
+    return mean + span(rules.seeded_band(figure, fresh, count or 0))
 
 
 def _tasks(arm: Arm, settings: Settings) -> int | None:

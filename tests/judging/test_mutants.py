@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from selfboot.cli.main import main
+from selfboot.judging import mutants as computed
 from selfboot.judging.mutants import MUTANTS, Cell, matrix
-from selfboot.report import rates
+from selfboot.judging.wrong_systems import SEED_IGNORED, STOPS_IGNORED, TEMPLATE, WRONG_CONTENT, recorded
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +34,21 @@ def test_half_the_pairs_are_noticed_where_the_claim_trains_on_them(found: dict[s
 
 def test_the_matrix_as_markdown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     cells = {name: Cell(12.0, again=False, fresh=0.5) for name in MUTANTS}
-    monkeypatch.setattr(rates, "matrix", lambda draws: {"recipe-7b": cells})
+    monkeypatch.setattr(computed, "matrix", lambda draws: {"recipe-7b": cells})
     assert main(["claims", "--mutants", "--draws", "1"]) == 0
     text = capsys.readouterr().out
     assert f"10 tasks or more, {len(MUTANTS)} survive: recipe-7b (" in text
     assert "| recipe-7b | **survives** 12 tasks, 50% |" in text
+
+
+def test_a_seed_that_is_ignored_is_told_by_hashes_or_by_the_calibrated_seed(found: dict[str, dict]) -> None:
+    """No score has to show it: claims of three seeds compare the adapters'."""
+    assert found["recipe-7b-full"][SEED_IGNORED].fresh == 1.0
+    assert found["control"][SEED_IGNORED].again
+    assert not found["tts-4b-he"][SEED_IGNORED].change, "nothing is trained there"
+
+
+def test_what_really_ran_is_in_the_matrix_as_it_was(found: dict[str, dict]) -> None:
+    ran = recorded()
+    for name in (TEMPLATE, STOPS_IGNORED, WRONG_CONTENT):
+        assert found[ran[name].claim][name].change == ran[name].change

@@ -13,6 +13,7 @@ from protocol_runs import made_up_run
 from syrupy.assertion import SnapshotAssertion
 
 import selfboot.judging.calibration as calibration_module
+from selfboot.analysis.power import misses
 from selfboot.errors import DataError
 from selfboot.judging.calibrated import Calibrated
 from selfboot.judging.calibration import Calibration, Measure, calibration, path_of, write
@@ -297,7 +298,12 @@ class TestDirections:
         assert far.retry
 
     def test_twice_outside_any_of_its_bands_is_a_claim_in_0_15_percent(self) -> None:
-        assert calibration("m").level("c") == pytest.approx(1 - (0.0008 / 4) ** 0.5)
+        """Its six figures and the contrast share it; a claim of three cases shares it among these too."""
+        one, three = (ours(seeds=(7, 13, 42), by_seed=each) for each in (False, True))
+        assert one.chance == pytest.approx(0.0015 / 7)
+        assert three.chance == pytest.approx(one.chance / 3)
+        assert misses(0.0, 20, 1, one.level(1)) == pytest.approx(one.chance, rel=1e-3)
+        assert one.level(1) > 1 - one.chance**0.5, "both tries are held against one calibration"
         wide, own = calibration("m").band("c", "trained", level=0.9975), calibration("m").band("c", "trained")
         assert wide.lower < own.lower < own.upper < wide.upper
 
@@ -325,7 +331,9 @@ class TestDifferenceOfDifferences:
         assert self.judged(6, 26, 45, 65).retry
 
     def test_it_is_a_part_of_the_claim_and_of_its_level(self) -> None:
-        assert calibration("m").level("c", 2) > calibration("m").level("c", 1)
+        both, one = (ours(kind=kind, contrast=(self.ARMS[1], self.ARMS[3])) for kind in ("synergy", "oracle"))
+        assert both.chance == pytest.approx(one.chance * 5 / 6)
+        assert both.level(1) > one.level(1)
 
 
 @pytest.mark.parametrize(
