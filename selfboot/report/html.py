@@ -22,19 +22,22 @@ from selfboot.analysis.failures import CLASSES, MEANING, side, tally
 from selfboot.decomposition.decompose import Recorded
 from selfboot.errors import StoreError, UnavailableError
 from selfboot.judging.results import Result
-from selfboot.report import text
+from selfboot.report import others, rates, text
+from selfboot.report.answer import CAVEAT, answer, first_result
+from selfboot.report.brief import NOTHING
 from selfboot.report.cells import MARKS, band, beside, direction, measured, number, seconds
 from selfboot.report.evidence import Shelf
 from selfboot.report.figures import FigureView, figures
-from selfboot.report.gather import BandView, CaseView, Gathered, Lift, NotRun, gather
+from selfboot.report.figures.others import others as others_figure
+from selfboot.report.gather import BandView, CaseView, Gathered, Lift, NotRun, anchor, gather
 from selfboot.report.reviewer import topics
 from selfboot.report.samples import pack
+from selfboot.report.standing import headline
 from selfboot.report.summary import (
     READING,
     claim_rates,
     cost,
     environment,
-    lede,
     measured_here,
     outdated,
 )
@@ -85,13 +88,14 @@ def render(gathered: Gathered, drawn: Sequence[FigureView]) -> str:
     )
     jinja.filters |= {"seconds": seconds, "share": lambda x: f"{x:.0%}", "mean": number}
     script, style = ((FOLDER / name).read_text(encoding="utf-8") for name in ("page.js", "page.css"))
-    values = _values(gathered, drawn)
+    values, beside = _values(gathered, drawn), others_figure()
     return jinja.get_template("page.html").render(
         **values,
         policy=policy(script),
         script=Markup(script),
         style=Markup(style),
-        svg={figure.id: Markup(figure.svg) for figure in drawn},
+        others_figure=beside,
+        svg={figure.id: Markup(figure.svg) for figure in (*drawn, beside)},
     )
 
 
@@ -109,13 +113,20 @@ def _values(gathered: Gathered, drawn: Sequence[FigureView]) -> dict[str, Any]:
         "version": __version__,
         "date": time.strftime("%Y-%m-%d %H:%M"),
         "gathered": gathered,
-        "lede": lede(gathered),
+        "said": " ".join(headline([case.result for case in gathered.cases], named=False)) or NOTHING,
+        "answer": answer(gathered),
+        "caveat": CAVEAT,
+        "others": others,
+        "mutants": rates.recorded_mutants(),
+        "survivors": rates.survivors,
+        "link": lambda one: f"#{anchor(first_result(one))}",
         "marks": MARKS,
         "reading": READING,
         "topics": topics(),
         "figures": drawn,
         "lifts": [*(_recorded(found) for found in measured_here(gathered)), *(_lift(lift) for lift in gathered.lifts)],
         "rates": claim_rates(gathered),
+        "heads": {"errs": rates.HEAD, "errs_of_paper": rates.PAPER_HEAD},
         "outdated": outdated(gathered),
         "meaning": MEANING,
         "side": side,
@@ -148,6 +159,8 @@ def _tables(gathered: Gathered) -> dict[str, list[tuple[str, ...]]]:
             for (c, last, built), expected in zip(spent.cases, _expected(gathered.cases), strict=True)
         ],
         "kinds": [(kind, str(count), seconds(spent_here)) for kind, count, spent_here in spent.kinds],
+        "errs": [(claim, *row.values()) for claim, row in rates.recorded().items()],
+        "errs_of_paper": [tuple(row.values()) for row in rates.recorded_of_paper().values()],
     }
 
 

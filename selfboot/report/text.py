@@ -10,18 +10,20 @@ from typing import Any
 
 from selfboot import __version__
 from selfboot.judging.results import Result
-from selfboot.report.cells import MARKS, cell, headline, markdown_table, properties, seconds
+from selfboot.report.brief import compact
+from selfboot.report.cells import MARKS, cell, markdown_table, properties, seconds
 from selfboot.report.decomposition import tables
 from selfboot.report.figures import FigureView
 from selfboot.report.gather import CaseView, Gathered
 from selfboot.report.reviewer import topics
-from selfboot.report.summary import READING, claim_rates, cost, environment, lede, measured_here, outdated
+from selfboot.report.standing import headline
+from selfboot.report.summary import READING, claim_rates, cost, environment, measured_here, outdated
 
 
 def markdown(gathered: Gathered, figures: Sequence[FigureView]) -> str:
     """The whole report as Markdown, samples aside."""
-    lines = ["# selfboot report", "", *lede(gathered), "", *(f"- note: {note}" for note in outdated(gathered)), ""]
-    lines += [*_table(gathered.cases), ""]
+    lines = ["# selfboot report", "", *compact(gathered).splitlines(), ""]
+    lines += [*(f"- note: {note}" for note in outdated(gathered)), "", "## Every case", "", *_table(gathered.cases), ""]
     if gathered.trials:
         lines += [
             "## Trial runs on other weights: never reproductions",
@@ -71,7 +73,7 @@ def as_json(gathered: Gathered, figures: Sequence[FigureView]) -> str:
     table: dict[str, Any] = {
         "selfboot": __version__,
         "written": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "headline": headline([case.result for case in gathered.cases]),
+        "headline": " ".join(headline([case.result for case in gathered.cases])),
         "counts": gathered.counts,
         "results": [_result(case.result) for case in gathered.cases],
         "trial_runs": [_result(case.result) for case in gathered.trials],
