@@ -109,11 +109,12 @@ def policy(script: str) -> str:
 
 def _values(gathered: Gathered, drawn: Sequence[FigureView]) -> dict[str, Any]:
     """What the template is given."""
+    judged = [case.result for case in gathered.cases]
     return {
         "version": __version__,
         "date": time.strftime("%Y-%m-%d %H:%M"),
         "gathered": gathered,
-        "said": " ".join(headline([case.result for case in gathered.cases], named=False)) or NOTHING,
+        "said": " ".join(headline(judged, named=False)) if judged else NOTHING,
         "answer": answer(gathered),
         "caveat": CAVEAT,
         "others": others,

@@ -10,6 +10,7 @@ from typing import Any
 
 from selfboot import __version__
 from selfboot.judging.results import Result
+from selfboot.report import others
 from selfboot.report.brief import compact
 from selfboot.report.cells import MARKS, cell, markdown_table, properties, seconds
 from selfboot.report.decomposition import tables
@@ -38,6 +39,7 @@ def markdown(gathered: Gathered, figures: Sequence[FigureView]) -> str:
         lines += [f"## Where does the lift come from? {found.model}", "", tables(found), ""]
     for figure in figures:
         lines += [f"## {figure.title}", "", figure.caption, "", *markdown_table(figure.head, figure.rows), ""]
+    lines += ["## Other people's numbers", "", others.INTRO, "", *markdown_table(others.HEAD, others.rows()), ""]
     for one in gathered.diagnoses:
         lines += [f"## Diagnosis: {cell(one.title)}", "", *(f"    {line}" for line in one.summary.splitlines()[2:]), ""]
     if gathered.not_run:
