@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from selfboot import __version__
+from selfboot.baselines import baselines
 from selfboot.judging.results import Result
 from selfboot.report import others
 from selfboot.report.brief import compact
@@ -17,7 +18,7 @@ from selfboot.report.decomposition import tables
 from selfboot.report.figures import FigureView
 from selfboot.report.gather import CaseView, Gathered
 from selfboot.report.reviewer import topics
-from selfboot.report.standing import headline
+from selfboot.report.standing import Standing, headline, standings
 from selfboot.report.summary import READING, claim_rates, cost, environment, measured_here, outdated
 
 
@@ -77,6 +78,8 @@ def as_json(gathered: Gathered, figures: Sequence[FigureView]) -> str:
         "written": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "headline": " ".join(headline([case.result for case in gathered.cases])),
         "counts": gathered.counts,
+        "standings": [_standing(one) for one in standings([case.result for case in gathered.cases])],
+        "others": [asdict(one) for one in baselines().values()],
         "results": [_result(case.result) for case in gathered.cases],
         "trial_runs": [_result(case.result) for case in gathered.trials],
         "not_run": [{"claim": m.claim.id, "scale": m.scale, "reason": m.reason} for m in gathered.not_run],
@@ -90,6 +93,11 @@ def as_json(gathered: Gathered, figures: Sequence[FigureView]) -> str:
         "notes": gathered.shelf.notes,
     }
     return json.dumps(table, indent=1, ensure_ascii=False) + "\n"
+
+
+def _standing(one: Standing) -> dict[str, str]:
+    column = {"scale": one.column.scale, "model": one.column.model}
+    return {"claim": one.claim, **column, "verdict": one.verdict, "direction": one.agreement, "says": one.says}
 
 
 def _result(result: Result) -> dict[str, Any]:

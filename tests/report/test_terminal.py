@@ -42,7 +42,8 @@ def results(empty_lab: Any) -> list[Result]:
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_table_at_a_width(results: list[Result], width: int, snapshot: Any) -> None:
-    assert render(results, width) == snapshot
+    table, _, _ = render(results, width).partition("\n\n")  # what follows counts the registry's claims
+    assert table == snapshot
 
 
 @pytest.mark.parametrize("width", WIDTHS)
