@@ -137,7 +137,7 @@ def _values(gathered: Gathered, drawn: Sequence[FigureView]) -> dict[str, Any]:
             "case",
             "its evidence",
             "last run",
-            *(["paper's hardware"] if any(_expected(gathered.cases)) else []),
+            *(["expected"] if any(_expected(gathered.cases)) else []),
         ),
         "tables": _tables(gathered),
         "packed": pack(gathered),
@@ -177,7 +177,7 @@ def _not_run(missing: Sequence[NotRun]) -> list[tuple[str, ...]]:
 
 
 def _expected(cases: Sequence[CaseView]) -> list[tuple[str, ...]]:
-    """What each case takes on the paper's hardware; no column where that is known of none."""
+    """What each case should take, mini on one CPU core and paper on the paper's GPUs; no column where none is known."""
     minutes = [case.settings.minutes if case.settings else 0 for case in cases]
     return [(seconds(60 * m) if m else "–",) if any(minutes) else () for m in minutes]
 
