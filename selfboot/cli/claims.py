@@ -99,9 +99,11 @@ def _power(args: argparse.Namespace) -> int:
 
 
 def _mutants(args: argparse.Namespace) -> int:
-    from selfboot.report.rates import mutants, write_mutants
+    from selfboot.report.rates import mutants
+    from selfboot.store import write_atomic
 
+    text = mutants(args.draws)
     if args.out:
-        write_mutants(args.draws, args.out)
-    print(f"mutants -> {args.out}" if args.out else mutants(args.draws))
+        write_atomic(args.out, text)
+    print(f"mutants -> {args.out}" if args.out else text)
     return 0

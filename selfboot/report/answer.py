@@ -26,7 +26,7 @@ CAVEAT = (
     "Only the paper's own models can reproduce the paper. Another model shows how the protocol behaves: whether it"
     " moves as the paper's model does, and what the movement is made of."
 )
-CALM = "as calibrated"
+CALM = ("as calibrated", "measured")  # not named one by one
 DIRECTION_ONLY = "direction only: the right sign, another size"
 
 
@@ -108,7 +108,7 @@ def _run(column: Column, found: Sequence[Standing]) -> Iterator[Line]:
         yield Line(f"on {', '.join(models)}")
     if column.scale != PAPER:
         for line in _by_word([(one.verdict, one) for one in found if one.verdict != one.word]):
-            yield Line(line.words, line.standings if CALM not in line.words else ())
+            yield Line(line.words, () if line.words.endswith(CALM) else line.standings)
 
 
 def _that(says: Says, found: Sequence[Standing]) -> Iterator[Line]:

@@ -30,6 +30,7 @@ from selfboot.report.evidence import Shelf
 from selfboot.report.figures import FigureView, figures
 from selfboot.report.figures.others import others as others_figure
 from selfboot.report.gather import BandView, CaseView, Gathered, Lift, NotRun, anchor, gather
+from selfboot.report.noticed import noticed, survivors
 from selfboot.report.reviewer import topics
 from selfboot.report.samples import pack
 from selfboot.report.standing import headline
@@ -118,8 +119,8 @@ def _values(gathered: Gathered, drawn: Sequence[FigureView]) -> dict[str, Any]:
         "answer": answer(gathered),
         "caveat": CAVEAT,
         "others": others,
-        "mutants": rates.recorded_mutants(),
-        "survivors": rates.survivors,
+        "mutants": noticed(),
+        "survivors": survivors,
         "link": lambda one: f"#{anchor(first_result(one))}",
         "marks": MARKS,
         "reading": READING,

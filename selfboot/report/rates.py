@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from selfboot.judging.error_rates import ClaimPower, powered_claims
 from selfboot.judging.mutants import ENOUGH, Cell, matrix
@@ -68,7 +66,7 @@ def recorded_of_paper() -> dict[str, dict[str, str]]:
     return _read("paper_rates.json")
 
 
-def _read(name: str) -> dict[str, Any]:
+def _read(name: str) -> dict[str, dict[str, str]]:
     path = FOLDER / name
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
@@ -119,59 +117,16 @@ not computed: `selfboot/judging/mutants.py`.
 """
 
 
-Matrix = dict[str, dict[str, Cell]]
-
-
 def mutants(draws: int) -> str:
     """The mutation matrix as Markdown."""
-    return _mutants(draws, matrix(draws))
-
-
-def write_mutants(draws: int, path: Path) -> None:
-    """Write the matrix as Markdown, and beside it as mutants.json, which the report shows."""
     found = matrix(draws)
-    write_atomic(path, _mutants(draws, found))
-    kept = {claim: {name: asdict(cell) for name, cell in row.items()} for claim, row in found.items()}
-    table = {"draws": draws, "date": time.strftime("%Y-%m-%d"), "claims": kept}
-    write_atomic(path.with_name("mutants.json"), json.dumps(table, indent=1) + "\n")
-
-
-@dataclass(frozen=True)
-class Mutants:
-    """The matrix that the checkout holds: claims by mutants, over how many draws, and when it was computed."""
-
-    draws: int
-    date: str
-    claims: Matrix
-
-    @property
-    def kinds(self) -> list[str]:
-        """The mutants, in the order of the matrix."""
-        return list(next(iter(self.claims.values()), {}))
-
-
-def recorded_mutants() -> Mutants | None:
-    """The matrix of data/measured/error_rates/mutants.json; None where there is none."""
-    table = _read("mutants.json")
-    if not table:
-        return None
-    cells = {claim: {name: Cell(**cell) for name, cell in row.items()} for claim, row in table["claims"].items()}
-    return Mutants(table["draws"], table["date"], cells)
-
-
-def survivors(found: Matrix) -> str:
-    """Which mutants nobody notices, in words."""
     alive = [f"{claim} ({name})" for claim, row in found.items() for name, cell in row.items() if cell.survives]
-    said = f"of the mutants that change a figure by {ENOUGH:.0f} tasks or more, {len(alive) or 'none'} survive"
-    return f"{said}{': ' if alive else ''}{', '.join(alive)}"
-
-
-def _mutants(draws: int, found: Matrix) -> str:
     rows = [(claim, *(_mutant(cell) for cell in row.values())) for claim, row in found.items()]
+    said = f"of the mutants that change a figure by {ENOUGH:.0f} tasks or more, {len(alive) or 'none'} survive"
     return MUTANTS.format(
         draws=draws,
         date=time.strftime("%Y-%m-%d"),
-        survivors=survivors(found),
+        survivors=f"{said}{': ' if alive else ''}{', '.join(alive)}",
         table="\n".join(plain_table(("claim", *KINDS), rows)),
     )
 

@@ -20,6 +20,7 @@ PAPER = "paper"
 OWN_MODELS = ("mini", PAPER)  # scales whose models the registry chooses, claim by claim
 NAMES = {"mini": "Mini model", "small": "Small model", PAPER: "Paper's models"}
 CALIBRATED: tuple[VerdictStatus, ...] = ("as calibrated", "drifted", "unsettled")
+NOTHING_SHOWN = ("not enough pairs", "broken")  # verdicts of a claim whose arms could not be compared
 AGREEMENTS: tuple[Agreement, ...] = ("opposite", "no effect", "silent", "same direction")  # least like the paper first
 BY_VERDICT: dict[VerdictStatus, Says] = {
     "reproduced": "agrees", "direction only": "agrees", "not reproduced": "contradicts",
@@ -71,15 +72,19 @@ class Standing:
         """What it says of the paper. The paper's own models say it by their verdict, others by their direction."""
         if self.column.scale == PAPER:
             return BY_VERDICT.get(self.verdict, "open")
-        weak = self.verdict == "unsettled" and self.agreement == "no effect"
-        return "open" if weak else BY_DIRECTION[self.agreement]
+        return "open" if self._weak else BY_DIRECTION[self.agreement]
 
     @property
     def word(self) -> str:
         """The verdict of the paper's own models; of others the direction, unless the run was too weak to see one."""
         if self.column.scale == PAPER:
             return self.verdict
-        return self.verdict if self.says == "open" and self.agreement == "no effect" else self.agreement
+        return self.verdict if self._weak else self.agreement
+
+    @property
+    def _weak(self) -> bool:
+        """Could the run not have shown a direction?"""
+        return self.verdict in NOTHING_SHOWN or (self.verdict == "unsettled" and self.agreement == "no effect")
 
 
 def column_of(result: Result) -> Column:

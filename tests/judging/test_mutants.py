@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from selfboot.cli.main import main
@@ -40,24 +38,3 @@ def test_the_matrix_as_markdown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     text = capsys.readouterr().out
     assert f"10 tasks or more, {len(MUTANTS)} survive: recipe-7b (" in text
     assert "| recipe-7b | **survives** 12 tasks, 50% |" in text
-
-
-def test_the_matrix_is_kept_for_the_report(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    cells = {name: Cell(12.0, again=True, fresh=0.5) for name in MUTANTS}
-    monkeypatch.setattr(rates, "matrix", lambda draws: {"recipe-7b": cells})
-    assert main(["claims", "--mutants", "--draws", "3", "--out", str(tmp_path / "mutants.md")]) == 0
-    monkeypatch.setattr(rates, "FOLDER", tmp_path)
-    kept = rates.recorded_mutants()
-    assert kept is not None
-    assert (kept.draws, kept.kinds, kept.claims) == (3, list(MUTANTS), {"recipe-7b": cells})
-    assert (tmp_path / "mutants.md").exists()
-
-
-def test_the_checkouts_matrix_is_of_todays_mutants() -> None:
-    """The table and its copy for programs say the same."""
-    kept = rates.recorded_mutants()
-    assert kept is not None
-    assert kept.kinds == list(MUTANTS)
-    page = (rates.FOLDER / "mutants.md").read_text(encoding="utf-8")
-    for claim, row in kept.claims.items():
-        assert f"| {claim} | {' | '.join(map(rates._mutant, row.values()))} |" in page
