@@ -7,7 +7,7 @@ alone; it never reproduces it.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -145,10 +145,13 @@ def figures(one: Standing) -> str:
 def cost(cases: Sequence[CaseView]) -> str:
     """The time that the evidence took to make, by device, with a price where it was a GPU of a known kind."""
     found = {str(manifest["id"]): manifest for case in cases for manifest in case.manifests}
-    spent: Counter[str] = Counter()
+    spent: dict[str, float] = defaultdict(float)
     for manifest in found.values():
         spent[_device(manifest)] += float(manifest.get("seconds", 0.0))
-    return "; ".join(_priced(device, value) for device, value in spent.most_common()) or "nothing that is recorded"
+    return (
+        "; ".join(_priced(device, value) for device, value in sorted(spent.items(), key=lambda one: -one[1]))
+        or "nothing that is recorded"
+    )
 
 
 def _device(manifest: Mapping[str, Any]) -> str:
