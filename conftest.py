@@ -35,6 +35,7 @@ DEVICES = pytest.StashKey[tuple[str, ...]]()  # the GPUs of this process
 SHARED = pytest.StashKey[bool]()  # does another worker have one of them too?
 COMPANY = pytest.StashKey[dict[str, list[Any]]]()  # the cases that an engine of their own serves, by model
 ABLE = pytest.StashKey[dict[str, list[Any]]]()  # those of them that can run here
+SUMMARY, SUMMARY_ENV = pytest.StashKey[str](), "GITHUB_STEP_SUMMARY"  # the file that a CI run's page shows
 OPTIONS: dict[str, dict[str, Any]] = {
     **SHARED_OPTIONS,
     "scale": {
@@ -92,6 +93,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", mark)
     _no_deadlines()
     count = gpu.device_count()
+    config.stash[SUMMARY] = os.environ.pop(SUMMARY_ENV, "")  # this session's alone: not its workers', nor its tests'
     config.stash[SHARED] = gpu.shared(os.environ, count)
     config.stash[DEVICES] = gpu.confine(os.environ, count)
     if not hasattr(config, "workerinput"):
@@ -558,6 +560,7 @@ class Table:
             terminalreporter.section(f"claims, {trial}: no reproduction" if trial else "claims")
             terminalreporter.write(render(self.results))
         self._write_report(terminalreporter)
+        self._write_summary(terminalreporter)
         if self.unmet:
             terminalreporter.write_line(self.unmet, red=True)
 
@@ -576,3 +579,15 @@ class Table:
             terminalreporter.write_line(f"report: {path}")
         except SelfbootError as error:
             terminalreporter.write_line(f"no report: {error}", red=True)
+
+    def _write_summary(self, terminalreporter: Any) -> None:
+        """The session's results in a page of Markdown, where CI asks for one."""
+        path = self.config.stash[SUMMARY]
+        if not path or not self.results:
+            return
+        from selfboot.report.brief import append
+
+        try:
+            append(self.results, store_root(self.config), Path(path), self.skipped)
+        except SelfbootError as error:
+            terminalreporter.write_line(f"no summary: {error}", red=True)

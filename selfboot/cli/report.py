@@ -18,6 +18,7 @@ examples:
   selfboot report --out report/                   what this checkout's store holds
   selfboot report --out r --store /data/store     another store
   selfboot report --out r --scale mini            one scale only
+  selfboot report --markdown >> "$GITHUB_STEP_SUMMARY"     a summary for a CI run's page; pytest writes it by itself
   selfboot report --gallery data/measured/gallery          the figures as SVG files, with a README.md of what they
   rest on
   selfboot report --findings data/measured/small  what the small scale found, a table a model
@@ -42,6 +43,9 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     parser.add_argument(
         "--findings", type=Path, default=None, metavar="DIR", help="folder for the small scale's tables"
     )
+    parser.add_argument(
+        "--markdown", action="store_true", help="print a summary of at most 60 lines, for a pull request"
+    )
     parser.add_argument("--update-readme", action="store_true", help="write the fast path's table into README.md")
     parser.add_argument("--store", type=Path, default=default_store(), help="run store (default: %(default)s)")
     parser.add_argument("--scale", choices=["mini", "small", "paper"], default=None, help="only this scale")
@@ -55,11 +59,13 @@ def run(args: argparse.Namespace) -> int:
     from selfboot.report.readme import update_run
     from selfboot.store import RunStore
 
-    if not (args.out or args.gallery or args.findings or args.update_readme):
-        raise DataError("nothing to write; give --out DIR, --gallery DIR, --findings DIR or --update-readme")
+    if not (args.out or args.gallery or args.findings or args.update_readme or args.markdown):
+        raise DataError("nothing to write; give --out DIR, --markdown, --gallery DIR, --findings DIR or --update-readme")
     store = RunStore(args.store)
     if args.out:
         _page(args, store)
+    if args.markdown:
+        _markdown(args, store)
     if args.gallery:
         _gallery(args, store)
     if args.findings:
@@ -77,6 +83,14 @@ def _page(args: argparse.Namespace, store: Any) -> None:
     results = _results(args)
     path = write_report(results, store, args.out)
     print(f"{len(results)} results -> {path} ({path.stat().st_size / 1e6:.1f} MB)")
+
+
+def _markdown(args: argparse.Namespace, store: Any) -> None:
+    from selfboot.report.brief import compact
+    from selfboot.report.evidence import Shelf
+    from selfboot.report.gather import gather
+
+    print(compact(gather(_results(args), Shelf(store.root))), end="")
 
 
 def _gallery(args: argparse.Namespace, store: Any) -> None:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from selfboot.analysis.bands import Band
-from selfboot.analysis.verdict import VerdictStatus, worst
+from selfboot.analysis.verdict import VerdictStatus
 from selfboot.judging.results import Asked, Part, Result
 from selfboot.judging.rules import span
 from selfboot.protocols.base import Arm, Role
@@ -52,13 +52,17 @@ def _judged(arm: Arm) -> str:
 ARMS = {"paper": "as the paper reads", "ours": "as ours reads"}
 
 
-def beside(result: Result) -> list[str]:
-    """The claim's other arm on the same weights, a line a score: "base: 25 as ours reads, 23 as the paper reads"."""
+def beside(result: Result, differing: bool = False) -> list[str]:
+    """The claim's other arm on the same weights, a line a score: "base: 25 as ours reads, 23 as the paper reads".
+
+    ``differing``: only scores of which a task is solved in one arm alone.
+    """
     other = ARMS["ours" if result.arm == "paper" else "paper"]
     return [
         f"{group(one.arm)}: {_numbers(one.judged)} {ARMS[result.arm]}, {_numbers(one.other)} {other}"
         f" (of {one.of} tasks {one.won:.4g} won, {one.lost:.4g} lost)"
         for one in result.beside
+        if one.won or one.lost or not differing
     ]
 
 
@@ -136,15 +140,15 @@ def signed(value: float) -> str:
 
 def direction(result: Result) -> str:
     """Is it what the paper says, and how large: "same direction, 0.9 × its size", "opposite: paper none, ours up"."""
-    word, size = result.agreement, result.size
+    word, size = result.agreement, shown_size(result)
     if word == "opposite":
         return f"opposite: paper {result.expects}, ours {result.main.direction}"
-    return f"{word}, {size:.1f} × its size" if word == "same direction" and size is not None else word
+    return f"{word}, {size:.1f} × its size" if size is not None else word
 
 
-def headline(results: Sequence[Result]) -> str:
-    """All results in one breath: the paper's models, then our mini one, then any other, by claims and not by cases."""
-    return " ".join(line for line in (_papers(results), _ours(results), *_others(results)) if line)
+def shown_size(result: Result) -> float | None:
+    """Our difference by the paper's, where both go the same way; None where the paper has none to compare with."""
+    return result.size if result.agreement == "same direction" and result.expects != "none" else None
 
 
 FREE, LIFTED = "training-free", "recipe-7b"  # the control, and the lift that it stands beside
@@ -177,58 +181,6 @@ def _beside_lift(free: Result, results: Sequence[Result]) -> Iterator[str]:
     )
 
 
-def _papers(results: Sequence[Result]) -> str:
-    found = _by_claim(results, "paper")
-    total = sum("paper" in claim.scales for claim in registry().values())
-    said = _counted([worst(r.verdict for r in cases) for cases in found.values()])
-    return f"Paper's models: {len(found)} of {total} claims run{f', {said}' if said else ''}."
-
-
-def _ours(results: Sequence[Result]) -> str:
-    found = _by_claim(results, "mini")
-    if not found:
-        return ""
-    words = [worst(r.verdict for r in cases) for cases in found.values()]
-    told = {claim: cases[0].agreement for claim, cases in found.items()}
-    apart = ", ".join(_named(told, word) for word in ("opposite", "no effect", "silent") if word in told.values())
-    like = f"{list(told.values()).count('same direction')} like the paper"
-    calm = f"{words.count('as calibrated')} of {len(found)} claims as calibrated"
-    rest = _counted([word for word in words if word != "as calibrated"])
-    states, directions = (", ".join(part for part in parts if part) for parts in ((calm, rest), (like, apart)))
-    return f"Mini model: {states}; of their directions {directions}."
-
-
-def _others(results: Sequence[Result]) -> Iterator[str]:
-    """Of each model of the small scale: its claims by verdict, and the measured ones by direction."""
-    for model in dict.fromkeys(result.model for result in results if result.scale == "small"):
-        found = _by_claim([result for result in results if result.model == model], "small")
-        words = {claim: worst(r.verdict for r in cases) for claim, cases in found.items()}
-        told = {claim: found[claim][0].agreement for claim, word in words.items() if word == "measured"}
-        kinds = ("same direction", "opposite", "no effect", "silent")
-        directions = ", ".join(_named(told, word) for word in kinds if word in told.values())
-        yield (
-            f"{model}: {len(found)} claims, {_counted(list(words.values()))}"
-            f"{f'; of the measured ones {directions}' if directions else ''}."
-        )
-
-
-def _by_claim(results: Sequence[Result], scale: str) -> dict[str, list[Result]]:
-    found: dict[str, list[Result]] = {}
-    for result in results:
-        if result.scale == scale and result.weights == "trained":
-            found.setdefault(result.claim, []).append(result)
-    return found
-
-
-def _counted(words: Sequence[str]) -> str:
-    return ", ".join(f"{words.count(word)} {word}" for word in MARKS if word in words)
-
-
-def _named(told: Mapping[str, str], word: str) -> str:
-    claims = [claim for claim, own in told.items() if own == word]
-    return f"{len(claims)} {word} ({', '.join(claims)})"
-
-
 def properties(result: Result) -> dict[str, str]:
     """For JUnit XML: what the table says, as text."""
     plain = ("claim", "case", "section", "title", "tier", "scale", "model", "paper", "weights", "seconds", "verdict")
@@ -239,6 +191,12 @@ def properties(result: Result) -> dict[str, str]:
         "direction": direction(result),
         "reason": "; ".join(reasons(result)),
     }
+
+
+def ordered(results: Sequence[Result]) -> list[Result]:
+    """Results in the registry's order of claims, then by scale, model and case; claims it does not know come last."""
+    place = {name: at for at, name in enumerate(registry())}
+    return sorted(results, key=lambda r: (place.get(r.claim, len(place)), r.scale, r.model, natural(r.name)))
 
 
 def natural(name: str) -> list[tuple[bool, int | str]]:

@@ -10,7 +10,8 @@ from pathlib import Path
 from selfboot.errors import DataError
 from selfboot.judging.results import Result, to_json
 from selfboot.newmodel.kept import Kept, kept
-from selfboot.report.cells import MARKS, beside, cell, direction, headline, markdown_table, measured, natural, seconds
+from selfboot.report.cells import MARKS, beside, cell, direction, markdown_table, measured, natural, seconds
+from selfboot.report.standing import headline
 from selfboot.report.predicted import HEAD, predicted
 from selfboot.store import write_atomic
 

@@ -16,7 +16,7 @@ from selfboot.judging.results import Evidence, Result
 from selfboot.newmodel.kept import Kept, kept
 from selfboot.protocols.base import Arm
 from selfboot.registry import Claim, Settings, registry
-from selfboot.report.cells import MARKS, group, label, natural, reasons
+from selfboot.report.cells import MARKS, group, label, ordered, reasons
 from selfboot.report.evidence import SCORES, Scored, Shelf
 
 
@@ -50,10 +50,14 @@ class Shown:
         return "–" if count is None else f"{count} items"
 
     @property
+    def manifests(self) -> list[Mapping[str, Any]]:
+        """Its own, and a score's samples'."""
+        return list(self.score.manifests) if self.score else [self.manifest] if self.manifest else []
+
+    @property
     def seconds(self) -> float:
         """Seconds that making it took, whenever that was; a score's with its samples'."""
-        manifests = self.score.manifests if self.score else [self.manifest] if self.manifest else []
-        return sum(float(manifest["seconds"]) for manifest in manifests)
+        return sum(float(manifest["seconds"]) for manifest in self.manifests)
 
 
 @dataclass(frozen=True)
@@ -83,8 +87,12 @@ class CaseView:
 
     @property
     def anchor(self) -> str:
-        mark = "" if self.result.weights == "trained" else f"-{self.result.weights}"
-        return "case-" + re.sub(r"[^A-Za-z0-9]+", "-", f"{self.result.model} {self.result.name}").strip("-") + mark
+        return anchor(self.result)
+
+    @property
+    def manifests(self) -> list[Mapping[str, Any]]:
+        """Those of all its evidence."""
+        return [manifest for arm in self.arms for manifest in arm.manifests]
 
     @property
     def settings(self) -> Settings | None:
@@ -117,6 +125,12 @@ class CaseView:
     def built_seconds(self) -> float:
         """Seconds that making the evidence took, whenever that was."""
         return sum(arm.seconds for arm in self.arms)
+
+
+def anchor(result: Result) -> str:
+    """Where the page shows a case."""
+    mark = "" if result.weights == "trained" else f"-{result.weights}"
+    return "case-" + re.sub(r"[^A-Za-z0-9]+", "-", f"{result.model} {result.name}").strip("-") + mark
 
 
 @dataclass(frozen=True)
@@ -180,9 +194,7 @@ class Gathered:
 
 def gather(results: Sequence[Result], shelf: Shelf, skipped: Mapping[str, str] | None = None) -> Gathered:
     """``skipped``: why a case was not run, by its name ("recipe-7b[paper-7]") or its test's."""
-    order = {name: place for place, name in enumerate(registry())}
-    ordered = sorted(results, key=lambda r: (order.get(r.claim, len(order)), r.scale, r.model, natural(r.name)))
-    cases = [_case(result, shelf) for result in ordered]
+    cases = [_case(result, shelf) for result in ordered(results)]
     real = tuple(case for case in cases if case.result.weights == "trained")
     trials = tuple(case for case in cases if case.result.weights != "trained")
     diagnoses, missing = tuple(kept(shelf.root, shelf.notes)), tuple(_not_run(real, skipped or {}))

@@ -22,20 +22,24 @@ from selfboot.analysis.failures import CLASSES, MEANING, side, tally
 from selfboot.decomposition.decompose import Recorded
 from selfboot.errors import StoreError, UnavailableError
 from selfboot.judging.results import Result
-from selfboot.report import text
+from selfboot.report import others, rates, text
+from selfboot.report.answer import CAVEAT, answer, first_result
+from selfboot.report.brief import NOTHING
 from selfboot.report.cells import MARKS, band, beside, direction, measured, number, seconds
 from selfboot.report.evidence import Shelf
 from selfboot.report.figures import FigureView, figures
-from selfboot.report.gather import BandView, CaseView, Gathered, Lift, NotRun, gather
+from selfboot.report.figures.others import others as others_figure
+from selfboot.report.gather import BandView, CaseView, Gathered, Lift, NotRun, anchor, gather
+from selfboot.report.noticed import noticed, survivors
 from selfboot.report.predicted import HEAD, predicted
 from selfboot.report.reviewer import topics
 from selfboot.report.samples import pack
+from selfboot.report.standing import headline
 from selfboot.report.summary import (
     READING,
     claim_rates,
     cost,
     environment,
-    lede,
     measured_here,
     outdated,
 )
@@ -86,13 +90,14 @@ def render(gathered: Gathered, drawn: Sequence[FigureView]) -> str:
     )
     jinja.filters |= {"seconds": seconds, "share": lambda x: f"{x:.0%}", "mean": number}
     script, style = ((FOLDER / name).read_text(encoding="utf-8") for name in ("page.js", "page.css"))
-    values = _values(gathered, drawn)
+    values, beside = _values(gathered, drawn), others_figure()
     return jinja.get_template("page.html").render(
         **values,
         policy=policy(script),
         script=Markup(script),
         style=Markup(style),
-        svg={figure.id: Markup(figure.svg) for figure in drawn},
+        others_figure=beside,
+        svg={figure.id: Markup(figure.svg) for figure in (*drawn, beside)},
     )
 
 
@@ -106,19 +111,27 @@ def policy(script: str) -> str:
 
 def _values(gathered: Gathered, drawn: Sequence[FigureView]) -> dict[str, Any]:
     """What the template is given."""
+    judged = [case.result for case in gathered.cases]
     return {
         "version": __version__,
         "date": time.strftime("%Y-%m-%d %H:%M"),
         "gathered": gathered,
         "foretold_head": HEAD,
         "foretold": [predicted(one, [case.result for case in gathered.cases]) for one in gathered.diagnoses],
-        "lede": lede(gathered),
+        "said": " ".join(headline(judged, named=False)) if judged else NOTHING,
+        "answer": answer(gathered),
+        "caveat": CAVEAT,
+        "others": others,
+        "mutants": noticed(),
+        "survivors": survivors,
+        "link": lambda one: f"#{anchor(first_result(one))}",
         "marks": MARKS,
         "reading": READING,
         "topics": topics(),
         "figures": drawn,
         "lifts": [*(_recorded(found) for found in measured_here(gathered)), *(_lift(lift) for lift in gathered.lifts)],
         "rates": claim_rates(gathered),
+        "heads": {"errs": rates.HEAD, "errs_of_paper": rates.PAPER_HEAD},
         "outdated": outdated(gathered),
         "meaning": MEANING,
         "side": side,
@@ -128,7 +141,7 @@ def _values(gathered: Gathered, drawn: Sequence[FigureView]) -> dict[str, Any]:
             "case",
             "its evidence",
             "last run",
-            *(["paper's hardware"] if any(_expected(gathered.cases)) else []),
+            *(["expected"] if any(_expected(gathered.cases)) else []),
         ),
         "tables": _tables(gathered),
         "packed": pack(gathered),
@@ -151,6 +164,8 @@ def _tables(gathered: Gathered) -> dict[str, list[tuple[str, ...]]]:
             for (c, last, built), expected in zip(spent.cases, _expected(gathered.cases), strict=True)
         ],
         "kinds": [(kind, str(count), seconds(spent_here)) for kind, count, spent_here in spent.kinds],
+        "errs": [(claim, *row.values()) for claim, row in rates.recorded().items()],
+        "errs_of_paper": [tuple(row.values()) for row in rates.recorded_of_paper().values()],
     }
 
 
@@ -166,7 +181,7 @@ def _not_run(missing: Sequence[NotRun]) -> list[tuple[str, ...]]:
 
 
 def _expected(cases: Sequence[CaseView]) -> list[tuple[str, ...]]:
-    """What each case takes on the paper's hardware; no column where that is known of none."""
+    """What each case should take, mini on one CPU core and paper on the paper's GPUs; no column where none is known."""
     minutes = [case.settings.minutes if case.settings else 0 for case in cases]
     return [(seconds(60 * m) if m else "–",) if any(minutes) else () for m in minutes]
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from selfboot.analysis.verdict import VerdictStatus
 from selfboot.decomposition.decompose import Recorded, recorded
-from selfboot.report.cells import headline
 from selfboot.report.gather import CaseView, Gathered, NotRun
 from selfboot.report.rates import recorded as recorded_rates
+from selfboot.report.standing import headline
 
 READING: dict[VerdictStatus, str] = {
     "as calibrated": "Our own small model does again what it did over the calibration's seeds: every figure lies inside"
@@ -48,9 +48,9 @@ def lede(gathered: Gathered) -> list[str]:
     results = [case.result for case in gathered.cases]
     if not results:
         return ["No claim has been judged yet in this store."]
-    said = [headline(results)]
+    said = [*headline(results)]
     if gathered.trials:
-        said.append(f"Apart, and in no count: {_plural(len(gathered.trials), 'trial run')}, on other weights.")
+        said.append(f"Apart, and in no count: {plural(len(gathered.trials), 'trial run')}, on other weights.")
     if gathered.not_run:
         said.append(f"Not run: {_missing(gathered.not_run)}.")
     return [*said, DIRECTIONS]
@@ -58,10 +58,11 @@ def lede(gathered: Gathered) -> list[str]:
 
 def _missing(not_run: Sequence[NotRun]) -> str:
     counts = Counter(missing.scale for missing in not_run)
-    return ", ".join(f"{_plural(count, 'claim')} at {scale} scale" for scale, count in counts.items())
+    return ", ".join(f"{plural(count, 'claim')} at {scale} scale" for scale, count in counts.items())
 
 
-def _plural(count: int, what: str) -> str:
+def plural(count: int, what: str) -> str:
+    """ "1 claim", "2 claims"."""
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 

@@ -9,20 +9,24 @@ from dataclasses import asdict
 from typing import Any
 
 from selfboot import __version__
+from selfboot.baselines import baselines
 from selfboot.judging.results import Result
-from selfboot.report.cells import MARKS, cell, headline, markdown_table, properties, seconds
+from selfboot.report import others
+from selfboot.report.brief import compact
+from selfboot.report.cells import MARKS, cell, markdown_table, properties, seconds
 from selfboot.report.decomposition import tables
 from selfboot.report.figures import FigureView
 from selfboot.report.gather import CaseView, Gathered
 from selfboot.report.predicted import HEAD, predicted
 from selfboot.report.reviewer import topics
-from selfboot.report.summary import READING, claim_rates, cost, environment, lede, measured_here, outdated
+from selfboot.report.standing import Standing, headline, standings
+from selfboot.report.summary import READING, claim_rates, cost, environment, measured_here, outdated
 
 
 def markdown(gathered: Gathered, figures: Sequence[FigureView]) -> str:
     """The whole report as Markdown, samples aside."""
-    lines = ["# selfboot report", "", *lede(gathered), "", *(f"- note: {note}" for note in outdated(gathered)), ""]
-    lines += [*_table(gathered.cases), ""]
+    lines = ["# selfboot report", "", *compact(gathered).splitlines(), ""]
+    lines += [*(f"- note: {note}" for note in outdated(gathered)), "", "## Every case", "", *_table(gathered.cases), ""]
     if gathered.trials:
         lines += [
             "## Trial runs on other weights: never reproductions",
@@ -37,6 +41,7 @@ def markdown(gathered: Gathered, figures: Sequence[FigureView]) -> str:
         lines += [f"## Where does the lift come from? {found.model}", "", tables(found), ""]
     for figure in figures:
         lines += [f"## {figure.title}", "", figure.caption, "", *markdown_table(figure.head, figure.rows), ""]
+    lines += ["## Other people's numbers", "", others.INTRO, "", *markdown_table(others.HEAD, others.rows()), ""]
     for one in gathered.diagnoses:
         lines += [f"## Diagnosis: {cell(one.title)}", "", *(f"    {line}" for line in one.summary.splitlines()[2:]), ""]
         rows = predicted(one, [case.result for case in gathered.cases])
@@ -74,8 +79,10 @@ def as_json(gathered: Gathered, figures: Sequence[FigureView]) -> str:
     table: dict[str, Any] = {
         "selfboot": __version__,
         "written": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        "headline": headline([case.result for case in gathered.cases]),
+        "headline": " ".join(headline([case.result for case in gathered.cases])),
         "counts": gathered.counts,
+        "standings": [_standing(one) for one in standings([case.result for case in gathered.cases])],
+        "others": [asdict(one) for one in baselines().values()],
         "results": [_result(case.result) for case in gathered.cases],
         "trial_runs": [_result(case.result) for case in gathered.trials],
         "not_run": [{"claim": m.claim.id, "scale": m.scale, "reason": m.reason} for m in gathered.not_run],
@@ -89,6 +96,11 @@ def as_json(gathered: Gathered, figures: Sequence[FigureView]) -> str:
         "notes": gathered.shelf.notes,
     }
     return json.dumps(table, indent=1, ensure_ascii=False) + "\n"
+
+
+def _standing(one: Standing) -> dict[str, str]:
+    column = {"scale": one.column.scale, "model": one.column.model}
+    return {"claim": one.claim, **column, "verdict": one.verdict, "direction": one.agreement, "says": one.says}
 
 
 def _result(result: Result) -> dict[str, Any]:

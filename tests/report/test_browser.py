@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from selfboot.registry import registry
+
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync")  # fmt: skip
@@ -111,6 +113,26 @@ def test_any_evidence_in_two_clicks(opened: Open, lab: Any) -> None:
         assert "def " in tab.locator("#task pre").first.text_content()
 
 
+def test_the_map_too_leads_to_evidence_in_two_clicks(opened: Open, lab: Any) -> None:
+    tab = opened()
+    cells = tab.locator(".map td a")
+    assert cells.count() == len({result.claim for result in lab.results})
+    for place in range(cells.count()):
+        cell = cells.nth(place)
+        card = tab.locator(str(cell.get_attribute("href")))
+        cell.click()
+        assert card.is_visible()
+        card.get_by_role("link", name="samples").last.click()
+        until(tab, f"{TOP} >= 0 && {TOP} < 200")
+
+
+def test_the_answer_stands_on_the_first_screen(opened: Open) -> None:
+    tab = opened(viewport={"width": 1280, "height": 1000})
+    for words in ("What was run", "What agrees", "What contradicts", "What cannot be said", "What it cost"):
+        box = tab.locator(".answer th", has_text=words).first.bounding_box()
+        assert box["y"] + box["height"] < 1000, words
+
+
 def test_two_runs_side_by_side_with_their_difference(opened: Open, lab: Any) -> None:
     tab = opened()
     tab.locator(".cases tbody tr", has_text="recipe-7b[mini-7]").first.get_by_role("link", name="samples").click()
@@ -178,7 +200,8 @@ def test_light_and_dark(opened: Open) -> None:
 def test_without_scripts_everything_but_samples_is_there(opened: Open, lab: Any) -> None:
     tab = opened(java_script_enabled=False)
     assert tab.locator(".cases tbody tr").count() == len(lab.results)
-    assert tab.locator("figure svg").count() == 5
+    assert tab.locator("figure svg").count() == 6
+    assert tab.locator(".map tbody tr").count() == len(registry())
     assert "needs JavaScript" in tab.locator("#samples").inner_text()
 
 

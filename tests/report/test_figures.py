@@ -58,6 +58,7 @@ def test_what_costs_no_training_stands_beside_the_lift(empty_lab: Any) -> None:
         for name, share in (("w", 0.1), ("s", 0.5), ("m", 1))
     )
     empty_lab.result("recipe-7b", "mini-7", {Arm("base"): ("score", weak), Arm("trained", seed=7): ("score", strong)})
+    empty_lab.result("recipe-14b", "mini", {Arm("base"): ("score", weak), Arm("trained", seed=7): ("score", strong)})
     free = {Arm("base"): weak, Arm("base", shots=3): strong, Arm("base", reading="raw, tolerant"): most}
     empty_lab.result("training-free", "mini", {arm: ("score", id) for arm, id in free.items()})
     (headline, *_) = figures(gather(empty_lab.results, Shelf(empty_lab.store.root)))
@@ -66,6 +67,9 @@ def test_what_costs_no_training_stands_beside_the_lift(empty_lab: Any) -> None:
     assert rows["organism-0, no training: raw, tolerant"][2] == "6"
     assert "solved tasks from outside the benchmark" in headline.caption
     assert not any(name.startswith("organism-0, training-free") for name in rows)
+    names = list(rows)
+    beside = names.index("organism-0, recipe-7b") + 1
+    assert names[beside].startswith("organism-0, no training"), "not at the end, behind other claims' lifts"
 
 
 def test_the_svg_is_whole_themed_and_named(drawn: dict[str, FigureView]) -> None:

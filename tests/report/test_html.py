@@ -15,15 +15,22 @@ from typing import Any
 import pytest
 from report_parts import BASE, contrast
 
+from selfboot.baselines import baselines
 from selfboot.cli import report as cli_report
 from selfboot.errors import DataError, StoreError
 from selfboot.judging import calibration
+from selfboot.judging.mutants import MUTANTS
 from selfboot.judging.results import save
 from selfboot.protocols.base import Arm
 from selfboot.registry import registry
 from selfboot.report import html
+from selfboot.report.brief import compact
 from selfboot.report.cells import number, seconds
+from selfboot.report.evidence import Shelf
+from selfboot.report.gather import gather
 from selfboot.report.html import LIMIT, policy, write_report
+from selfboot.report.noticed import noticed
+from selfboot.report.rates import recorded, recorded_of_paper
 
 
 class Page(HTMLParser):
@@ -140,7 +147,7 @@ def test_trial_runs_are_marked_and_kept_out_of_the_count(page: Path) -> None:
     papers = sum("paper" in claim.scales for claim in registry().values())
     said = (
         f"Paper's models: 0 of {papers} claims run. Mini model: 2 of 5 claims as calibrated, 1 drifted, 2 unsettled;"
-        " of their directions 3 like the paper, 1 opposite (control), 1 no effect (stop-strings)."
+        " of their directions 3 like the paper, 1 opposite, 1 no effect."
     )
     assert said in text.replace("&#39;", "'")
     assert "trial run (random weights): no reproduction" in text
@@ -149,6 +156,27 @@ def test_trial_runs_are_marked_and_kept_out_of_the_count(page: Path) -> None:
 
 def test_markup_in_a_reason_is_text(page: Path) -> None:
     assert "some &lt;b&gt;markup&lt;/b&gt;" in page.read_text(encoding="utf-8")
+
+
+def test_the_map_leads_to_the_evidence_of_every_claim_that_was_run(page: Path, lab: Any) -> None:
+    text = page.read_text(encoding="utf-8")
+    found = text[text.index('<div class="map">') : text.index("Paper and measured")]
+    links = re.findall(r'<a href="#(case-[^"]*)" title="([^;]*); ', found)
+    assert len(links) == len({result.claim for result in lab.results})
+    assert all(f'id="{anchor}"' in text for anchor, _ in links)
+    assert ("case-organism-0-stop-strings-mini", "drifted") in links
+    assert found.count("</th>") >= len(registry())
+
+
+def test_other_peoples_numbers_and_error_rates_have_sections_of_their_own(page: Path) -> None:
+    text = page.read_text(encoding="utf-8").replace("&#39;", "'")
+    others = text[text.index('id="others"') : text.index('id="claims"')]
+    for one in baselines().values():
+        assert one.source in others
+        assert one.protocol in others
+    errs = text[text.index('id="errs"') : text.index('id="environment"')]
+    assert all(f">{claim}</th>" in errs for claim in (*recorded(), *recorded_of_paper(), *noticed()))
+    assert all(name in errs for name in MUTANTS)
 
 
 def test_the_copies_say_the_same(page: Path, lab: Any) -> None:
@@ -222,5 +250,7 @@ def test_the_command(small_lab: Any, tmp_path: Path, capsys: Any) -> None:
     assert command("--store", str(root), "--out", str(tmp_path / "out")) == 0
     assert "8 results -> " in capsys.readouterr().out
     assert (tmp_path / "out" / "report.html").exists()
+    assert command("--store", str(root), "--markdown") == 0
+    assert capsys.readouterr().out == compact(gather(small_lab.results, Shelf(root)))
     with pytest.raises(DataError, match="no results of scale paper"):
         command("--store", str(root), "--out", str(tmp_path / "out"), "--scale", "paper")

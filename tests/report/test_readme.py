@@ -13,7 +13,8 @@ from selfboot.errors import DataError
 from selfboot.judging.results import save
 from selfboot.paths import ROOT
 from selfboot.report import readme
-from selfboot.report.readme import CLAIMS_README, README, RUN, update_run, updated
+from selfboot.report.others import short_table
+from selfboot.report.readme import CLAIMS_README, OTHERS, README, RUN, update, update_run, updated
 
 
 def test_the_tables_of_claims_are_up_to_date() -> None:
@@ -41,6 +42,20 @@ PAGES = [*ROOT.glob("*.md"), *(page for room in ROOMS for page in (ROOT / room).
 def test_links_lead_somewhere(page: Path) -> None:
     for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
         assert (page.parent / link).exists(), link
+
+
+def test_other_peoples_numbers_in_the_readme_are_up_to_date(tmp_path: Path) -> None:
+    """Where the markers stand; without them the file stays as it is."""
+    text = README.read_text(encoding="utf-8")
+    if OTHERS[0] in text:
+        assert f"{OTHERS[0]}\n{short_table()}\n{OTHERS[1]}" in text, "`selfboot claims --update-readme`"
+    claims, front = tmp_path / "claims.md", tmp_path / "README.md"
+    claims.write_text(CLAIMS_README.read_text(encoding="utf-8"), encoding="utf-8")
+    for before, after in ((f"a\n{OTHERS[0]}\nold\n{OTHERS[1]}\nb", short_table()), ("no markers", "no markers")):
+        front.write_text(before, encoding="utf-8")
+        update(claims, front)
+        assert after in front.read_text(encoding="utf-8")
+        assert "old" not in front.read_text(encoding="utf-8")
 
 
 @pytest.fixture

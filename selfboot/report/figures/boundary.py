@@ -51,8 +51,8 @@ def _published(entry: published.Published) -> Point:
 
 
 def _aside(base: float, up: float) -> tuple[float, float]:
-    """Where a name goes: the weakest models crowd at the left, beyond them is room."""
-    return (-7, 0) if base < 20 else (6, up)
+    """Where a name goes: weak models crowd at the left and have room beyond them, but for those at the axis."""
+    return (-7, 0) if 12 < base < 20 else (6, up)
 
 
 def _counts(lift: Lift) -> bool:
