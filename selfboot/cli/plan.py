@@ -102,7 +102,9 @@ def render(made: Plan, kinds: Sequence[Gpu], local: Sequence[Gpu]) -> str:
     lines = [header + "".join(f"  {kind.name:>24}" for kind in kinds)]
     for one in made.claims:
         train = f"{one.need.train_gb:>8.0f}" if one.need.train_gb else f"{'–':>8}"
-        left = f"{one.claim.id:<{width}}  {one.claim.tier:<8}  {one.settings.model:<16}  {len(one.settings.seeds) or 1:>5}  {one.need.serve_gb:>8.0f}  "
+        seeds = len(one.settings.seeds) or 1
+        left = f"{one.claim.id:<{width}}  {one.claim.tier:<8}  {one.settings.model:<16}  {seeds:>5}"
+        left += f"  {one.need.serve_gb:>8.0f}  "
         lines.append(f"{left}{train}  {one.disk_gb:>7.0f}" + "".join(f"  {_cell(cost):>24}" for cost in one.costs))
     together = f"{'together':<{len(header) - 7}}{made.disk_gb:>7.0f}"
     lines.append(together + "".join(f"  {_cell(cost):>24}" for cost in made.together))

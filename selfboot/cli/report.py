@@ -60,7 +60,9 @@ def run(args: argparse.Namespace) -> int:
     from selfboot.store import RunStore
 
     if not (args.out or args.gallery or args.findings or args.update_readme or args.markdown):
-        raise DataError("nothing to write; give --out DIR, --markdown, --gallery DIR, --findings DIR or --update-readme")
+        raise DataError(
+            "nothing to write; give --out DIR, --markdown, --gallery DIR, --findings DIR or --update-readme"
+        )
     store = RunStore(args.store)
     if args.out:
         _page(args, store)

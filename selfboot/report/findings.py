@@ -11,8 +11,8 @@ from selfboot.errors import DataError
 from selfboot.judging.results import Result, to_json
 from selfboot.newmodel.kept import Kept, kept
 from selfboot.report.cells import MARKS, beside, cell, direction, markdown_table, measured, natural, seconds
-from selfboot.report.standing import headline
 from selfboot.report.predicted import HEAD, predicted
+from selfboot.report.standing import headline
 from selfboot.store import write_atomic
 
 COLUMNS = ("", "case", "§", "paper", "measured", "verdict", "direction", "why", "seconds")
@@ -41,7 +41,7 @@ def _model(model: str, small: Sequence[Result], store: Path, out: Path) -> Itera
 
 def _text(model: str, results: Sequence[Result], diagnoses: Sequence[Kept]) -> str:
     spent = seconds(sum(result.seconds for result in results))
-    lines = [f"# {model}", "", headline(results).partition(". ")[2], f"{spent} in the cases.", ""]
+    lines = [f"# {model}", "", " ".join(headline(results)[1:]), f"{spent} in the cases.", ""]
     lines += [*markdown_table(COLUMNS, [_row(result) for result in results]), ""]
     others = [f"- {cell(result.name)}: {cell(line)}" for result in results for line in beside(result)]
     lines += ["## The same weights, as the paper reads", "", *others, ""] if others else []

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from selfboot import __version__
+from selfboot.judging.seeds import recorded_of_paper
 from selfboot.analysis.decomposition import mean_tally
 from selfboot.analysis.failures import CLASSES, MEANING, side, tally
 from selfboot.decomposition.decompose import Recorded
@@ -165,7 +166,7 @@ def _tables(gathered: Gathered) -> dict[str, list[tuple[str, ...]]]:
         ],
         "kinds": [(kind, str(count), seconds(spent_here)) for kind, count, spent_here in spent.kinds],
         "errs": [(claim, *row.values()) for claim, row in rates.recorded().items()],
-        "errs_of_paper": [tuple(row.values()) for row in rates.recorded_of_paper().values()],
+        "errs_of_paper": [tuple(row.values()) for row in recorded_of_paper().values()],
     }
 
 

@@ -85,7 +85,9 @@ def test_errors_are_one_line(
 
 
 def test_every_command_runs_something() -> None:
-    wanted = "arms audit bootstrap calibrate claims compare decompose diagnose doctor evaluate export fetch grade mine plan"
+    wanted = (
+        "arms audit bootstrap calibrate claims compare decompose diagnose doctor evaluate export fetch grade mine plan"
+    )
     assert sorted(COMMANDS) == [*wanted.split(), "pool", "replay", "report", "run", "spread", "train"]  # type: ignore[arg-type]
     assert all(sub.get_default("run") for sub in COMMANDS.values())  # type: ignore[union-attr]
 
