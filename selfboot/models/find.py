@@ -67,7 +67,7 @@ def _object(path: Path) -> dict[str, Any]:
 def _entry(name: str, source: str, revision: str = "") -> ModelEntry:
     """What the files say. Not to be trusted more than they are: an unknown architecture gets a Llama's shape."""
     tokenizer = _tokenizer(Path(source) if Path(source).is_dir() else ROOT / source)
-    found = locate(ModelSpec(name, source, revision=revision, tokenizer=tokenizer).random_init())
+    found = locate(ModelSpec(name, source, revision=revision, tokenizer=tokenizer, weights="random"))  # no weights yet
     stop, shape = turn_ends(own_template(found.tokenizer)), shape_of(_config(found))
     return ModelEntry(name, source, tokenizer, revision=revision, stop_tokens=stop, shape=shape)
 
