@@ -128,6 +128,8 @@ def _seeded(found: Sequence[Given], seeds: Sequence[int]) -> list[Given]:
     later = [place for place, one in enumerate(found) if one.name != found[0].name]
     if seeds and len(seeds) != len(later):
         raise DataError(f"--seeds {' '.join(map(str, seeds))}: {len(later)} files of later arms; name a seed for each")
+    if len(set(seeds)) < len(seeds):
+        raise DataError(f"--seeds {' '.join(map(str, seeds))}: name each seed once")
     known = seeds or [found[place].seed or number for number, place in enumerate(later, 1)]
     numbers = dict(zip(later, known, strict=True))
     return [replace(one, seed=numbers.get(place, one.seed)) for place, one in enumerate(found)]
@@ -243,6 +245,8 @@ def _run(graded: Sequence[_Graded]) -> Run:
 def _judge(asked: Sequence[Check], settings: Settings, runs: Sequence[Run]) -> tuple[tuple[Part, ...], tuple[str, ...]]:
     """Each check whose arms are there; of the others, what is missing."""
     parts, left = [], []
+    if not runs[0].outcomes:
+        raise DataError(f"{', '.join(runs[0].figures)}: estimates alone; give an arm that is judged task by task, too")
     for check in asked:
         if check.name in ONLY_RUNS:
             left.append(f"{check.name}: needs a run of ours")
