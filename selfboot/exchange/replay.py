@@ -76,11 +76,11 @@ def replay(
 ) -> Replay:
     """The claim's verdict on what is given. ``format``: how completions are read ("": others' continue their prompts,
     our own are read as the claim reads); ``model``: instead of the claim's."""
-    settings = replace(settings_of(claim, scale), seeds=_seeds(given))
-    settings = replace(settings, model=model or settings.model)
-    graded = [_Graded(lab, settings, one, _arm(claim, settings, one.name), format) for one in given]
+    own = settings_of(claim, scale)
+    arms, settings = arms_of(own), replace(own, seeds=_seeds(given), model=model or own.model)
+    graded = [_Graded(lab, settings, one, _arm(claim, arms, one.name), format) for one in given]
     runs = _runs(graded)
-    parts, open_ = _judge(checks(claim, scale, settings), settings, runs)
+    parts, open_ = _judge(checks(claim, scale, settings), settings.contrast, arms, runs)
     result = _result(claim, scale, settings, runs, parts, graded)
     return Replay(result, tuple(one.reading for one in graded), open_, _lift(settings, graded))
 
@@ -128,6 +128,8 @@ def _seeded(found: Sequence[Given], seeds: Sequence[int]) -> list[Given]:
     later = [place for place, one in enumerate(found) if one.name != found[0].name]
     if seeds and len(seeds) != len(later):
         raise DataError(f"--seeds {' '.join(map(str, seeds))}: {len(later)} files of later arms; name a seed for each")
+    if len(set(seeds)) < len(seeds):
+        raise DataError(f"--seeds {' '.join(map(str, seeds))}: name each seed once")
     known = seeds or [found[place].seed or number for number, place in enumerate(later, 1)]
     numbers = dict(zip(later, known, strict=True))
     return [replace(one, seed=numbers.get(place, one.seed)) for place, one in enumerate(found)]
@@ -150,11 +152,11 @@ def arms_of(settings: Settings) -> dict[str, Arm]:
     return {name: arm for name, arm in arms.items() if arm.role in ("base", "trained")}
 
 
-def _arm(claim: Claim, settings: Settings, name: str) -> Arm:
-    arms = {known: arm for known, arm in arms_of(settings).items() if not (arm.reading or arm.shots)}
-    if name not in arms:
-        raise DataError(f"claim {claim.id}: no arm {name!r} to replay; it has {', '.join(map(repr, arms))}")
-    return arms[name]
+def _arm(claim: Claim, arms: Mapping[str, Arm], name: str) -> Arm:
+    plain = {known: arm for known, arm in arms.items() if not (arm.reading or arm.shots)}
+    if name not in plain:
+        raise DataError(f"claim {claim.id}: no arm {name!r} to replay; it has {', '.join(map(repr, plain))}")
+    return plain[name]
 
 
 def _seeds(given: Sequence[Given]) -> tuple[int, ...]:
@@ -240,13 +242,17 @@ def _run(graded: Sequence[_Graded]) -> Run:
     )
 
 
-def _judge(asked: Sequence[Check], settings: Settings, runs: Sequence[Run]) -> tuple[tuple[Part, ...], tuple[str, ...]]:
+def _judge(
+    asked: Sequence[Check], contrast: Sequence[str], arms: Mapping[str, Arm], runs: Sequence[Run]
+) -> tuple[tuple[Part, ...], tuple[str, ...]]:
     """Each check whose arms are there; of the others, what is missing."""
     parts, left = [], []
+    if not runs[0].outcomes:
+        raise DataError(f"{', '.join(runs[0].figures)}: estimates alone; give an arm that is judged task by task, too")
     for check in asked:
         if check.name in ONLY_RUNS:
             left.append(f"{check.name}: needs a run of ours")
-        elif missing := [name for name in _needed(check.name, settings) if name not in runs[0].figures]:
+        elif missing := [name for name in _needed(check.name, contrast, arms) if name not in runs[0].figures]:
             left.append(f"{check.name}: no completions of {', '.join(missing)}")
         else:
             parts.append(check.judge(runs))
@@ -255,11 +261,11 @@ def _judge(asked: Sequence[Check], settings: Settings, runs: Sequence[Run]) -> t
     return tuple(parts), tuple(left)
 
 
-def _needed(check: str, settings: Settings) -> Sequence[str]:
+def _needed(check: str, contrast: Sequence[str], arms: Mapping[str, Arm]) -> Sequence[str]:
     """The arms that a check looks at."""
     if check in NEED_ALL:
-        return tuple(arms_of(settings))
-    return settings.contrast if check in ("contrast", "alive") else (check,)
+        return tuple(arms)
+    return contrast if check in ("contrast", "alive") else (check,)
 
 
 def _lift(settings: Settings, graded: Sequence[_Graded]) -> Decomposition | None:

@@ -83,7 +83,7 @@ def test_two_sets_are_judged_paired_and_taken_apart(lab: RecordingLab, tmp_path:
     assert found.open == ("weights: needs a run of ours",)
     assert found.lift is not None
     assert (found.lift.tolerant, found.lift.share("form")) == (85, pytest.approx(120 / (79 + 87)))
-    assert found.readings[0].failures == {"form": 60 + 79, "skill": 0}  # `pass` alone is no body
+    assert found.readings[0].failures == {"form": 60, "skill": 79}
     assert found.result.log_e is not None
     assert found.result.log_e > 30
     assert {one.arm.seed for one in found.result.solved} == {0, 7, 13}
@@ -120,7 +120,7 @@ class TestRoundTrip:
         assert main.main(["replay", *words, "--format", "chat", "--store", str(store)]) == 0
         said = capsys.readouterr().out
         assert "recipe-7b, mini scale, replayed: as calibrated, same direction, 0.9 × its size" in said
-        assert "trained, seed 1: 96 of 164 (58.5 %); 96 once form is forgiven; fails: 68 on form, 0 on skill" in said
+        assert "trained, seed 1: 96 of 164 (58.5 %); 96 once form is forgiven; fails: 0 on form, 68 on skill" in said
         (kept,) = load(store / "results")
         assert kept.weights == "replayed"
 
@@ -160,6 +160,8 @@ class TestErrors:
     def test_seeds_are_one_a_file(self) -> None:
         with pytest.raises(DataError, match="--seeds 7: 2 files of later arms; name a seed for each"):
             self.given("a", "b", "c", seeds=(7,))
+        with pytest.raises(DataError, match="--seeds 7 7: name each seed once"):
+            self.given("a", "b", "c", seeds=(7, 7))
 
     def test_claims_that_cannot_be_replayed_say_why(self, lab: RecordingLab) -> None:
         with pytest.raises(DataError, match="claim determinism: its test compares runs, not completions"):
