@@ -41,7 +41,8 @@ ASSUMED: Mapping[str, Mapping[str, float]] = {
     "tts-8b-math": {"greedy": 310}, "tts-aime": {"greedy": 23, "best-of-64": 38},
     "synergy-14b": {"raw greedy": 44, "raw best-of-8": 110, "recipe greedy": 105, "recipe best-of-8": 131},
     "synergy-3b": {"raw greedy": 40, "raw best-of-8": 100, "recipe greedy": 60, "recipe best-of-8": 92},
-    "control": {"control-mbpp 21": 25}, "selfcorrect-mixed": {"trained": 304}, "saturation": {"trained": 125},
+    "control": {"control-mbpp 21": 25}, "selfcorrect-mixed": {"base": 299, "trained": 304},
+    "saturation": {"trained": 125},
     "bcb-hard": {"base": 40, "trained": 40},
     "code-to-math": {"base": 25, "trained": 30, "base, math500:100": 60, "trained, math500:100": 62},
 }  # fmt: skip

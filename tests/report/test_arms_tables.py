@@ -109,7 +109,7 @@ def test_one_small_claim_for_real(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     small = {"pair-count-sweep": replace(claims["pair-count-sweep"], counts=(3,)), FREE: claims[FREE]}
     monkeypatch.setattr(arms, "settings_of", lambda model: small)
     monkeypatch.setattr(arms, "TRAINED", ("pair-count-sweep",))
-    with Lab(RunStore(tmp_path / "store"), graders=1) as lab:
+    with Lab(RunStore(tmp_path / "store"), graders=1, tokens=40) as lab:
         content = arms.measure(lab, "organism-0", (7,), "a test")
     arms.write(content, tmp_path / "out" / "organism-0.json")
     found = read(tmp_path / "out" / "organism-0.json")

@@ -54,7 +54,7 @@ def test_the_numbers_of_steps_are_the_scripts(name: str, pairs: int, steps: int)
 @pytest.mark.parametrize("name", sorted(recipes()))
 def test_only_the_papers_recipes_are_scripted(name: str) -> None:
     recipe = recipe_called(name)
-    ours = name.startswith(("paper-", "mini"))
+    ours = name.startswith(("paper-", "mini")) and name != "mini-confirm"  # the paper's, for the mini model
     assert recipe.scripted != ours
     assert trainer(recipe) is (lora.train_adapter if ours else train_adapter)
     assert recipe.pad_in_loss == name.startswith("released-script")
@@ -63,6 +63,12 @@ def test_only_the_papers_recipes_are_scripted(name: str) -> None:
     if not ours:
         cosine = name.startswith("released-script")
         assert (recipe.schedule, recipe.warmup) == (("cosine", 0.03) if cosine else ("linear", 0.05))
+
+
+def test_the_mini_models_copy_of_the_papers_recipe_differs_in_rate_and_prompt_alone() -> None:
+    own, theirs = recipes()["mini-confirm"], recipes()["confirm"]
+    assert {key for key in theirs if own[key] != theirs[key]} == {"lr", "pair_format"}
+    assert (own["lr"], own["pair_format"]) == (recipes()["mini"]["lr"], recipes()["mini"]["pair_format"])
 
 
 @given(st.integers(1, 60), st.integers(1, 9), st.integers(1, 3), st.integers(0, 2**32))
