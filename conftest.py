@@ -251,7 +251,8 @@ def _model_by_model(config: pytest.Config, items: list[pytest.Item]) -> None:
     served = [item for item in items if (case := _case(item)) is not None and _served(config, case)]
     served.sort(key=lambda item: times(_case(item).runnable))
     served = by_model(served, lambda item: _case(item).runnable.model)
-    config.stash[COMPANY] = company = {}
+    company: dict[str, list[Any]] = {}
+    config.stash[COMPANY] = company
     for case in map(_case, served):
         company.setdefault(case.runnable.model, []).append(case)
     late = set(served)

@@ -16,6 +16,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +148,7 @@ def prove(lab: Lab, chosen: Sequence[Subject]) -> Iterator[Proof]:
     if known is None:
         raise DataError(f"{record_path(OWN)} is missing; restore it from the repository")
     for name in dict.fromkeys([RECORDED, *(one.benchmark for one in chosen)]):
-        yield from _tried(f"{name}: known solutions", lambda name=name: canonical(lab, name))
+        yield from _tried(f"{name}: known solutions", partial(canonical, lab, name))
     yield from _tried("recorded completions: judged again", lambda: judged_again(lab, known))
     yield from _tried("recorded completions: drawn again", lambda: drawn_again(lab, known))
     if not any(one.model == OWN and one.recipe for one in chosen):
