@@ -41,6 +41,7 @@ class Case:
     weights: str = "trained"  # else what kind of trial run this is
     substitute: str = ""  # a model that runs in the place of the claim's own
     results: list[Result] = field(default_factory=list)
+    ahead: bool = False  # is all that it trains and mines made?
     company: Sequence[Case] = field(default=(), repr=False)  # all cases of this sitting on the same model, if known
 
     @property
@@ -62,8 +63,12 @@ class Case:
 
     def make_ahead(self, lab: Lab) -> None:
         """Train and mine before anything is scored: for this case first, and for all that are on the same model."""
-        others = [case for case in self.company if case is not self]
-        make_ahead(lab, [job for case in (self, *others) for job in case.jobs])
+        if self.ahead:
+            return
+        together = [self, *(case for case in self.company if case is not self)]
+        make_ahead(lab, [job for case in together for job in case.jobs])
+        for case in together:
+            case.ahead = True
 
     @property
     def judged(self) -> Settings:
