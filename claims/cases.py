@@ -52,6 +52,7 @@ class Case:
     part: Part = WHOLE  # small: the tasks that it runs on
     tokens: int = 0  # small: the most tokens of a completion; 0: as many as each benchmark allows
     results: list[Result] = field(default_factory=list)
+    ahead: bool = False  # is all that it trains and mines made?
     company: Sequence[Case] = field(default=(), repr=False)  # all cases of this sitting on the same model, if known
 
     def choose_seeds(self, choice: str) -> bool:
@@ -84,8 +85,12 @@ class Case:
 
     def make_ahead(self, lab: Lab) -> None:
         """Train and mine before anything is scored: for this case first, and for all that are on the same model."""
-        others = [case for case in self.company if case is not self]
-        make_ahead(lab, [job for case in (self, *others) for job in case.jobs])
+        if self.ahead:
+            return
+        together = [self, *(case for case in self.company if case is not self)]
+        make_ahead(lab, [job for case in together for job in case.jobs])
+        for case in together:
+            case.ahead = True
 
     @property
     def judged(self) -> Settings:

@@ -26,7 +26,7 @@ from selfboot import keys
 from selfboot.analysis.prediction import NEEDED
 from selfboot.benchmarks.base import AnswerBenchmark, Benchmark, load_answers, load_any, load_benchmark
 from selfboot.engines.engines import Choice, Engines, ModelRef
-from selfboot.engines.gpu import our_gpus
+from selfboot.engines.gpu import on_ours, our_gpus
 from selfboot.engines.memory import check_limit
 from selfboot.errors import DataError, UnavailableError
 from selfboot.formats import AnswerFormat, Chat, CodeFormat, answer_format, code_format
@@ -43,7 +43,6 @@ from selfboot.mining.own import is_own, own_pairs
 from selfboot.mining.scripts import script_miner
 from selfboot.models.chat import chat_of, template_text
 from selfboot.models.find import find_model, spec_of, turn_ends
-from selfboot.models.memory import widened
 from selfboot.models.shape import random_init_spec
 from selfboot.models.spec import ModelSpec, locate
 from selfboot.pairs import load_pairs, write_pairs
@@ -222,9 +221,7 @@ class Lab:
 
     def entry(self, model: str) -> ModelEntry:
         """What is known of the model called ``model``, any that ``find_model`` knows, as our GPUs run it."""
-        entry = find_model(model)
-        memory = max((one.memory_gb for one in our_gpus()), default=0.0) if entry.tensor_parallel > 1 else 0.0
-        return widened(entry, memory) if memory else entry
+        return on_ours(find_model(model))
 
     def spec(self, model: str) -> ModelSpec:
         """The model called ``model``, as this lab runs it."""

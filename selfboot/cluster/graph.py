@@ -17,6 +17,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
+from selfboot.engines.gpu import on_ours
 from selfboot.errors import SelfbootError
 from selfboot.judging.seeds import with_seeds
 from selfboot.lab import Lab
@@ -43,8 +44,8 @@ class Unit:
 
     @property
     def gpus(self) -> int:
-        """GPUs that the model needs: none for a mini model."""
-        entry = model_entry(self.model)
+        """GPUs that the model needs: none for a mini model. Workers' GPUs are taken to be as large as those here."""
+        entry = on_ours(model_entry(self.model))
         return entry.tensor_parallel if entry.gpu_gb else 0
 
     def same_call(self, other: Unit) -> bool:

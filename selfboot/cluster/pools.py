@@ -2,27 +2,31 @@
 
 A worker that is lost (killed, out of memory, its machine gone) loses no finished work, and not even a started training:
 checkpoints lie in the store. Its unit is tried again, ``RETRIES`` times.
+
+On a cluster's GPUs a process does many units of one model in a row (``batches``): its trainings, and when they are done
+all that it draws, so that one process reads its base and one engine starts.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Any, Protocol
 
 from selfboot.cluster.graph import Unit
-from selfboot.cluster.work import Site, do
+from selfboot.cluster.work import Result, Site, do, do_all
 from selfboot.errors import SelfbootError, UnavailableError
 
 RETRIES = 3
 WORKER = ("its process", "look for a lack of memory")  # what died, and what to do about it
 RAY = ("Ray itself, where it ran,", "its logs say why (session_latest/logs in Ray's folder, /tmp/ray by default)")
 Work = Callable[[Unit, Site], float]
-Finished = tuple[Unit, float | Exception]  # seconds, or why it failed for good
+Finished = tuple[Unit, Result]  # seconds, or why it failed for good
 
 
 class Pool(Protocol):
@@ -52,6 +56,16 @@ class Tries:
             return SelfbootError(f"{unit}: {dead[0]} died {RETRIES + 1} times; {dead[1]}")
         self.retried += 1
         return None
+
+
+def batches(queued: Sequence[Unit], training: Collection[str] = ()) -> list[list[Unit]]:
+    """Units of GPU models as they are to be handed out: a model's trainings together; all that it draws together, once
+    none of its trainings is queued or (``training``: models) under way."""
+    groups: dict[tuple[str, bool], list[Unit]] = {}
+    for unit in queued:
+        groups.setdefault((unit.model, unit.verb == "train"), []).append(unit)
+    held = {model for model, trains in groups if trains} | set(training)
+    return [units for (model, trains), units in groups.items() if trains or model not in held]
 
 
 class Processes(Tries):
@@ -99,11 +113,24 @@ class Processes(Tries):
         self.pool.shutdown(wait=True, cancel_futures=True)
 
 
+@dataclass(frozen=True)
+class _Lost:
+    """A task's worker is gone: what died, and what to do about it."""
+
+    dead: tuple[str, str]
+
+
+def _options(units: Sequence[Unit]) -> dict[str, Any]:
+    """Ray's options for a task that does these units."""
+    name = f"{units[0]}, and {len(units) - 1} more" if len(units) > 1 else str(units[0])
+    return {"num_cpus": 1, "num_gpus": units[0].gpus, "max_retries": 0, "name": name}
+
+
 class Cluster(Tries):
     """A Ray cluster at ``address`` ("local": one is started here; "auto": the one that this machine is part of).
 
-    Every machine needs this package installed and the store's path or URL in reach. A unit takes one core and the GPUs
-    that its model needs.
+    Every machine needs this package installed and the store's path or URL in reach. A unit takes one core; units of a
+    model that needs GPUs wait in ``queued`` until a batch of them takes those GPUs.
     """
 
     def __init__(self, site: Site, address: str, work: Work = do) -> None:
@@ -113,11 +140,13 @@ class Cluster(Tries):
         except ImportError:
             raise UnavailableError("--ray needs Ray: pip install 'selfboot[cluster]'") from None
         self.ray, self.site = ray, site
-        self.running: dict[Any, Unit] = {}
+        self.running: dict[Any, tuple[Unit, ...]] = {}
+        self.queued: list[Unit] = []
         self.started = not ray.is_initialized()
         if self.started:  # no address at all would join whatever cluster ran here last
             self._join(address)
         self.task = ray.remote(work)
+        self.many = ray.remote(lambda units, site: do_all(units, site, work))
 
     def _join(self, address: str) -> None:
         """Start Ray here, or join a cluster. UnavailableError when it cannot be done, with Ray's own words."""
@@ -132,27 +161,45 @@ class Cluster(Tries):
 
     def submit(self, unit: Unit) -> None:
         """Queue a unit. Retries are ours, so that they are counted."""
-        options = {"num_cpus": 1, "num_gpus": unit.gpus, "max_retries": 0, "name": str(unit)}
-        self.running[self.task.options(**options).remote(unit, self.site)] = unit
+        if unit.gpus:
+            self.queued.append(unit)
+        else:
+            self.running[self.task.options(**_options((unit,))).remote(unit, self.site)] = (unit,)
+
+    def _hand_out(self) -> None:
+        """Give the batches that can be done now to the cluster."""
+        training = {unit.model for units in self.running.values() for unit in units if unit.verb == "train"}
+        for batch in batches(self.queued, training):
+            taken = {unit.address for unit in batch}
+            self.queued = [unit for unit in self.queued if unit.address not in taken]
+            self.running[self.many.options(**_options(batch)).remote(batch, self.site)] = tuple(batch)
 
     def finished(self) -> Iterator[Finished]:
-        """The next unit that came to an end, unless its worker or machine was lost: then it is queued again."""
-        errors = self.ray.exceptions
-        ended = (errors.NodeDiedError, errors.LocalRayletDiedError)
-        lost = (errors.WorkerCrashedError, errors.OutOfMemoryError, *ended)
+        """The next units that came to an end, unless their worker or machine was lost: then they are queued again."""
+        self._hand_out()
         done, _ = self.ray.wait(list(self.running), num_returns=1)
         for reference in done:
-            unit = self.running.pop(reference)
-            try:
-                yield unit, float(self.ray.get(reference))
-            except lost as error:
-                if why := self.given_up(unit, RAY if isinstance(error, ended) else WORKER):
+            units = self.running.pop(reference)
+            for unit, result in zip(units, self._results(reference, len(units)), strict=True):
+                if not isinstance(result, _Lost):
+                    yield unit, result
+                elif why := self.given_up(unit, result.dead):
                     yield unit, why
                 else:
                     self.submit(unit)
-            except errors.RayError as error:
-                cause = getattr(error, "cause", None)
-                yield unit, cause if isinstance(cause, Exception) else error
+
+    def _results(self, reference: Any, count: int) -> Sequence[Result | _Lost]:
+        """What came of a task's units; the same for all of them where the task itself failed."""
+        errors = self.ray.exceptions
+        ended = (errors.NodeDiedError, errors.LocalRayletDiedError)
+        try:
+            found = self.ray.get(reference)
+            return found if isinstance(found, list) else [float(found)]
+        except (errors.WorkerCrashedError, errors.OutOfMemoryError, *ended) as error:
+            return [_Lost(RAY if isinstance(error, ended) else WORKER)] * count
+        except errors.RayError as error:
+            cause = getattr(error, "cause", None)
+            return [cause if isinstance(cause, Exception) else error] * count
 
     def close(self) -> None:
         """Leave the cluster, if it was joined here."""

@@ -5,16 +5,20 @@ from __future__ import annotations
 import functools
 import os
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from selfboot.cluster.graph import Unit
 from selfboot.engines.engines import Choice
+from selfboot.errors import SelfbootError
 from selfboot.lab import Adapter
 from selfboot.newmodel.models import OpenLab
 from selfboot.progress import ProgressFolder
 from selfboot.store import Artifact, RunStore
+
+Result = float | Exception  # seconds, or why a unit failed
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,20 @@ def do(unit: Unit, site: Site) -> float:
     options = {name: _here(value, lab.store) for name, value in unit.options.items()}
     getattr(lab, unit.verb)(*args, **options)
     return time.perf_counter() - began
+
+
+def do_all(units: Sequence[Unit], site: Site, work: Callable[[Unit, Site], float] = do) -> list[Result]:
+    """Many units of one model in a row, in one process: of each the seconds, or why it failed."""
+    return [_tried(unit, site, work) for unit in units]
+
+
+def _tried(unit: Unit, site: Site, work: Callable[[Unit, Site], float]) -> Result:
+    try:
+        return work(unit, site)
+    except SelfbootError as error:
+        return error
+    except Exception as error:  # which may not survive the way back
+        return SelfbootError(f"{unit}: {type(error).__name__}: {error}")
 
 
 def _here(value: Any, store: RunStore) -> Any:

@@ -18,8 +18,9 @@ from pathlib import Path
 from filelock import FileLock
 
 from selfboot.errors import DataError
-from selfboot.models.memory import GB
+from selfboot.models.memory import GB, widened
 from selfboot.paths import DATA
+from selfboot.registry import ModelEntry
 from selfboot.tables import build, read
 
 REFERENCE_GPU = "h100"  # the registry's minutes are reckoned for it
@@ -141,3 +142,10 @@ def our_gpus() -> list[Gpu]:
     have = local_gpus()
     names = visible(os.environ, len(have)) if have else ()
     return [have[int(name)] if name.isdigit() else have[0] for name in names]
+
+
+def on_ours(entry: ModelEntry) -> ModelEntry:
+    """A model as our GPUs run it: spread over more of them where it needs several and they are small; without a GPU, as
+    the registry has it."""
+    memory = max((one.memory_gb for one in our_gpus()), default=0.0) if entry.tensor_parallel > 1 else 0.0
+    return widened(entry, memory) if memory else entry

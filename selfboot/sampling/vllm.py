@@ -311,15 +311,22 @@ class VllmEngine:
 
     def _broken(self, said: str) -> UnavailableError:
         """The engine is gone: what it said, or the end of what it logged."""
+        kind = EngineLostError if not said and self._killed() else UnavailableError
         self._log.seek(0)
         logged = [line.strip() for line in self._log.read().decode(errors="replace").split("\n") if "Error" in line]
         self.close()
-        lost = EngineLostError if self._ready and not said and not logged else UnavailableError
-        return lost(
+        return kind(
             f"vLLM {self.versions['vllm']} with {self.spec.name!r} failed: {said or 'it ended without a word'} "
             f"(errors in its log: {' | '.join(logged[-3:])[-600:] or 'none'}); if memory is short, lower "
             "max_model_len, or see with `selfboot plan` which claims fit"
         )
+
+    def _killed(self) -> bool:
+        """Did a signal end the process of an engine that ran?"""
+        try:
+            return self._ready and self._process is not None and self._process.wait(timeout=5) < 0
+        except subprocess.TimeoutExpired:
+            return False
 
     def close(self) -> None:
         """End the process and everything it started; may be called twice. The next request starts a new one."""

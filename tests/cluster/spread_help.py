@@ -79,6 +79,13 @@ def rest(unit: Unit, site: Site) -> float:
     return 1.0
 
 
+def note_process(unit: Unit, site: Site) -> float:
+    """A worker that leaves its process's number under the unit's address."""
+    site.root.mkdir(parents=True, exist_ok=True)
+    (site.root / unit.address).write_text(str(os.getpid()))
+    return 1.0
+
+
 def die_always(unit: Unit, site: Site) -> float:
     """A worker that never gets anywhere."""
     os.kill(os.getpid(), signal.SIGKILL)

@@ -138,6 +138,21 @@ def run_units(pool: Cluster, units: list[Unit]) -> None:
             assert result == 1.0, result
 
 
+def test_a_gpu_models_units_share_a_process(cluster: Any, tmp_path: Path) -> None:
+    """Real Ray, a GPU in name only: its trainings in one process, then all that it draws in another."""
+    ray.cloudpickle.register_pickle_by_value(spread_help)
+    cluster.add_node(num_cpus=1, num_gpus=1)
+    pool = Cluster(Site(tmp_path), cluster.address, spread_help.note_process)
+    for at, verb in enumerate(("train", "evaluate", "train", "evaluate", "evaluate")):
+        pool.submit(Unit(f"{verb}-{at}", verb, ("qwen2.5-7b", at), {}))
+    while pool.running or pool.queued:
+        assert all(result == 1.0 for _, result in pool.finished())
+    pool.close()
+    pids = {kind: {path.read_text() for path in tmp_path.glob(f"{kind}-*")} for kind in ("train", "evaluate")}
+    assert {kind: len(found) for kind, found in pids.items()} == {"train": 1, "evaluate": 1}
+    assert len(list(tmp_path.glob("*-?"))) == 5
+
+
 def test_soak_with_random_kills_ends_with_the_same_hashes(
     bucket: str, cluster: Any, tmp_path: Path, quiet: dict[str, dict[str, str]]
 ) -> None:

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from selfboot import lab as lab_module
 from selfboot.cli import plan as cli_plan
+from selfboot.engines import gpu as gpu_module
 from selfboot.engines.gpu import Gpu, gpu
 from selfboot.errors import DataError
 from selfboot.lab import Lab
@@ -246,7 +246,7 @@ def test_a_model_over_two_large_gpus_takes_four_smaller_ones() -> None:
 
 def test_the_lab_spreads_a_model_as_its_gpus_ask_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for kind, gpus in (("h100", 4), ("h200", 2)):
-        monkeypatch.setattr(lab_module, "our_gpus", lambda kind=kind: [gpu(kind)] * 4)
+        monkeypatch.setattr(gpu_module, "our_gpus", lambda kind=kind: [gpu(kind)] * 4)
         with Lab(RunStore(tmp_path)) as lab:
             entry = lab.entry("qwen2.5-72b")
             assert (entry.tensor_parallel, lab.engines.training_gpus(entry)) == (gpus, gpus)

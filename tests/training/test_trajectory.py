@@ -32,7 +32,7 @@ def test_in_a_process_of_its_own_it_is_the_same(spec: ModelSpec, examples: list[
     job = Job(spec, tuple(examples), SMALL, 7, steps=2)
     assert parsed(json.loads(json.dumps(asdict(job)))) == job
     assert differs(apart(job), watched(job), 1e-6) == ""
-    with pytest.raises(UnavailableError, match=r"'tiny'.*no config"):
+    with pytest.raises(UnavailableError, match=r"'tiny'.*no folder /nowhere"):
         apart(replace(job, spec=ModelSpec("tiny", "/nowhere")))
 
 
