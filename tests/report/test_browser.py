@@ -115,7 +115,7 @@ def test_two_runs_side_by_side_with_their_difference(opened: Open, lab: Any) -> 
     tab = opened()
     tab.locator(".cases tbody tr", has_text="recipe-7b[mini-7]").first.get_by_role("link", name="samples").click()
     before, after = tab.locator("#task .arm h4").all_text_contents()
-    assert after == "trained, recipe-7b[mini-7]"
+    assert after == "trained, seed 7, recipe-7b[mini-7]"
     assert before.endswith("[mini]"), "the base's score is named by the first claim that rests on it"
     tab.locator("#filter").select_option("gained")
     gained = tab.locator("#tasks button").count()
