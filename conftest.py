@@ -265,6 +265,7 @@ def _runnable(request: pytest.FixtureRequest) -> Iterator[None]:
     from selfboot.planning.availability import lacks
 
     uncalibrated = None
+    case.measure_flips = config.getoption("--measure-flips")
     case.weights, case.substitute = _trial(config) or "trained", config.getoption("--substitute")
     if case.scale == "mini":
         if case.settings.model == "organism-0":

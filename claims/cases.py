@@ -14,6 +14,7 @@ from selfboot.errors import DataError, SelfbootError
 from selfboot.judging.calibrate import FIRST_SEED
 from selfboot.judging.checks import checks
 from selfboot.judging.decide import Decision, decide
+from selfboot.judging.flips import has_baseline, measured_flips
 from selfboot.judging.results import Beside, Evidence, Result, beside
 from selfboot.judging.seeds import with_seeds
 from selfboot.lab import Lab
@@ -40,6 +41,7 @@ class Case:
     seed: int = 0
     weights: str = "trained"  # else what kind of trial run this is
     substitute: str = ""  # a model that runs in the place of the claim's own
+    measure_flips: bool = False  # at the paper's scale: score the base at a second batch size
     results: list[Result] = field(default_factory=list)
 
     def choose_seeds(self, choice: str) -> bool:
@@ -66,7 +68,11 @@ class Case:
         train_ahead(lab, self.runnable, seeds if fresh else self._own_first)
         if self.settings.both_arms and not fresh:  # a retry is of the judged arm alone
             train_ahead(lab, other_arm(self.runnable), self._own_first)
-        return [run_protocol(lab, self.runnable, seed) for seed in seeds]
+        runs = [run_protocol(lab, self.runnable, seed) for seed in seeds]
+        if not (self.measure_flips and self.scale == "paper" and has_baseline(self.settings)):
+            return runs
+        flips = measured_flips(lab, self.runnable)  # the store has it when it is asked for again
+        return [replace(run, flips=flips) for run in runs]
 
     @property
     def judged(self) -> Settings:

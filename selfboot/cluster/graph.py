@@ -84,7 +84,9 @@ class Reader(RunStore):
         raise Missing(kind, address)
 
 
-def jobs(marks: str = "", only: str = "", scales: Iterable[str] = SCALES, organism: str = "0", seeds: str = "") -> list[Job]:
+def jobs(
+    marks: str = "", only: str = "", scales: Iterable[str] = SCALES, organism: str = "0", seeds: str = ""
+) -> list[Job]:
     """Every claim, scale and seed that a marker expression, a part of its id and the scales select; ``organism``: the
     pre-training seed that stands for organism-0, as pytest's option; ``seeds``: how many at the paper's scale, too."""
     chosen, wanted = selector(marks), set(scales)

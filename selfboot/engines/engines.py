@@ -51,8 +51,9 @@ class ModelRef:
 
 
 class Engines:
-    """The samplers and trainers of a Lab. ``device`` is where small models run, ``rows`` the transformers sampler's
-    batch size; ``apart``: train in a process of its own on a CPU too, as on a GPU."""
+    """The samplers and trainers of a Lab. ``device`` is where small models run, ``rows`` decoded
+    together at most (None: each engine's default); ``apart``: train in a process of its own on a CPU too, as on a
+    GPU."""
 
     _all: ClassVar[weakref.WeakSet[Engines]] = weakref.WeakSet()  # of this process: they share its GPU
 
@@ -137,7 +138,8 @@ class Engines:
 
         if subject.spec not in self._vllm:
             tokens = min(TOKENS, context(subject))
-            settings = VllmSettings(max_model_len=tokens, tensor_parallel=subject.entry.tensor_parallel)
+            rows = self.rows or VllmSettings.max_rows
+            settings = VllmSettings("auto", tokens, subject.entry.tensor_parallel, max_rows=rows)
             self._vllm[subject.spec] = VllmEngine(subject.spec, settings)
         return self._vllm[subject.spec]
 

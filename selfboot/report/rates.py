@@ -48,9 +48,9 @@ and that it passes when the alternative holds (false pass).
 
 ## Wrong systems, before and after
 
-Mutants that change a figure of a claim by {enough:.0f} tasks or more, and how many of them survive: before, on fresh seeds
-alone; and now, with the calibrated seed run again and the weights told apart by hashes. The whole matrix, and the wrong
-systems that ran for real: [mutants.md](mutants.md).
+Mutants that change a figure of a claim by {enough:.0f} tasks or more, and how many of them survive: before, on fresh
+seeds alone; and now, with the calibrated seed run again and the weights told apart by hashes. The whole matrix, and the
+wrong systems that ran for real: [mutants.md](mutants.md).
 
 {mutants}
 
