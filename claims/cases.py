@@ -12,7 +12,7 @@ from selfboot import pairs as pair_files
 from selfboot import published
 from selfboot.errors import DataError, SelfbootError
 from selfboot.judging.calibrate import FIRST_SEED
-from selfboot.judging.checks import checks
+from selfboot.judging.checks import Check, checks, control
 from selfboot.judging.decide import Decision, decide
 from selfboot.judging.flips import has_baseline, measured_flips
 from selfboot.judging.results import Beside, Evidence, Result, beside
@@ -92,11 +92,17 @@ class Case:
         own = pair_files.join(f"{self.model}/{part}" for part in pair_files.parts(self.settings.pairs))
         return replace(self.settings, model=self.substitute, pairs=own)
 
-    def check(self, lab: Lab) -> list[Run]:
+    def check(self, lab: Lab, beside: str = "") -> list[Run]:
         """Run the claim's protocol, judge every check of the claim, and report; a result outside its band is measured
-        once more, with other seeds (selfboot/judging/decide.py)."""
-        decision = decide(checks(self.claim, self.scale, self.judged), lambda fresh: self.runs(lab, fresh))
+        once more, with other seeds (selfboot/judging/decide.py). ``beside``: the model of a positive control."""
+        controls = [self._control(lab, beside)] if beside and not self.substitute else []
+        judged = [*controls, *checks(self.claim, self.scale, self.judged)]
+        decision = decide(judged, lambda fresh: self.runs(lab, fresh))
         return self.report(decision, self._beside(lab, decision.runs))
+
+    def _control(self, lab: Lab, model: str) -> Check:
+        own = replace(self, settings=replace(self.settings, model=model))
+        return control(self.claim, self.scale, own.settings, lambda: own.runs(lab))
 
     def _beside(self, lab: Lab, judged: Sequence[Run]) -> tuple[Beside, ...]:
         """The claim's other arm on the same weights and seeds, where its settings ask for it."""
