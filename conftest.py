@@ -324,6 +324,7 @@ def _put_in_place(config: pytest.Config, case: Any) -> None:
     from selfboot.protocols.any_model import Part, placed
 
     case.weights, case.substitute = _trial(config) or "trained", config.getoption("--substitute")
+    case.measure_flips = config.getoption("--measure-flips")
     if case.scale == "mini" and case.settings.model == "organism-0":
         case.settings = replace(case.settings, model=f"organism-{config.getoption('--organism')}")
     if case.scale == "small":

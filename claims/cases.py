@@ -14,9 +14,10 @@ from selfboot.cluster.graph import Job, jobs_of
 from selfboot.cluster.sitting import make_ahead
 from selfboot.errors import DataError, SelfbootError, TooFewPairsError
 from selfboot.judging.calibrate import FIRST_SEED
-from selfboot.judging.checks import checks
+from selfboot.judging.checks import Check, checks, control
 from selfboot.judging.compared import too_few
 from selfboot.judging.decide import Decision, decide
+from selfboot.judging.flips import has_baseline, measured_flips
 from selfboot.judging.results import Beside, Evidence, Result, beside, log_e_of, solved_in
 from selfboot.judging.seeds import with_seeds
 from selfboot.lab import Lab
@@ -51,6 +52,7 @@ class Case:
     substitute: str = ""  # a model that runs in the place of the claim's own
     part: Part = WHOLE  # small: the tasks that it runs on
     tokens: int = 0  # small: the most tokens of a completion; 0: as many as each benchmark allows
+    measure_flips: bool = False  # at the paper's scale: score the base at a second batch size
     results: list[Result] = field(default_factory=list)
     ahead: bool = False  # is all that it trains and mines made?
     company: Sequence[Case] = field(default=(), repr=False)  # all cases of this sitting on the same model, if known
@@ -81,7 +83,11 @@ class Case:
             make_ahead(lab, [Job(self.claim.id, self.runnable, seed) for seed in seeds])
         else:
             self.make_ahead(lab)
-        return [run_protocol(lab, self.runnable, seed) for seed in seeds]
+        runs = [run_protocol(lab, self.runnable, seed) for seed in seeds]
+        if not (self.measure_flips and self.scale == "paper" and has_baseline(self.settings)):
+            return runs
+        flips = measured_flips(lab, self.runnable)  # the store has it when it is asked for again
+        return [replace(run, flips=flips) for run in runs]
 
     def make_ahead(self, lab: Lab) -> None:
         """Train and mine before anything is scored: for this case first, and for all that are on the same model."""
@@ -111,16 +117,23 @@ class Case:
         own = pair_files.join(f"{self.model}/{part}" for part in pair_files.parts(self.settings.pairs))
         return replace(self.settings, model=self.substitute, pairs=own)
 
-    def check(self, lab: Lab) -> list[Run]:
+    def check(self, lab: Lab, beside: str = "") -> list[Run]:
         """Run the claim's protocol, judge every check of the claim, and report; a result outside its band is measured
-        once more, with other seeds (selfboot/judging/decide.py). At small scale the model mines its pairs first."""
+        once more, with other seeds (selfboot/judging/decide.py). At small scale the model mines its pairs first.
+        ``beside``: the model of a positive control."""
         if self.scale == "small":
             try:
                 self.settings = fitted(lab, self.settings)
             except TooFewPairsError as error:
                 return self.report(Decision((), (too_few(error),)))
-        decision = decide(checks(self.claim, self.scale, self.judged), lambda fresh: self.runs(lab, fresh))
+        controls = [self._control(lab, beside)] if beside and self.scale != "small" and not self.substitute else []
+        judged = [*controls, *checks(self.claim, self.scale, self.judged)]
+        decision = decide(judged, lambda fresh: self.runs(lab, fresh))
         return self.report(decision, self._beside(lab, decision.runs))
+
+    def _control(self, lab: Lab, model: str) -> Check:
+        own = replace(self, settings=replace(self.settings, model=model), company=(), ahead=False)
+        return control(self.claim, self.scale, own.settings, lambda: own.runs(lab))
 
     def _beside(self, lab: Lab, judged: Sequence[Run]) -> tuple[Beside, ...]:
         """The claim's other arm on the same weights and seeds, where its settings ask for it."""

@@ -68,8 +68,10 @@ def test_lens_hints_give_fewer_pairs(lab: Lab, case: Case) -> None:
 @cases("floor", protocol=count_minable)
 def test_below_the_floor_there_is_nothing_to_mine(lab: Lab, case: Case) -> None:
     """Paper: base 5 of 164 (OLMo-2-7B). Nothing is trained; a weak model writes problems and samples solutions to them.
-    The rate of pairs a problem must lie below ``LEAST`` by its one-sided 95 % bound."""
-    case.check(lab)
+    The rate of pairs a problem must lie below ``LEAST`` by its one-sided 95 % bound. At mini scale a positive control
+    stands beside it: from a model that is strong enough, the same miner gets more than ``LEAST``. At the paper's scale
+    that is recipe-7b-full."""
+    case.check(lab, beside="organism-0" if case.scale == "mini" else "")
 
 
 @pytest.mark.negative

@@ -185,7 +185,7 @@ class Lab:
     ``weights="random"`` puts the random-init model in every model's place: the proof that positive claims can fail.
     ``engine`` draws completions (engines.py), on ``device`` what is not of the paper's scale. ``isolation`` is the
     grader's level ("auto": the strongest that the machine has), and no score of a weaker level is read in its place;
-    ``graders`` are its processes, ``rows`` the transformers sampler's batch size (None: default);
+    ``graders`` are its processes, ``rows`` decoded together at most (None: default);
     ``batch_invariant``: vLLM's engines draw the same whatever else is in the batch, and are slower.
     ``tokens`` caps every completion, for trial runs whose only question is whether anything passes;
     ``chat_template`` is used in place of every model's own (models/chat.py).
@@ -635,6 +635,14 @@ class Lab:
         if name not in recipes():
             raise DataError(f"unknown recipe {name!r}; data/recipes.toml knows: {', '.join(recipes())}")
         return recipes()[name]
+
+    def at_batch(self, rows: int) -> Lab:
+        """A Lab like this one, over the same store, whose engines decode so many ``rows`` together."""
+        return Lab(
+            self.store, device=self.engines.device, engine=self.engines.choice, weights=self.weights,
+            isolation=self.isolation, graders=self.graders, rows=rows, tokens=self.tokens,
+            chat_template=self.chat_template, progress=self.progress,
+        )  # fmt: skip
 
     def close(self) -> None:
         """End the graders' workers and the engines, and drop the models."""

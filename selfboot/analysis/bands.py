@@ -141,6 +141,23 @@ def baseline_band(published: float, flips: float, n: int) -> Band:
     )
 
 
+def measured_baseline_band(published: float, flips: float, n: int) -> Band:
+    """The same where D = ``flips`` was measured here: the 99 % posterior predictive interval of the difference.
+
+    D has an error of its own: the rate of flips is Gamma(D + ½, 1), and each flip goes either way. 25 of 164 with
+    D = 6: 18–32; D = 0: 22–28, since none was seen once.
+    """
+    _check_score(published, n)
+    if flips < 0:
+        raise DataError(f"baseline band: {flips} flips; count tasks whose outcome differs between two runs")
+    changed = np.arange(n + 1)
+    chances = stats.nbinom.pmf(changed, flips + 0.5, 0.5)
+    beyond = (2 * float(chances @ stats.binom.sf((changed + half) // 2, changed, 0.5)) for half in range(n + 1))
+    half = next((at for at, chance in enumerate(beyond) if chance <= 0.01), n)
+    note = f"{published:g} ± {half} (D={flips:g} flips, measured)"
+    return Band(published - half, published + half, "published", note).clipped(n)
+
+
 def oracle_band(published: float, n: int) -> Band:
     """Band for an unbiased pass@k score against one published best-of-k draw: ± 1.96·√(n·p(1−p)); 152 of 164: 146–158.
 

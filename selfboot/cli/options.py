@@ -49,6 +49,11 @@ SHARED: dict[str, dict[str, Any]] = {
         "metavar": "N|power",
         "help": "at the paper's scale: judge each claim over N seeds together, or over as many as give 80 %% power",
     },
+    "measure-flips": {
+        "action": "store_true",
+        "help": "at the paper's scale: score each base model at a second batch size, and judge its score by how many"
+        " tasks that changes on this machine, instead of by the most that was ever seen (18 of 164)",
+    },
     "device": {"default": "cpu", "help": "where transformers runs a model: cpu or cuda"},
 }
 

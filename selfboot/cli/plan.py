@@ -49,7 +49,7 @@ def add_parser(subparsers: Subparsers) -> None:
         metavar="N",
         help="schedule all steps on these numbers of GPUs (of the first --gpu)",
     )
-    add_shared(parser, "seeds")
+    add_shared(parser, "seeds", "measure-flips")
     parser.set_defaults(run=run)
 
 
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     kinds = planning.with_prices([gpu(name) for name in args.gpu], _prices(args.price))
     if args.gpus:
         return _schedule(args, kinds[0])
-    planned = planning.plan(args.marks, kinds, args.only, args.seeds)
+    planned = planning.plan(args.marks, kinds, args.only, args.seeds, args.measure_flips)
     if not planned.claims:
         print("no claim at paper scale is selected; `selfboot claims` lists them")
         return 1
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
 def _schedule(args: argparse.Namespace, kind: Gpu) -> int:
     from selfboot.planning.forecast import steps, table
 
-    wanted = steps(args.marks, args.only, kind, args.seeds)
+    wanted = steps(args.marks, args.only, kind, args.seeds, args.measure_flips)
     print(
         table(wanted, kind, args.gpus)
         if wanted
@@ -103,8 +103,8 @@ def render(made: Plan, kinds: Sequence[Gpu], local: Sequence[Gpu]) -> str:
     for one in made.claims:
         train = f"{one.need.train_gb:>8.0f}" if one.need.train_gb else f"{'–':>8}"
         seeds = len(one.settings.seeds) or 1
-        left = f"{one.claim.id:<{width}}  {one.claim.tier:<8}  {one.settings.model:<16}  {seeds:>5}"
-        left += f"  {one.need.serve_gb:>8.0f}  "
+        left = f"{one.claim.id:<{width}}  {one.claim.tier:<8}  {one.settings.model:<16}  {seeds:>5}  "
+        left += f"{one.need.serve_gb:>8.0f}  "
         lines.append(f"{left}{train}  {one.disk_gb:>7.0f}" + "".join(f"  {_cell(cost):>24}" for cost in one.costs))
     together = f"{'together':<{len(header) - 7}}{made.disk_gb:>7.0f}"
     lines.append(together + "".join(f"  {_cell(cost):>24}" for cost in made.together))

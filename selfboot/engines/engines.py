@@ -55,9 +55,9 @@ class ModelRef:
 
 
 class Engines:
-    """The samplers and trainers of a Lab. ``device`` is where small models run, ``rows`` the transformers sampler's
-    batch size; ``apart``: train in a process of its own on a CPU too, as on a GPU. ``batch_invariant``: vLLM's engines
-    draw what does not depend on the batch; transformers has no such mode."""
+    """The samplers and trainers of a Lab. ``device`` is where small models run, ``rows`` decoded together at most
+    (None: each engine's default); ``apart``: train in a process of its own on a CPU too, as on a GPU.
+    ``batch_invariant``: vLLM's engines draw what does not depend on the batch; transformers has no such mode."""
 
     _all: ClassVar[weakref.WeakSet[Engines]] = weakref.WeakSet()  # of this process: they share its GPU
 
@@ -169,6 +169,7 @@ class Engines:
             settings = VllmSettings(
                 max_model_len=tokens,
                 tensor_parallel=subject.entry.tensor_parallel,
+                max_rows=self.rows or VllmSettings.max_rows,
                 batch_invariant=self.batch_invariant,
             )
             self._vllm[subject.spec] = VllmEngine(subject.spec, settings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -16,6 +16,14 @@ from selfboot.judging.rules import Judge, Rules
 from selfboot.judging.weights import weights
 from selfboot.protocols.base import Run
 from selfboot.registry import Claim, Scale, Settings
+
+
+def control(claim: Claim, scale: Scale, settings: Settings, draw: Callable[[], Sequence[Run]]) -> Check:
+    """The positive control of a claim that nothing can be mined: from another model, named by ``settings`` and run by
+    ``draw``, the same miner must get enough. Else it is the miner or the grader that is too weak."""
+    rules = RULES[scale](claim, settings)
+    return Check("control", lambda _: rules.control(draw()), AT_MINI if scale == "mini" else {})
+
 
 RULES: dict[Scale, type[Rules]] = {"mini": Calibrated, "small": Compared, "paper": Published}
 

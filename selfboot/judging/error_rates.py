@@ -37,6 +37,7 @@ from selfboot.judging.weights import honest
 from selfboot.protocols.base import Run
 from selfboot.registry import Claim, Direction, Settings, registry
 
+RARE = 5
 Change = Callable[[dict[str, float]], dict[str, float]]
 
 
@@ -50,7 +51,7 @@ def _shifted(offset: Mapping[str, float]) -> Change:
 
 @dataclass(frozen=True)
 class Simulated:
-    """Frequencies over ``draws`` runs under each hypothesis."""
+    """Frequencies over ``draws`` runs under the alternative, ``RARE`` times as many under the null."""
 
     false_alarm: float
     power: float
@@ -131,12 +132,13 @@ class ClaimPower:
         return all(self.measures[name].arm.role == "base" for name in self.settings.contrast)
 
     def simulate(self, draws: int, seed: int = 0) -> Simulated:
-        """How often the judge says what, over ``draws`` runs under each hypothesis."""
+        """How often the judge says what, over ``draws`` runs; false alarms are rare, so more runs look for them."""
         rng = np.random.default_rng(seed)
         offset = {self.settings.contrast[1]: self.shift}
-        null, other = ([self.verdict(rng, change) for _ in range(draws)] for change in (_same, _shifted(offset)))
-        failed, seen, passed = null.count("drifted"), other.count("drifted"), other.count("as calibrated")
-        return Simulated(failed / draws, seen / draws, passed / draws, draws)
+        null = [self.verdict(rng, _same) for _ in range(RARE * draws)]
+        other = [self.verdict(rng, _shifted(offset)) for _ in range(draws)]
+        seen, passed = other.count("drifted"), other.count("as calibrated")
+        return Simulated(null.count("drifted") / len(null), seen / draws, passed / draws, draws)
 
     def verdict(self, rng: Rng, change: Change) -> VerdictStatus:
         """One decided run, its figures changed: the checks and the retry of the claim's test."""

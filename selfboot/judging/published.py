@@ -8,7 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from selfboot.analysis import verdict as policy
-from selfboot.analysis.bands import Band, baseline_band, oracle_band, seed_spread, training_band
+from selfboot.analysis.bands import (
+    Band,
+    baseline_band,
+    measured_baseline_band,
+    oracle_band,
+    seed_spread,
+    training_band,
+)
 from selfboot.analysis.paired import Outcomes, PairedTest, paired_test
 from selfboot.analysis.verdict import Verdict
 from selfboot.judging.results import Asked, Part, part
@@ -45,10 +52,16 @@ class Published(Rules):
     def band(self, figure: str, runs: Sequence[Run]) -> Band:
         published, count = self.settings.published[figure], tasks(runs, figure)
         if figure in runs[0].fixed:
-            return baseline_band(published[0], FLIPS_SHARE * count, count)
+            return self.baseline(published[0], runs[0].flips, count)
         if runs[0].arms[figure].sampled:
             return oracle_band(published[0], count or max(map(len, runs[0].outcomes.values())))
         return training_band(published, count, len(runs), wider=self.wider)
+
+    def baseline(self, published: float, flips: float | None, count: int) -> Band:
+        """The band of a greedy base score: by the flips that were measured on the spot, else by the most ever seen."""
+        if flips is None:
+            return baseline_band(published, FLIPS_SHARE * count, count)
+        return measured_baseline_band(published, flips * count, count)
 
     def special(self) -> dict[str, Judge]:
         scores = (
@@ -120,7 +133,8 @@ class Published(Rules):
             asked = Asked("band", middle - margin, middle + margin)
             return policy.equivalence(before, after, margin=margin, wider=self.wider), asked
         if kind == "no_lift":
-            flips = FLIPS_SHARE * len(after[0])
+            share = FLIPS_SHARE if runs[0].flips is None else runs[0].flips
+            flips = share * len(after[0])
             judged = policy.no_lift(before, after, margin=margin, wider=self.wider, flips=flips)
             return judged, Asked("no lift", limit=margin)
         start, end = settings.published.get(first), settings.published.get(last)

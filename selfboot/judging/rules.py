@@ -98,6 +98,13 @@ class Rules(ABC):
             direction = "up" if above == (verdict.status == "reproduced") else "none"
         return part("rate", "rate", verdict, Asked(criterion, limit=LEAST), [found], of=asked, direction=direction)
 
+    def control(self, runs: Sequence[Run]) -> Part:
+        """Another model's rate of pairs, by the same miner: above ``LEAST`` by its one-sided 95 % bound."""
+        found, asked = (int(sum(run.figures[name] for run in runs)) for name in ("items", "asked"))
+        verdict = policy.above_floor(found, asked, limit=LEAST)
+        verdict = replace(verdict, reason=f"{self.settings.model}: {verdict.reason}")
+        return part("control", "rate", verdict, Asked("rate above", limit=LEAST), [found], of=asked)
+
     def boundary(self, runs: Sequence[Run]) -> Part:
         """The weakest and the strongest model gain less than the claim's: by half, and by ``MARGIN_SHARE`` of the tasks
         at most (Figure 6: floor, headroom, saturation)."""

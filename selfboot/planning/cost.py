@@ -63,36 +63,37 @@ class Plan:
     together: tuple[Cost, ...]
 
 
-def plan(marks: str, kinds: Sequence[Gpu], only: str = "", seeds: str = "") -> Plan:
-    """The plan of every claim that ``marks`` and ``only`` select, over the chosen ``seeds`` (selection.chosen)."""
+def plan(marks: str, kinds: Sequence[Gpu], only: str = "", seeds: str = "", flips: bool = False) -> Plan:
+    """The plan of every claim that ``marks`` and ``only`` select, over the chosen ``seeds`` (selection.chosen);
+    ``flips``: with base scores at a second batch size."""
     claims = chosen(marks, only, seeds)
-    planned = tuple(_planned(claim, kinds) for claim in claims)
-    return Plan(planned, _disk_gb(claims), tuple(_together(planned, kind) for kind in kinds))
+    planned = tuple(_planned(claim, kinds, flips) for claim in claims)
+    return Plan(planned, _disk_gb(claims), tuple(_together(planned, kind, flips) for kind in kinds))
 
 
-def _planned(claim: Claim, kinds: Sequence[Gpu]) -> Planned:
+def _planned(claim: Claim, kinds: Sequence[Gpu], flips: bool) -> Planned:
     settings = claim.scales["paper"]
     needed = need(model_entry(settings.model), rank(settings))
-    return Planned(claim, settings, needed, _disk_gb([claim]), tuple(_alone(claim, kind) for kind in kinds))
+    return Planned(claim, settings, needed, _disk_gb([claim]), tuple(_alone(claim, kind, flips) for kind in kinds))
 
 
-def _alone(claim: Claim, kind: Gpu) -> Cost:
+def _alone(claim: Claim, kind: Gpu, flips: bool) -> Cost:
     settings = claim.scales["paper"]
     wanted = need(widened(model_entry(settings.model), kind.memory_gb), rank(settings), kind.memory_gb)
     if wanted.gb > kind.memory_gb:
         return Cost(kind, wanted.gpus, missing=f"needs {wanted.gb:g} GB")
-    return replace(_reckoned([claim], kind), checkpointing=wanted.checkpointing)
+    return replace(_reckoned([claim], kind, flips), checkpointing=wanted.checkpointing)
 
 
-def _together(planned: Sequence[Planned], kind: Gpu) -> Cost:
+def _together(planned: Sequence[Planned], kind: Gpu, flips: bool) -> Cost:
     """All claims that fit the GPU, each step once."""
     fitting = [one.claim for one in planned if any(cost.fits and cost.gpu == kind for cost in one.costs)]
-    return replace(_reckoned(fitting, kind), left_out=len(planned) - len(fitting))
+    return replace(_reckoned(fitting, kind, flips), left_out=len(planned) - len(fitting))
 
 
-def _reckoned(claims: Iterable[Claim], kind: Gpu) -> Cost:
+def _reckoned(claims: Iterable[Claim], kind: Gpu, flips: bool = False) -> Cost:
     """The claims' steps on as few GPUs as the widest of them takes."""
-    steps = steps_of(claims, kind)
+    steps = steps_of(claims, kind, flips)
     gpus = max((step.gpus for step in steps), default=1)
     made = schedule(steps, gpus)
     return Cost(kind, gpus, made.seconds / 3600, made.busy / 3600)

@@ -24,6 +24,7 @@ from typing import Any
 from selfboot.benchmarks.base import AnswerBenchmark, Benchmark, split_name
 from selfboot.engines.gpu import REFERENCE_GPU, Gpu, gpu
 from selfboot.errors import DataError
+from selfboot.judging.flips import OTHER_ROWS, has_baseline
 from selfboot.models.memory import widened
 from selfboot.models.spec import Quantization
 from selfboot.paths import MEASURED, require
@@ -172,6 +173,14 @@ class Forecast:
         self.steps[name] = TimedStep(name, call.model, seconds, entry.tensor_parallel, tuple(needs), draws, start)
         return name
 
+    def again(self, call: Call) -> None:
+        """Note a score once more, by an engine of its own that decodes ``OTHER_ROWS`` rows together."""
+        usual = self.steps[self.add(call)]
+        rows = len(Sizes().benchmark(call.args[1]).tasks)
+        slower = math.ceil(rows / OTHER_ROWS) * drawing(OTHER_ROWS, 1) / drawing(rows, 1)
+        name, engine = f"{usual.name}, batches of {OTHER_ROWS}", f"{usual.model}, batches of {OTHER_ROWS}"
+        self.steps[name] = replace(usual, name=name, model=engine, seconds=usual.seconds * slower)
+
 
 KINDS = {"evaluate": "score", "evaluate_answers": "score", "mine": "pairs", "train": "adapter"}
 
@@ -205,13 +214,14 @@ def _told(value: Any) -> Any:
     return value if isinstance(value, str | int | float | Sampling) else repr(value)
 
 
-def steps(marks: str, only: str, kind: Gpu, seeds: str = "") -> list[TimedStep]:
+def steps(marks: str, only: str, kind: Gpu, seeds: str = "", flips: bool = False) -> list[TimedStep]:
     """The steps of the chosen paper-scale claims on a kind of GPU, each once. DataError where one cannot be planned."""
-    return steps_of(chosen(marks, only, seeds), kind)
+    return steps_of(chosen(marks, only, seeds), kind, flips)
 
 
-def steps_of(claims: Iterable[Claim], kind: Gpu) -> list[TimedStep]:
-    """The steps of these claims at paper scale, in every arm that is run; as ``steps``."""
+def steps_of(claims: Iterable[Claim], kind: Gpu, flips: bool = False) -> list[TimedStep]:
+    """The steps of these claims at paper scale, in every arm that is run; as ``steps``. ``flips``: with the base scores
+    at a second batch size (judging/flips.py)."""
     forecast = Forecast(kind)
     for claim in claims:
         for settings in arms_of(claim.scales["paper"]):
@@ -219,6 +229,8 @@ def steps_of(claims: Iterable[Claim], kind: Gpu) -> list[TimedStep]:
                 calls = _calls(claim.id, settings, seed)
                 for store, call in itertools.product(range(times(settings)), calls):
                     forecast.add(call, store)
+                if flips and has_baseline(settings):
+                    forecast.again(next(call for call in calls if KINDS[call.verb] == "score" and not call.needs))
     return list(forecast.steps.values())
 
 

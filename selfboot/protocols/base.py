@@ -84,7 +84,7 @@ class Run:
 
     ``figures``: what is calibrated, in tasks or items; ``arms``: what each figure is of; ``outcomes``: of those that
     are scores the outcome of every task; ``evidence``: what they rest on; ``drawn``: of scores, which weights drew
-    which tokens.
+    which tokens. ``flips``: the share of tasks whose greedy outcome another batch size changed, where it was measured.
     """
 
     figures: Mapping[str, float]
@@ -92,6 +92,7 @@ class Run:
     outcomes: Mapping[str, Sequence[bool]]
     evidence: tuple[Made, ...] = ()
     drawn: Mapping[str, Drawn] = field(default_factory=dict)
+    flips: float | None = None
 
     @property
     def seed(self) -> int:

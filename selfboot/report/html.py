@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from selfboot import __version__
-from selfboot.judging.seeds import recorded_of_paper
 from selfboot.analysis.decomposition import mean_tally
 from selfboot.analysis.failures import CLASSES, MEANING, side, tally
 from selfboot.decomposition.decompose import Recorded
 from selfboot.errors import StoreError, UnavailableError
 from selfboot.judging.results import Result
+from selfboot.judging.seeds import recorded_of_paper
 from selfboot.report import others, rates, text
 from selfboot.report.answer import CAVEAT, answer, first_result
 from selfboot.report.brief import NOTHING

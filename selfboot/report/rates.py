@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from selfboot.judging import wrong_systems as real
-from selfboot.judging.error_rates import ClaimPower, powered_claims
+from selfboot.judging.error_rates import RARE, ClaimPower, powered_claims
 from selfboot.judging.mutants import ENOUGH, KILLED, Cell, matrix
 from selfboot.judging.mutants import MUTANTS as KINDS
 from selfboot.judging.paper_rates import PaperClaim, simulated_claims
@@ -54,7 +54,7 @@ wrong systems that ran for real: [mutants.md](mutants.md).
 
 {mutants}
 
-From data/measured/bands/ as it was on {date}; {draws} runs under each hypothesis:
+From data/measured/bands/ as it was on {date}; {draws} runs under each hypothesis ({null} for a false alarm):
 `selfboot claims --power --draws {draws} --out data/measured/error_rates/README.md`. A claim of no difference whose
 power is below 80 % is *unsettled* at best. What is assumed: `selfboot/judging/error_rates.py` and `paper_rates.py`.
 """
@@ -103,7 +103,7 @@ def family(rates: dict[str, dict[str, str]], draws: int) -> str:
     """The chance that a run of all claims, or of a tier, has any false alarm: every case is one more chance."""
     said = [f"{tier} {_any_alarm(rates, tier):.1%}" for tier in ("fastpath", "fullpath", "negative")]
     whole = _any_alarm(rates, "")
-    error = (whole / draws) ** 0.5  # of a sum of frequencies over as many runs
+    error = (whole / (RARE * draws)) ** 0.5  # of a sum of frequencies over as many runs
     return f"Some claim fails by chance in {whole:.1%} of all runs of everything (± {error:.1%}): {', '.join(said)}."
 
 
@@ -143,6 +143,7 @@ def document(draws: int, rates: dict[str, dict[str, str]], papers: list[tuple[st
     return DOCUMENT.format(
         family=family(rates, draws),
         enough=ENOUGH,
+        null=RARE * draws,
         mutants=before_and_after(),
         papers="\n".join(plain_table(PAPER_HEAD, papers)),
         claims="\n".join(plain_table(HEAD, [(claim, *row.values()) for claim, row in rates.items()])),

@@ -75,8 +75,7 @@ class VllmSettings:
     ``batch_invariant``: with vLLM's kernels whose results do not depend on what else is in the batch, which are slower.
     ``compiled``: with torch.compile too, which costs more at the start than it saves in a few thousand rows
     (data/measured/gpu/README.md has the seconds). ``python``: an interpreter that has vLLM; empty:
-    SELFBOOT_VLLM_PYTHON,
-    else ours.
+    SELFBOOT_VLLM_PYTHON, else ours.
     """
 
     dtype: str = "auto"

@@ -1,4 +1,4 @@
-"""Wrong systems that really run: those recorded are noticed, but for those named with a reason."""
+"""Wrong systems that really run: all but those named with a reason are noticed."""
 
 from __future__ import annotations
 
