@@ -18,7 +18,8 @@ from selfboot.lab import Drawn
 from selfboot.newmodel.kept import Kept
 from selfboot.protocols.base import Arm, Run
 from selfboot.registry import registry
-from selfboot.report.cells import headline, without_training
+from selfboot.report.cells import without_training
+from selfboot.report.standing import headline
 from selfboot.report.findings import write_findings
 from selfboot.report.predicted import NOT_RUN, predicted
 
@@ -110,7 +111,7 @@ def test_the_findings_are_kept_with_the_results_themselves(tmp_path: Path) -> No
     text_file, rows_file = write_findings(load(store / "results"), store, tmp_path / "out")
     text = text_file.read_text()
     assert text_file.name == "some-model.md"
-    assert "some/model: 3 claims, 2 measured, 1 not enough pairs" in text
+    assert "claims run, 2 measured, 1 not enough pairs; of their directions 2 like" in text
     assert "not enough pairs: 0 of 10" in text
     assert "as predicted" in text
     assert [from_json(line).claim for line in rows_file.read_text().splitlines()] == [
@@ -124,9 +125,11 @@ def test_without_results_of_the_small_scale_there_are_no_findings(tmp_path: Path
 
 
 def test_the_headline_tells_verdicts_and_directions() -> None:
-    line = headline([FEW, compared("tts-4b-he", "greedy", "best-of-8", 2, 12)])
-    assert line.endswith(
-        "some/model: 2 claims, 1 measured, 1 not enough pairs; of the measured ones 1 same direction (tts-4b-he)."
+    *_, line = headline([FEW, compared("tts-4b-he", "greedy", "best-of-8", 2, 12)])
+    small = sum("small" in claim.scales for claim in registry().values())
+    assert line == (
+        f"Small model: some/model: 2 of {small} claims run, 1 measured, 1 not enough pairs; "
+        "of their directions 1 like the paper."
     )
 
 

@@ -19,6 +19,7 @@ from selfboot.baselines import baselines
 from selfboot.cli import report as cli_report
 from selfboot.errors import DataError, StoreError
 from selfboot.judging import calibration
+from selfboot.judging.seeds import recorded_of_paper
 from selfboot.judging.mutants import MUTANTS
 from selfboot.judging.results import save
 from selfboot.protocols.base import Arm
@@ -30,7 +31,7 @@ from selfboot.report.evidence import Shelf
 from selfboot.report.gather import gather
 from selfboot.report.html import LIMIT, policy, write_report
 from selfboot.report.noticed import noticed
-from selfboot.report.rates import recorded, recorded_of_paper
+from selfboot.report.rates import recorded
 
 
 class Page(HTMLParser):

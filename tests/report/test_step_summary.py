@@ -26,7 +26,8 @@ RESULTS = [from_json(Path("result.json").read_text(encoding="utf-8"))]
 @pytest.mark.claim("recipe-7b")
 @pytest.mark.paper
 @pytest.mark.parametrize("case", [SimpleNamespace(
-    id="paper-7", claim=SimpleNamespace(id="recipe-7b"), scale="paper", settings="made up", results=RESULTS)])
+    id="paper-7", claim=SimpleNamespace(id="recipe-7b"), scale="paper", results=RESULTS,
+    settings=SimpleNamespace(minutes=1), runnable=SimpleNamespace(model="m", protocol="p"))])
 def test_claim(case):
     assert "GITHUB_STEP_SUMMARY" not in os.environ, "what a test starts would write there too"
 """
