@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from protocol_runs import made_up_run
-from syrupy.assertion import SnapshotAssertion
 
 import selfboot.judging.calibration as calibration_module
 from selfboot.analysis.power import misses
@@ -25,7 +24,6 @@ from selfboot.judging.rules import Rules
 from selfboot.judging.weights import honest
 from selfboot.protocols.base import Arm, Run
 from selfboot.registry import Claim, Scale, Settings, registry
-from selfboot.report.terminal import render
 
 N = 164
 
@@ -243,11 +241,6 @@ RESULT = Result(
     "recipe-7b", "mini-7", "§3.2", "Pairs lift", "fastpath", "mini", "organism-0", "25 → 104", "up", 0.48, (PART,),
     seconds=12.34, evidence=(Evidence(ARMS["base"], "score", "ab"),),
 )  # fmt: skip
-
-
-def test_table(snapshot: SnapshotAssertion) -> None:
-    lost = replace(PART, status="drifted", measured=(41.0,), direction="none", details={"difference": 1.0})
-    assert render([replace(RESULT, case="mini-13", parts=(lost,)), RESULT], width=120) == snapshot
 
 
 def test_results_are_kept_and_trial_runs_stay_apart(tmp_path: Path) -> None:

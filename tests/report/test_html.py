@@ -255,3 +255,18 @@ def test_the_command(small_lab: Any, tmp_path: Path, capsys: Any) -> None:
     assert capsys.readouterr().out == compact(gather(small_lab.results, Shelf(root)))
     with pytest.raises(DataError, match="no results of scale paper"):
         command("--store", str(root), "--out", str(tmp_path / "out"), "--scale", "paper")
+
+
+def test_three_scales_have_three_columns(small_lab: Any, tmp_path: Path) -> None:
+    recipe = next(result for result in small_lab.results if result.claim == "recipe-7b")
+    others = [
+        replace(recipe, case="small", scale="small", model="smollm2-135m"),
+        replace(recipe, case="paper-7", scale="paper", model="qwen2.5-7b", parts=(contrast("up", "reproduced"),)),
+    ]
+    text = write_report([*small_lab.results, *others], small_lab.store, tmp_path).read_text(encoding="utf-8")
+    assert re.findall(r'<th scope="col">([^<]*)</th>', text)[:3] == [
+        "Mini model", "Small model: smollm2-135m", "Paper&#39;s models"
+    ]  # fmt: skip
+    row = text[text.index('">recipe-7b</th>', text.index('<div class="map">')) :]
+    words = [re.sub(r"<[^>]*>", "", cell).split(", ")[-1] for cell in row[: row.index("</tr>")].split("</td>")[:3]]
+    assert [word.strip() for word in words] == ["same", "same", "reproduced"]
