@@ -96,12 +96,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SUMMARY] = os.environ.pop(SUMMARY_ENV, "")  # this session's alone: not its workers', nor its tests'
     config.stash[SHARED] = gpu.shared(os.environ, count)
     config.stash[DEVICES] = gpu.confine(os.environ, count)
-    if not hasattr(config, "workerinput"):
-        os.environ[PROGRESS_ENV] = str(store_root(config) / "progress" / str(os.getpid()))
-    config.stash[PROGRESS] = ProgressFolder(Path(os.environ[PROGRESS_ENV]))
     if hasattr(config, "workerinput"):
+        config.stash[PROGRESS] = ProgressFolder(Path(os.environ[PROGRESS_ENV]))
         _share_cores()
         return
+    os.environ[PROGRESS_ENV] = str(store_root(config) / "progress" / str(os.getpid()))
+    config.stash[PROGRESS] = ProgressFolder(Path(os.environ[PROGRESS_ENV]))
     _registry_can_be_read()
     if getattr(config.option, "maxschedchunk", 1) is None:
         config.option.maxschedchunk = 1  # xdist hands out tests one by one: in chunks, one worker got all the long ones

@@ -7,13 +7,17 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from claims.cases import Case
 from selfboot.paths import ROOT
 from selfboot.progress import Board, Display, ProgressFolder, duration
+from selfboot.registry import registry
 
 
 class Terminal(io.StringIO):
@@ -98,3 +102,46 @@ def test_a_first_run_says_nothing_that_is_not_about_its_claims(tmp_path: Path) -
     assert "of 2 claims done" in text, text
     assert not any(word in text for word in ("Ray", "enchmarkWarning", "snapshot", "tests/")), text
     assert json.dumps(sorted(path.name for path in (tmp_path / "store" / "progress").iterdir())) == "[]"
+
+
+@pytest.fixture
+def suite(pytestconfig: pytest.Config) -> Any:
+    """The conftest.py beside claims/."""
+    return pytestconfig.pluginmanager.get_plugin(str(ROOT / "conftest.py"))
+
+
+class Item:
+    """A claim's test as pytest has collected it."""
+
+    def __init__(self, case: Case) -> None:
+        self.callspec = SimpleNamespace(params={"case": case})
+
+    def get_closest_marker(self, name: str) -> bool:
+        return name == "claim"
+
+
+def test_long_claims_come_first_and_those_that_find_their_work_done_last(suite: Any) -> None:
+    """recipe-14b-plus is scored with recipe-14b's adapter, self-consistency on tts-4b-math's samples."""
+    fast = [claim for claim in registry().values() if claim.tier == "fastpath"]
+    items = [Item(Case(claim, "mini", claim.scales["mini"])) for claim in fast]
+    ordered = [item.callspec.params["case"] for item in suite._longest_first(items)]
+    assert {case.claim.id for case in ordered[-2:]} == {"recipe-14b-plus", "self-consistency"}
+    minutes = [case.settings.minutes for case in ordered[:-2]]
+    assert minutes == sorted(minutes, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("marks", "left_out"),
+    [
+        ("fastpath", True),
+        ("fastpath or negative", True),
+        ("", False),
+        ("not fastpath", False),
+        ("fastpath and slow", False),
+    ],
+)
+def test_only_a_tier_leaves_the_librarys_tests_uncollected(suite: Any, marks: str, left_out: bool) -> None:
+    config = SimpleNamespace(getoption=lambda name: marks)
+    for path in (ROOT / "tests", ROOT / "tests" / "core"):
+        assert bool(suite.pytest_ignore_collect(path, config)) == left_out
+    assert not suite.pytest_ignore_collect(ROOT / "claims", config)
