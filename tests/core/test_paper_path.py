@@ -230,8 +230,9 @@ def test_the_whole_trial_run_trains_first_and_reproduces_nothing(tmp_path: Path,
     is measured again once, which trains the judged arm on one fresh seed."""
     with Lab(RunStore(tmp_path / "store"), weights="random", tokens=2, rows=164) as lab:
         lab.engines.apart = True  # as on a GPU
-        for seed in (7, 13, 42):
-            case = a_case("recipe-7b", seed, "humaneval")
+        company = [a_case("recipe-7b", seed, "humaneval") for seed in (7, 13, 42)]
+        for case in company:
+            case.company = company
             with pytest.raises(pytest.fail.Exception, match="not reproduced"):
                 case.check(lab)
             assert [result.weights for result in case.results] == ["random"]
@@ -259,4 +260,3 @@ def test_without_a_process_of_its_own_the_order_stays(tmp_path: Path, order: lis
     with Lab(RunStore(tmp_path / "store"), weights="random", tokens=4) as lab:
         a_case("recipe-7b", 13).runs(lab)
         assert order == ["train", "draw", "draw"]
-        assert a_case("recipe-7b", 13)._own_first == [13, 7, 42]

@@ -47,6 +47,10 @@ def test_on_a_cpu_everything_comes_out_as_known(tmp_path: Path, capsys: pytest.C
     assert not list((tmp_path / "store").iterdir()), "its store is thrown away"
 
 
+def test_answers_of_their_own_are_right(lab: Lab) -> None:
+    assert smoke.canonical(lab, "minimath:20") == (True, "20 of 20 answers of their own are right")
+
+
 def test_a_verdict_that_is_not_the_recorded_one_is_told(lab: Lab, known: Record) -> None:
     first, *rest = known.completions
     ok, said = smoke.judged_again(lab, replace(known, completions=(replace(first, passed=not first.passed), *rest)))
