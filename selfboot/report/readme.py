@@ -18,6 +18,7 @@ from selfboot.judging.calibrated import Calibrated
 from selfboot.judging.calibration import Calibration, calibration, lacking, path_of
 from selfboot.judging.results import Result, load
 from selfboot.judging.rules import span
+from selfboot.judging.spread import agreement, spreads
 from selfboot.paths import CLAIMS, ROOT
 from selfboot.registry import Claim, Settings, registry
 from selfboot.report.cells import (
@@ -113,7 +114,19 @@ def _direction(claim: Claim, settings: Settings) -> str:
     return "no effect" if ours == "none" else f"opposite: paper {claim.expects}, ours {ours}"
 
 
-TABLES = {"claims": claims_table, "organisms": organisms_table}
+def spread_table() -> str:
+    """How widely training seeds differ with 40 and with 100 pairs, the paper's and ours."""
+    word, p = agreement()
+    rows = [
+        [f"`{one.claim}`", f"{min(one.paper):.0f}–{max(one.paper):.0f} ({len(one.paper)} figures)",
+         f"{min(one.ours):.0f}–{max(one.ours):.0f} ({len(one.ours)} seeds)", f"{one.sd:.1f}"]
+        for one in spreads()
+    ]  # fmt: skip
+    said = f"Less spread with more pairs, as in the paper? {word} (Brown–Forsythe test, p = {p:.2f})."
+    return "\n".join([_markdown(("claim", "paper", "mini model", "sd"), rows), "", said])
+
+
+TABLES = {"claims": claims_table, "organisms": organisms_table, "spread": spread_table}
 
 
 def updated(text: str) -> str:

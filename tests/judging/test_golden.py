@@ -10,6 +10,8 @@ from selfboot.judging.golden import BENCHMARKS, differing, manifest, recorded
 from selfboot.lab import Lab
 from selfboot.store import RunStore, digest
 
+LENGTHS = {"minieval": 164, "minimath": 100, "minilib": 60}
+
 
 @pytest.mark.parametrize("benchmark", BENCHMARKS)
 def test_no_greedy_token_has_changed(benchmark: str, tmp_path: Path) -> None:
@@ -22,4 +24,4 @@ def test_no_greedy_token_has_changed(benchmark: str, tmp_path: Path) -> None:
 def test_digests_are_those_of_the_tokens() -> None:
     kept = recorded()
     assert kept["digests"] == {name: digest(found)[:16] for name, found in kept["tokens"].items()}
-    assert {name: len(found) for name, found in kept["tokens"].items()} == dict(minieval=164, minimath=100, minilib=60)
+    assert {name: len(found) for name, found in kept["tokens"].items()} == LENGTHS
