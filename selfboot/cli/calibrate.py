@@ -10,6 +10,7 @@ from typing import Any
 
 from selfboot.cli.lab import RAW, RichProgress, recorded, shared_options
 from selfboot.cli.options import positive
+from selfboot.errors import DataError
 
 EXAMPLES = """\
 examples:
@@ -18,6 +19,7 @@ examples:
   selfboot calibrate organism-0 --compare                         do seeds of two devices agree? measures nothing
   selfboot calibrate organism-0 --against theirs.json             does another machine find the same, seed by seed?
   selfboot calibrate organism-0 organism-tidy --device cuda --jobs 12 --rows 1024
+  selfboot calibrate --trajectories                               loss and gradient norm a step of three trainings
   selfboot calibrate organism-0 --seeds 30 --remeasure outdated        after a change of code: its seeds too
 """
 
@@ -33,7 +35,11 @@ def add_parser(commands: Any) -> None:
         formatter_class=RAW,
         allow_abbrev=False,  # --seed is another thing than --seeds
     )
-    calibrate.add_argument("models", nargs="+", metavar="MODEL", help="models of data/models.toml")
+    calibrate.add_argument("models", nargs="*", metavar="MODEL", help="models of data/models.toml")
+    calibrate.add_argument("--golden", action="store_true", help="record the mini model's greedy tokens instead")
+    calibrate.add_argument(
+        "--trajectories", action="store_true", help="record the reference trajectories of trainings instead"
+    )
     calibrate.add_argument("--seeds", type=positive, default=20, help="seeds for each claim (default: %(default)s)")
     calibrate.add_argument("--jobs", type=positive, default=1, help="processes side by side (default: %(default)s)")
     calibrate.add_argument("--rows", type=int, default=0, help="the sampler's batch size (default: its own)")
@@ -57,6 +63,10 @@ def run(args: argparse.Namespace) -> int:
     """Measure and write data/measured/bands/MODEL.json."""
     from selfboot.judging.calibrate import How, calibrate
 
+    if args.trajectories or args.golden:
+        return _trajectories() if args.trajectories else _golden(args.store)
+    if not args.models:
+        raise DataError("calibrate: name a model of data/models.toml, such as organism-0")
     if args.compare or args.against:
         tables = [compared(model) if args.compare else against(model, args.against) for model in args.models]
         print("\n".join(line for table in tables for line in table))
@@ -64,6 +74,24 @@ def run(args: argparse.Namespace) -> int:
     command, how = recorded(args.words), How(args.store, args.device, args.jobs, args.rows)
     for path in calibrate(args.models, args.seeds, how, args.only or [], RichProgress(), command, args.remeasure):
         print(f"calibration -> {path}")
+    return 0
+
+
+def _trajectories() -> int:
+    from selfboot.judging.trajectories import RECORDED, record
+
+    for name in RECORDED:
+        print(f"trajectory -> {record(name)}")
+    return 0
+
+
+def _golden(store: Path) -> int:
+    from selfboot.judging.golden import record
+    from selfboot.lab import Lab
+    from selfboot.store import RunStore
+
+    with Lab(RunStore(store)) as lab:
+        print(f"golden tokens -> {record(lab)}")
     return 0
 
 

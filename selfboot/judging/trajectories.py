@@ -1,0 +1,141 @@
+"""Reference trajectories: the loss and the gradient norm of each step of a training, recorded and compared.
+
+    selfboot calibrate --trajectories        # record them again, after a change on purpose
+
+A new release of torch, transformers or peft that trains otherwise shows here at once, as a mean residual, before any
+score does. The loss is read from the trainer's checkpoint; the norm is what its clipping returns, before it clips.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+
+from selfboot.errors import DataError, UnavailableError
+from selfboot.formats.examples import training_example
+from selfboot.lab import Lab, machine
+from selfboot.models.chat import chat_of
+from selfboot.models.load import load_tokenizer
+from selfboot.models.shape import Shape, random_init_spec
+from selfboot.models.spec import ModelSpec
+from selfboot.paths import MEASURED
+from selfboot.registry import model_entry, recipes
+from selfboot.storage.files import read_sealed
+from selfboot.store import RunStore, write_atomic
+from selfboot.training.checkpoint import NAME
+
+FOLDER = MEASURED / "trajectories"
+STEPS, SEED, MODEL = 20, 1000, "organism-0"
+TOKENIZERS_ENV = "SELFBOOT_TOKENIZERS"  # a folder of real tokenizers, which no checkout has
+TINY = Shape("qwen2", 1, 32, heads=2, kv_heads=1, ffn=32, vocab=152_064, context=4096, tied=True)
+RECORDED = {  # by the file's name: the recipe, its pairs, and the real tokenizer of a tiny random model
+    "mini": ("mini", "self-mined", ""),
+    "mini-rank32": ("mini-rank32", "self-mined-100", ""),
+    "paper-rank16": ("paper-rank16", "self-mined-100", "qwen2.5-base"),
+}
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """The first steps of a training. ``losses``: nats a target token; ``norms``: of all gradients, before clipping."""
+
+    losses: tuple[float, ...]
+    norms: tuple[float, ...]
+    made: dict[str, Any] = field(default_factory=dict, compare=False)
+
+    def residual(self, other: Trajectory) -> tuple[float, float]:
+        """Mean distance to another one over the steps that both have: of losses in nats, of norms as a share."""
+        steps = min(len(self.losses), len(other.losses))
+        losses, norms = (
+            np.array([getattr(one, name)[:steps] for one in (self, other)]) for name in ("losses", "norms")
+        )
+        return float(np.abs(losses[0] - losses[1]).mean()), float((np.abs(norms[0] - norms[1]) / norms[1]).mean())
+
+
+class _Enough(Exception):
+    """The steps that were asked for are done."""
+
+
+@contextmanager
+def _norms() -> Iterator[list[float]]:
+    """Collects what gradient clipping returns: the norm of the gradients before it clips them."""
+    import torch
+
+    found: list[float] = []
+    clip = torch.nn.utils.clip_grad_norm_
+
+    def noted(*args: Any, **options: Any) -> Any:
+        found.append(float(norm := clip(*args, **options)))
+        return norm
+
+    with mock.patch.object(torch.nn.utils, "clip_grad_norm_", noted):
+        yield found
+
+
+def measure(name: str, steps: int = STEPS) -> Trajectory:
+    """The first ``steps`` steps of a recorded training, run on this machine. UnavailableError without its tokenizer."""
+    from selfboot.training.recipe import Recipe
+    from selfboot.training.scripted import trainer
+
+    recipe, pairs, tokenizer = RECORDED[name]
+    settings = dict(recipes()[recipe])
+    with tempfile.TemporaryDirectory() as made, Lab(RunStore(Path(made) / "store")) as lab, _norms() as norms:
+        spec = _tiny(tokenizer, Path(made)) if tokenizer else lab.spec(MODEL)
+        known = load_tokenizer(spec)
+        form, chat = settings.pop("pair_format"), chat_of(spec.name, known, spec.chat_template)
+        examples = [training_example(pair, form, chat, known.eos_token) for pair in lab.pairs(MODEL, pairs)]
+        work, wanted = Path(made) / "checkpoints", Recipe(**settings)
+        with suppress(_Enough):
+            trainer(wanted)(
+                spec, examples, wanted, SEED, Path(made) / "out", checkpoint_dir=work, checkpoint_every=steps,
+                on_step=lambda done, total: _stop(done, steps),
+            )  # fmt: skip
+        kept = read_sealed(work / NAME)
+    if kept is None:
+        raise DataError(f"{name}: {steps} steps are more than the training has; ask for fewer")
+    losses = json.loads(kept.partition(b"\n")[0])["losses"]
+    return Trajectory(tuple(losses), tuple(norms[: len(losses)]), _made(name))
+
+
+def _stop(done: int, steps: int) -> None:
+    if done == steps:
+        raise _Enough
+
+
+def _tiny(tokenizer: str, folder: Path) -> ModelSpec:
+    """A tiny random model with a real tokenizer."""
+    home = Path(os.environ.get(TOKENIZERS_ENV, "")) / tokenizer
+    if not os.environ.get(TOKENIZERS_ENV) or not home.is_dir():
+        raise UnavailableError(f"tokenizer {tokenizer}: set {TOKENIZERS_ENV} to a folder that has it")
+    return random_init_spec("tiny", TINY, str(home), model_entry("qwen2.5-7b").stop_tokens, folder)
+
+
+def _made(name: str) -> dict[str, Any]:
+    versions = {package: version(package) for package in ("torch", "transformers", "peft")}
+    about = {"recipe": RECORDED[name][0], "pairs": RECORDED[name][1], "seed": SEED, "tokenizer": RECORDED[name][2]}
+    return {**about, "versions": versions, "machine": machine(), "date": time.strftime("%Y-%m-%d")}
+
+
+def record(name: str) -> Path:
+    """Measure a trajectory and keep it."""
+    found = asdict(measure(name))
+    path = FOLDER / f"{name}.json"
+    write_atomic(path, json.dumps(found, indent=1) + "\n")
+    return path
+
+
+def recorded(name: str) -> Trajectory:
+    """The trajectory that the checkout holds."""
+    table = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    return Trajectory(tuple(table["losses"]), tuple(table["norms"]), table["made"])
