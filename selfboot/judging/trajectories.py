@@ -3,7 +3,7 @@
     selfboot calibrate --trajectories        # record them again, after a change on purpose
 
 A new release of torch, transformers or peft that trains otherwise shows here at once, as a mean residual, before any
-score does. The loss is read from the trainer's checkpoint; the norm is what its clipping returns, before it clips.
+score does. The steps are watched as those of `run --smoke` are (training/trajectory.py).
 """
 
 from __future__ import annotations
@@ -12,13 +12,10 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import numpy as np
 
@@ -31,9 +28,8 @@ from selfboot.models.shape import Shape, random_init_spec
 from selfboot.models.spec import ModelSpec
 from selfboot.paths import MEASURED
 from selfboot.registry import model_entry, recipes
-from selfboot.storage.files import read_sealed
 from selfboot.store import RunStore, write_atomic
-from selfboot.training.checkpoint import NAME
+from selfboot.training.trajectory import Job, watched
 
 FOLDER = MEASURED / "trajectories"
 STEPS, SEED, MODEL = 20, 1000, "organism-0"
@@ -63,54 +59,21 @@ class Trajectory:
         return float(np.abs(losses[0] - losses[1]).mean()), float((np.abs(norms[0] - norms[1]) / norms[1]).mean())
 
 
-class _Enough(Exception):
-    """The steps that were asked for are done."""
-
-
-@contextmanager
-def _norms() -> Iterator[list[float]]:
-    """Collects what gradient clipping returns: the norm of the gradients before it clips them."""
-    import torch
-
-    found: list[float] = []
-    clip = torch.nn.utils.clip_grad_norm_
-
-    def noted(*args: Any, **options: Any) -> Any:
-        found.append(float(norm := clip(*args, **options)))
-        return norm
-
-    with mock.patch.object(torch.nn.utils, "clip_grad_norm_", noted):
-        yield found
-
-
 def measure(name: str, steps: int = STEPS) -> Trajectory:
     """The first ``steps`` steps of a recorded training, run on this machine. UnavailableError without its tokenizer."""
     from selfboot.training.recipe import Recipe
-    from selfboot.training.scripted import trainer
 
     recipe, pairs, tokenizer = RECORDED[name]
     settings = dict(recipes()[recipe])
-    with tempfile.TemporaryDirectory() as made, Lab(RunStore(Path(made) / "store")) as lab, _norms() as norms:
+    with tempfile.TemporaryDirectory() as made, Lab(RunStore(Path(made) / "store")) as lab:
         spec = _tiny(tokenizer, Path(made)) if tokenizer else lab.spec(MODEL)
         known = load_tokenizer(spec)
         form, chat = settings.pop("pair_format"), chat_of(spec.name, known, spec.chat_template)
         examples = [training_example(pair, form, chat, known.eos_token) for pair in lab.pairs(MODEL, pairs)]
-        work, wanted = Path(made) / "checkpoints", Recipe(**settings)
-        with suppress(_Enough):
-            trainer(wanted)(
-                spec, examples, wanted, SEED, Path(made) / "out", checkpoint_dir=work, checkpoint_every=steps,
-                on_step=lambda done, total: _stop(done, steps),
-            )  # fmt: skip
-        kept = read_sealed(work / NAME)
-    if kept is None:
+        found = watched(Job(spec, tuple(examples), Recipe(**settings), SEED, steps=steps))
+    if len(found) < steps:
         raise DataError(f"{name}: {steps} steps are more than the training has; ask for fewer")
-    losses = json.loads(kept.partition(b"\n")[0])["losses"]
-    return Trajectory(tuple(losses), tuple(norms[: len(losses)]), _made(name))
-
-
-def _stop(done: int, steps: int) -> None:
-    if done == steps:
-        raise _Enough
+    return Trajectory(tuple(one.loss for one in found), tuple(one.norm for one in found), _made(name))
 
 
 def _tiny(tokenizer: str, folder: Path) -> ModelSpec:

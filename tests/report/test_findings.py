@@ -19,9 +19,9 @@ from selfboot.newmodel.kept import Kept
 from selfboot.protocols.base import Arm, Run
 from selfboot.registry import registry
 from selfboot.report.cells import without_training
-from selfboot.report.standing import headline
 from selfboot.report.findings import write_findings
 from selfboot.report.predicted import NOT_RUN, predicted
+from selfboot.report.standing import headline
 
 N = 41
 

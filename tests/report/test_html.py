@@ -19,9 +19,9 @@ from selfboot.baselines import baselines
 from selfboot.cli import report as cli_report
 from selfboot.errors import DataError, StoreError
 from selfboot.judging import calibration
-from selfboot.judging.seeds import recorded_of_paper
 from selfboot.judging.mutants import MUTANTS
 from selfboot.judging.results import save
+from selfboot.judging.seeds import recorded_of_paper
 from selfboot.protocols.base import Arm
 from selfboot.registry import registry
 from selfboot.report import html
