@@ -183,17 +183,23 @@ def is_portable(path: Path) -> bool:
 
 def read(path: Path) -> dict[str, Any]:
     """The file's content. DataError with the place of what the schema does not allow."""
-    import jsonschema
+    from jsonschema.exceptions import best_match
 
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        jsonschema.validate(found, schema())
-    except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"{path}: cannot be read ({error}); export it again") from None
-    except jsonschema.ValidationError as error:
-        said = error.message if len(error.message) < 200 else f"{error.message[:200]}…"
-        raise DataError(f"{path}: {error.json_path}: {said}; see selfboot/exchange/results.schema.json") from None
+        error = best_match(_validator().iter_errors(found))
+    except (OSError, ValueError, RecursionError) as unread:
+        raise DataError(f"{path}: cannot be read ({unread}); export it again") from None
+    if error is not None:
+        raise DataError(f"{path}: {error.json_path}: {error.message:.200}; see `selfboot export --schema`")
     return dict(found)
+
+
+@functools.cache
+def _validator() -> Any:
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(schema())
 
 
 def results_of(tables: Iterable[Mapping[str, Any]], where: str) -> list[Result]:

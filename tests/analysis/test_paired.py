@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
+from statsmodels.stats.multitest import multipletests
 
 from selfboot.analysis.paired import (
     Discordance,
     discordance,
+    holm,
     mcnemar,
     mcnemar_power,
     paired_test,
@@ -136,3 +138,12 @@ def test_large_samples_reach_the_nominal_level() -> None:
 def test_normal_approximation_agrees_with_exact_power() -> None:
     z = (40 - 12) / math.sqrt(52) - 1.645
     assert mcnemar_power(500, 40, 12) == pytest.approx(stats.norm.cdf(z * math.sqrt(52 / (52 - 28**2 / 500))), abs=0.03)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holm_is_statsmodels(p_values: list[float]) -> None:
+    assert holm(p_values) == pytest.approx(list(multipletests(p_values, method="holm")[1]))
+
+
+def test_holm_of_nothing_is_nothing() -> None:
+    assert holm([]) == []

@@ -19,7 +19,7 @@ from selfboot.grading.sample_file import Sample, by_task, read_samples
 
 IDS = [f"MiniEval-test/{number}" for number in range(3)]
 TEXTS = st.fixed_dictionaries({name: st.lists(st.text(), min_size=1, max_size=3) for name in IDS})
-KEPT = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+KEPT = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def texts_of(found: dict[str, list[Sample]]) -> dict[str, list[str]]:

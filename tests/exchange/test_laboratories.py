@@ -8,13 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from laboratory_parts import BASE, bits, laboratory, result
 
 from selfboot import published
 from selfboot.analysis.meta import random_effects
-from selfboot.analysis.paired import holm, mcnemar
+from selfboot.analysis.paired import mcnemar
 from selfboot.benchmarks.base import load_benchmark
 from selfboot.cli import main
 from selfboot.errors import DataError
@@ -31,12 +29,6 @@ from selfboot.report.text import as_json
 
 LOW, HIGH = bits((0, 25)), bits((0, 96))
 IDS = [task.task_id for task in load_benchmark("minieval").tasks]
-
-
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
-def test_holm_is_statsmodels(p_values: list[float]) -> None:
-    multitest = pytest.importorskip("statsmodels.stats.multitest")
-    assert holm(p_values) == pytest.approx(list(multitest.multipletests(p_values, method="holm")[1]))
 
 
 class TestCompare:
