@@ -599,7 +599,7 @@ class Lab:
         return AnswerScore(artifact, samples, tuple(task.task_id for task in bench.tasks), outcomes)
 
     def _trained(
-        self, model: str, stages: Stages, recipe: str, seed: int, adapter: Adapter | None, noisy: bool
+        self, model: str, stages: Stages, recipe: str, seed: int, adapter: Adapter | None, noisy: bool = False
     ) -> Sampler:
         """The model after the stages, for a miner that trains in between; ``noisy``: with its dropout left on."""
         after = self.train_stages(model, stages, recipe, seed, start_from=adapter)
