@@ -62,7 +62,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "require": {
         "choices": ["any", "all", "none"],
         "default": "any",
-        "help": "with --scale paper or small: how many of the chosen cases must have run for the session to be a success",
+        "help": "with --scale paper or small: how many of the chosen cases must have run for a success",
     },
     "substitute": {
         "default": "",
