@@ -141,6 +141,24 @@ def _small_options(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from None
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Under ``--dist loadgroup`` one worker has all cases that the same model's engine serves."""
+    if config.option.dist != "loadgroup":
+        return None
+    from xdist.scheduler import LoadGroupScheduling  # type: ignore[import-untyped,unused-ignore]
+
+    from claims.cases import models
+
+    known = models("paper")
+
+    class ByModel(LoadGroupScheduling):  # type: ignore[misc,unused-ignore]
+        def _split_scope(self, nodeid: str) -> str:
+            return known.get(nodeid.rpartition("::")[2], nodeid)
+
+    return ByModel(config, log)
+
+
 def _own_cores() -> int:
     """The cores of this process: xdist's workers have an equal share each."""
     return max(1, (os.cpu_count() or 1) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
@@ -315,8 +333,6 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.extra_keyword_matches.update(mark.args)
     if (case := _case(item)) is not None:
         _put_in_place(item.config, case)
-        if _served(item.config, case) and item.config.pluginmanager.hasplugin("xdist"):
-            item.add_marker(pytest.mark.xdist_group(f"model-{case.runnable.model}"))
 
 
 def _put_in_place(config: pytest.Config, case: Any) -> None:

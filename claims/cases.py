@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -190,6 +192,17 @@ def _fresh(seed: int, fresh: int) -> int:
     return seed + fresh * (1 if calibrated else FRESH)
 
 
+CASES: dict[str, Any] = {}  # by test and parameter, as the last part of a test's id has them
+
+
+def models(scale: Scale) -> dict[str, str]:
+    """The model of every case at one scale, by the last part of its test's id: for who has no tests, as xdist's
+    controller."""
+    for path in sorted(Path(__file__).parent.glob("test_*.py")):
+        importlib.import_module(f"{__package__}.{path.stem}")
+    return {name: case.model for name, case in CASES.items() if case.scale == scale}
+
+
 def cases(*claim_ids: str, protocol: Protocol | None) -> Callable[[Any], Any]:
     """Parametrise a test over the scales of claims (where their file says so, their seeds too), marked with tiers.
 
@@ -202,6 +215,7 @@ def cases(*claim_ids: str, protocol: Protocol | None) -> Callable[[Any], Any]:
     ]
 
     def decorate(test: Any) -> Any:
+        CASES.update({f"{test.__name__}[{param.id}]": param.values[0] for param in params})
         return pytest.mark.parametrize("case", params)(test)
 
     return decorate

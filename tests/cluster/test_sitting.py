@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 import selfboot.engines.engines as engines_module
 import selfboot.sampling.vllm as vllm_module
-from claims.cases import Case
+from claims.cases import Case, models
 from selfboot.cluster.graph import jobs
 from selfboot.cluster.sitting import by_model
 from selfboot.lab import Lab
@@ -120,6 +121,28 @@ def test_pytest_collects_served_cases_model_by_model() -> None:
         if re.search("stop|forty|more_pairs|not_the_models_own|without_training", name)
     }
     assert first == set(range(last)), names
+
+
+NVIDIA_SMI = """#!/bin/sh
+case "$*" in *-L*) echo "GPU 0: H100"; echo "GPU 1: H100";; *) echo "H100, 81559"; echo "H100, 81559";; esac
+"""
+
+
+def test_on_two_gpus_one_worker_has_all_cases_of_a_model(tmp_path: Path) -> None:
+    """Two GPUs in name only: the cases are skipped for lack of weights, but on the worker that would run them."""
+    (tmp_path / "nvidia-smi").write_text(NVIDIA_SMI)
+    (tmp_path / "nvidia-smi").chmod(0o755)
+    names = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(tmp_path)}
+    words = ["claims", "--scale", "paper", "-m", "fastpath", "-n", "2", "-v", "--require", "none", "-p"]
+    command = [sys.executable, "-m", "pytest", *words, "no:cacheprovider", f"--store={tmp_path / 'store'}"]
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | names, capture_output=True, text=True, check=False)
+    ran = re.findall(r"^\[(gw\d)\] .*::(\S+)", done.stdout, re.MULTILINE)
+    workers: dict[str, set[str]] = {}
+    for worker, name in ran:
+        workers.setdefault(models("paper")[name], set()).add(worker)
+    assert len(workers) == 4, done.stdout
+    assert all(len(one) == 1 for one in workers.values()), workers
+    assert len(set.union(*workers.values())) == 2, "both have some"
 
 
 def test_the_cluster_makes_both_arms() -> None:
