@@ -150,11 +150,17 @@ def prove(lab: Lab, chosen: Sequence[Subject]) -> Iterator[Proof]:
     for name in dict.fromkeys([RECORDED, *(one.benchmark for one in chosen)]):
         yield from _tried(f"{name}: known solutions", partial(canonical, lab, name))
     yield from _tried("recorded completions: judged again", lambda: judged_again(lab, known))
-    yield from _tried("recorded completions: drawn again", lambda: drawn_again(lab, known))
-    if not any(one.model == OWN and one.recipe for one in chosen):
-        yield from _tried(f"{OWN}: first steps of a training", lambda: steps_again(lab, Subject(OWN, RECORDED), known))
+    if lab.weights == "trained":  # random weights neither say nor learn what was recorded
+        yield from _as_recorded(lab, known, any(one.model == OWN and one.recipe for one in chosen))
     for one in chosen:
         yield from _of_model(lab, one)
+
+
+def _as_recorded(lab: Lab, known: Record, trained_later: bool) -> Iterator[Proof]:
+    """The mini model, whatever the chosen claims' models are: it says and learns what was recorded."""
+    yield from _tried("recorded completions: drawn again", lambda: drawn_again(lab, known))
+    if not trained_later:
+        yield from _tried(f"{OWN}: first steps of a training", lambda: steps_again(lab, Subject(OWN, RECORDED), known))
 
 
 def _of_model(lab: Lab, one: Subject) -> Iterator[Proof]:

@@ -81,6 +81,12 @@ def test_what_a_model_lacks_is_a_failed_proof(lab: Lab, monkeypatch: pytest.Monk
     assert "Qwen/Qwen2.5-7B" in proof.found
 
 
+def test_random_weights_are_not_compared_with_what_trained_ones_said(tmp_path: Path) -> None:
+    with Lab(RunStore(tmp_path), weights="random", graders=1) as made:
+        names = [proof.name for proof in smoke.prove(made, [])]
+    assert names == ["minieval::10: known solutions", "recorded completions: judged again"]
+
+
 def test_every_model_is_tried_once_and_trained_where_a_claim_trains_it() -> None:
     fast = subjects([claim for claim in registry().values() if claim.tier == "fastpath"], "paper")
     by_model = {one.model: one for one in fast}
