@@ -266,7 +266,7 @@ def test_every_claim_runs_on_a_folder_or_says_why_not(tmp_path: Path) -> None:
     skipped = [line for line in done.stdout.splitlines() if line.startswith("SKIPPED")]
     assert all("small-1of16" in line or "selfboot fetch --only" in line for line in skipped)
     assert "not enough pairs: 0 of 10" in done.stdout
-    assert re.search(r"model: \d+ claims, ", done.stdout)
+    assert re.search(r"model: \d+ of \d+ claims run, ", done.stdout)
 
 
 @pytest.mark.parametrize(
