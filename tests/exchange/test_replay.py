@@ -173,7 +173,7 @@ class TestErrors:
         path = tmp_path / "base.jsonl"
         path.write_text(completions(range(25)).split("\n", 1)[1])
         said = (
-            r"base\.jsonl: 1 of the 164 tasks of humaneval have no sample, the first being 'HumanEval/0'; a verdict is"
+            r"base\.jsonl: 1 of the 164 tasks of humaneval have no sample, the first being 'HumanEval/0'; a verdict needs"
         )
         with pytest.raises(DataError, match=said):
             replay(lab, self.CLAIM, "paper", self.given(str(path)))
