@@ -1,4 +1,4 @@
-"""`selfboot arms`: what do the paper's reading and recipe change, and how much of a lift needs no training?"""
+"""`selfboot arms`: how much do the paper's reading and recipe change, and how much of a lift needs no training?"""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from selfboot.errors import DataError
 
 EXAMPLES = """\
 examples:
-  selfboot arms organism-0                              about a quarter of an hour; what is measured is kept
-  selfboot arms organism-1 --seeds 7 --out one.json
-  selfboot arms --show                                  the recorded figures; measures nothing
+  selfboot arms organism-0                              about a quarter of an hour
+  selfboot arms organism-1 --seeds 7 --out one.json     one seed, in a file of its own
+  selfboot arms --show                                  print the recorded figures; measure nothing
 
-Runs the mini claims recipe-7b, pair-count-sweep, control and training-free. Writes data/measured/arms/MODEL.json, and
-the README's tables for organism-0. The same command continues an interrupted run where it stopped.
+Runs the mini claims recipe-7b, pair-count-sweep, control and training-free. Writes data/measured/arms/MODEL.json; for
+organism-0 also the tables in data/measured/arms/README.md. The same command continues an interrupted run.
 exit code: 0 done, 2 something you can mend
 """
 
@@ -26,7 +26,7 @@ def add_parser(commands: Any) -> None:
     arms = commands.add_parser(
         "arms",
         parents=[shared_options(seed=False)],
-        help="what do the paper's reading and recipe change, and what needs no training?",
+        help="how much do the paper's reading and recipe change, and what needs no training?",
         description=__doc__,
         epilog=EXAMPLES,
         formatter_class=RAW,
@@ -35,7 +35,7 @@ def add_parser(commands: Any) -> None:
     arms.add_argument("--seeds", type=int, nargs="+", metavar="SEED", default=None, help="default: 7 13 42 1000")
     arms.add_argument("--out", type=Path, default=None, help="default: data/measured/arms/MODEL.json")
     arms.add_argument("--show", action="store_true", help="print what is recorded; measure nothing")
-    arms.add_argument("--update-readme", action="store_true", help="rewrite its README's tables; measure nothing")
+    arms.add_argument("--update-readme", action="store_true", help="rewrite the README's tables; measure nothing")
     arms.set_defaults(run=run)
 
 
@@ -62,4 +62,6 @@ def _check(args: argparse.Namespace, seeds: list[int]) -> None:
     if len(set(seeds)) < len(seeds):
         raise DataError(f"--seeds {' '.join(map(str, seeds))}: name each seed once")
     if args.weights != "trained" and not args.out:
-        raise DataError(f"--weights {args.weights}: no figures of {args.model}; name another file with --out")
+        raise DataError(
+            f"--weights {args.weights}: no figures of the trained {args.model}; name another file with --out"
+        )

@@ -19,7 +19,8 @@ examples:
   selfboot calibrate organism-0 --compare                         do seeds of two devices agree? measures nothing
   selfboot calibrate organism-0 --against theirs.json             does another machine find the same, seed by seed?
   selfboot calibrate organism-0 organism-tidy --device cuda --jobs 12 --rows 1024
-  selfboot calibrate --trajectories                               loss and gradient norm a step of three trainings
+  selfboot calibrate --golden                                     record the mini model's greedy tokens again
+  selfboot calibrate --trajectories                               loss and gradient norm of each step of three trainings
   selfboot calibrate organism-0 --seeds 30 --remeasure outdated        after a change of code: its seeds too
 """
 
@@ -36,9 +37,9 @@ def add_parser(commands: Any) -> None:
         allow_abbrev=False,  # --seed is another thing than --seeds
     )
     calibrate.add_argument("models", nargs="*", metavar="MODEL", help="models of data/models.toml")
-    calibrate.add_argument("--golden", action="store_true", help="record the mini model's greedy tokens instead")
+    calibrate.add_argument("--golden", action="store_true", help="record a mini model's greedy tokens, not bands")
     calibrate.add_argument(
-        "--trajectories", action="store_true", help="record the reference trajectories of trainings instead"
+        "--trajectories", action="store_true", help="record reference trajectories of trainings, not bands"
     )
     calibrate.add_argument("--seeds", type=positive, default=20, help="seeds for each claim (default: %(default)s)")
     calibrate.add_argument("--jobs", type=positive, default=1, help="processes side by side (default: %(default)s)")

@@ -18,7 +18,7 @@ examples:
   selfboot claims --power                false alarm and power of each claim at mini scale, at its n
   selfboot claims --power --draws 1000 --out data/measured/error_rates/README.md
   selfboot claims --mutants --draws 20   which wrong systems would the claims notice?
-  selfboot claims --mutants --real       run some of them first, for real, at mini scale (five minutes of one core)
+  selfboot claims --mutants --real       first run ten of them, at mini scale (five minutes of one core)
 """
 
 
@@ -32,7 +32,7 @@ def add_parser(commands: Any) -> None:
     )
     claims.add_argument("--power", action="store_true", help="false alarm and power of every calibrated claim")
     claims.add_argument("--mutants", action="store_true", help="which wrong systems would the claims notice?")
-    claims.add_argument("--real", action="store_true", help="with --mutants: first run some of them for real")
+    claims.add_argument("--real", action="store_true", help="with --mutants: first run ten of them, at mini scale")
     claims.add_argument(
         "--draws", type=int, default=200, help="simulated runs for --power and --mutants (default: %(default)s)"
     )
@@ -113,7 +113,7 @@ def _mutants(args: argparse.Namespace) -> int:
 
 
 def _run_wrong_systems() -> None:
-    """Run every fault in a run store that is thrown away, and keep what came of it."""
+    """Run every wrong system over a run store that is thrown away, and keep the outcomes."""
     import tempfile
 
     from selfboot.judging.wrong_systems import FAULTS, run, write

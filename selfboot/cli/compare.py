@@ -1,4 +1,4 @@
-"""`selfboot compare`: two laboratories, or two runs, beside each other, task by task."""
+"""`selfboot compare`: two laboratories, or two runs, compared task by task."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ examples:
   selfboot compare before/report.json after/report.json
   selfboot compare exported/results.json .selfboot/store
 
-Each is a run store, a report.json, or the results.json of `selfboot export`. For every claim that both have at the same
-scale with the same model: which tasks flipped in which arm, whether that is more than chance explains (McNemar's exact
-test, adjusted for the number of arms), which verdicts differ, and what differs in the manifests.
+A and B are each a run store, a report.json, or the results.json of `selfboot export`. For every claim that both have at
+the same scale with the same model, the command says which tasks flipped in which arm and whether that is more than
+chance explains (McNemar's exact test, adjusted for the number of arms). It also says which verdicts differ, and what
+differs in the manifests.
 exit code: 0 no arm differs significantly, 1 some do, 2 something cannot be read, or they have no claim in common
 """
 
@@ -42,5 +43,5 @@ def run(args: argparse.Namespace) -> int:
     print(render(found))
     for one in laboratories:
         for name in one.skipped:
-            print(f"- {one.name}: {name} keeps no outcomes by task; run it again")
+            print(f"- {one.name}: {name} keeps no outcomes by task, so it is not compared; run it again")
     return 1 if found.significant else 0

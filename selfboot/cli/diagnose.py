@@ -114,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _compare(store: Path, model: str) -> None:
-    """What was predicted beside what the small scale measured on this model, where the store has such results."""
+    """Print the predictions beside what the small scale measured on this model, where the store has such results."""
     from selfboot.judging.results import load
     from selfboot.newmodel.kept import kept
     from selfboot.report.predicted import predicted

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 EXAMPLES = """\
 examples:
   selfboot doctor
-  selfboot doctor --gpu                                   each GPU at work, vLLM, weights, data
+  selfboot doctor --gpu                                   try each GPU, look for vLLM, weights and data
   selfboot doctor --json | jq '.checks[] | select(.ok | not)'
 
-exit code: 0 the claims at mini scale (--gpu: at paper scale, once weights and data are here) can run, 1 they cannot
+exit code: 0 the claims at mini scale can run, 1 they cannot; with --gpu: those at paper scale, once weights and data
+are here
 """
 MEANING = {
     "mini": "claims at mini scale",
@@ -45,7 +46,7 @@ def add_parser(commands: Any) -> None:
         epilog=EXAMPLES,
         formatter_class=RAW,
     )
-    doctor.add_argument("--gpu", action="store_true", help="what the paper's scale needs, each GPU at work")
+    doctor.add_argument("--gpu", action="store_true", help="check what the paper's scale needs, and try each GPU")
     doctor.add_argument("--json", action="store_true", help="as JSON, on standard output")
     doctor.add_argument("--store", type=Path, default=default_store(), help="run store (default: %(default)s)")
     doctor.set_defaults(run=run)

@@ -1,4 +1,4 @@
-"""`selfboot export`: every completion with its verdict, in lm-eval's form and as one JSON file with a schema."""
+"""`selfboot export`: every completion with its verdict, in lm-eval's format and as one JSON file with a schema."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ examples:
   selfboot export --out exported/ --store /data/store
   selfboot export --schema                                the JSON Schema of results.json
 
-Writes DIR/results.json (schema: selfboot/exchange/results.schema.json), with the verdicts, every completion, and hashes
-of prompts, chat template and environment; and for each score DIR/samples_….jsonl, as lm-eval's --log_samples has it.
-`selfboot replay` reads both, `selfboot compare` and `selfboot pool` read results.json.
+Writes DIR/results.json (schema: selfboot/exchange/results.schema.json) with the verdicts, every completion, and hashes
+of prompts, chat template and environment. For each score it writes DIR/samples_….jsonl, in the format of lm-eval's
+--log_samples. `selfboot replay` reads both; `selfboot compare` and `selfboot pool` read results.json.
 exit code: 0 written, 2 no results, or the folder cannot be written
 """
 
@@ -27,7 +27,7 @@ exit code: 0 written, 2 no results, or the folder cannot be written
 def add_parser(commands: Any) -> None:
     """Add the command to argparse's sub-commands."""
     parser = commands.add_parser(
-        "export", help="write every completion and verdict for other tools (lm-eval's form, JSON)", description=__doc__,
+        "export", help="write every completion and verdict for other tools (lm-eval's logs, JSON)", description=__doc__,
         epilog=EXAMPLES, formatter_class=RAW,
     )  # fmt: skip
     where = parser.add_mutually_exclusive_group(required=True)

@@ -35,7 +35,7 @@ interpreter that has BigCodeBench's libraries (data/constraints/bigcodebench.txt
 A line is {"task_id": "HumanEval/0", "completion": "…"} or {"task_id": …, "solution": "whole program"}; for answers
 {"task_id": "gsm8k/0", "completion": "… #### 18"}, counted from 0 (aime: the data set's own numbers). The number
 alone will do. A completion is read as the continuation of its task's prompt, unless --format names another form.
-What lm-eval's --log_samples writes is read too, and so are the folders samples/ID and score/ID of a run store.
+Files of lm-eval's --log_samples are read too, and so are the folders samples/ID and score/ID of a run store.
 
 Outcomes of every sample go to SAMPLES.grades.json. The same command continues a killed run where it stopped;
 until it ends, outcomes are kept in SAMPLES.grades.json.partial.

@@ -12,11 +12,11 @@ selfboot evaluate organism-0 minieval --adapter adapter/
 selfboot grade samples.jsonl --benchmark humaneval
 selfboot replay base.jsonl trained.jsonl --claim recipe-7b       judge what someone else recorded
 selfboot export --out exported/               every completion and verdict, for other tools
-selfboot compare .selfboot/store other/report.json      which tasks flipped, and is it more than chance?
-selfboot pool lab-a/results.json lab-b/results.json     several laboratories as one
+selfboot compare .selfboot/store other/report.json      which tasks flipped between two runs? more than by chance?
+selfboot pool lab-a/results.json lab-b/results.json     the results of several laboratories, pooled
 selfboot calibrate organism-0                 the bands of the mini scale, over many seeds
 selfboot decompose organism-0                 how much of the lift is form, how much is skill?
-selfboot arms organism-0                      what the paper's reading and recipe change, what needs no training
+selfboot arms organism-0                      what the paper's reading and recipe change, and what needs no training
 selfboot diagnose MODEL                       should the recipe work on this model, and why?
 selfboot bootstrap MODEL --out adapter/       the whole recipe on it
 selfboot plan -m fastpath                     what the paper's scale would cost

@@ -28,7 +28,7 @@ SHARED: dict[str, dict[str, Any]] = {
         "type": positive,
         "default": None,
         "metavar": "N",
-        "help": "with random weights, a substitute model or --scale small: no completion longer than this",
+        "help": "with random weights, a substitute model or --scale small: cut every completion at N tokens",
     },
     "organism": {"choices": ["0", "1", "2"], "default": "0", "help": "which mini model, by its pre-training seed"},
     "isolation": {
@@ -38,11 +38,13 @@ SHARED: dict[str, dict[str, Any]] = {
     "engine": {
         "choices": ["auto", "transformers", "vllm"],
         "default": "auto",
-        "help": "what draws completions; auto: vLLM on a GPU, where an interpreter has it, but for our mini models",
+        "help": "what draws completions; auto: vLLM on a GPU, where an interpreter has it (our mini models: always"
+        " transformers)",
     },
     "batch-invariant": {
         "action": "store_true",
-        "help": "vLLM draws the same tokens whatever else is in the batch (vLLM 0.12 up, on a GPU; slower)",
+        "help": "vLLM's batch-invariant mode: the same tokens whatever else is in the batch (vLLM 0.12 or later, on"
+        " a GPU; slower, by how much has not been measured)",
     },
     "seeds": {
         "default": "",
@@ -51,8 +53,8 @@ SHARED: dict[str, dict[str, Any]] = {
     },
     "measure-flips": {
         "action": "store_true",
-        "help": "at the paper's scale: score each base model at a second batch size, and judge its score by how many"
-        " tasks that changes on this machine, instead of by the most that was ever seen (18 of 164)",
+        "help": "at the paper's scale: score each base model at a second batch size too, and set the band of its score"
+        " by how many tasks that changes on this machine, instead of by 18 of 164 (data/measured/gpu/README.md)",
     },
     "device": {"default": "cpu", "help": "where transformers runs a model: cpu or cuda"},
 }

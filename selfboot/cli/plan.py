@@ -4,7 +4,7 @@ examples:
 selfboot plan -m fastpath                        on an H100 and the paper's RTX 6000 Ada
 selfboot plan -m "not negative" --gpu h200 --price h200=3.5
 selfboot plan --gpus 1 8 64 --gpu h100           the same steps, all claims together, on so many GPUs
-selfboot plan --seeds power                      with as many seeds as give each claim 80 % power
+selfboot plan --seeds power                      each claim with as many seeds as give it 80 % power
 """
 
 from __future__ import annotations

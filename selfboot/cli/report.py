@@ -18,10 +18,10 @@ examples:
   selfboot report --out report/                   what this checkout's store holds
   selfboot report --out r --store /data/store     another store
   selfboot report --out r --scale mini            one scale only
-  selfboot report --markdown >> "$GITHUB_STEP_SUMMARY"     a summary for a CI run's page; pytest writes it by itself
+  selfboot report --markdown >> "$GITHUB_STEP_SUMMARY"     a summary for a CI run's page; pytest also does it
   selfboot report --gallery data/measured/gallery          the figures as SVG files, with a README.md of what they
   rest on
-  selfboot report --findings data/measured/small  what the small scale found, a table a model
+  selfboot report --findings data/measured/small  what the small scale found, one table a model
   selfboot report --update-readme                 the last fast path's table into README.md
 
 The file report.html needs no network and no other file; open it from disk.

@@ -18,7 +18,7 @@ examples:
   selfboot run -k recipe-7b --scale paper --weights random
   selfboot run --collect-only -q                     what would run
   selfboot run -m fullpath --ray auto                make what they need on a Ray cluster first (selfboot spread)
-  selfboot run --smoke --scale mini                  minutes: is every part right on this machine? (--smoke --help)
+  selfboot run --smoke --scale mini                  minutes: does every part work on this machine? (--smoke --help)
 
 Every option goes to pytest as it is; `pytest claims --help` lists them ("selfboot" is the suite's own group).
 exit code: pytest's (0: no claim failed, 1: some did, 5: none selected)

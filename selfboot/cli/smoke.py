@@ -1,4 +1,4 @@
-"""`selfboot run --smoke`: the first minutes on a new machine. Known answers, then every chosen model on eight tasks."""
+"""`selfboot run --smoke`: try a new machine: known answers first, then every chosen model on eight tasks."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ examples:
   selfboot run --smoke -m fastpath --scale paper         before the hours on GPUs begin
   selfboot run --smoke -k recipe-7b --scale paper --weights random --tokens 64
 
-exit code: 0 everything came out as known, 1 something did not
+exit code: 0 everything came out as recorded or expected, 1 something did not
 """
 
 
 def parser() -> argparse.ArgumentParser:
     """The options; those of pytest's that matter here have pytest's names."""
     made = argparse.ArgumentParser("selfboot run --smoke", description=__doc__, epilog=EXAMPLES, formatter_class=RAW)
-    made.add_argument("--smoke", action="store_true", required=True, help="this")
+    made.add_argument("--smoke", action="store_true", required=True, help="try the machine; run no claim")
     made.add_argument("-m", dest="marks", default="fastpath", metavar="EXPR", help="markers (default: %(default)s)")
     made.add_argument("-k", dest="only", default="", metavar="TEXT", help="only claims whose id contains this")
-    made.add_argument("--store", type=Path, default=default_store(), help="beside which a store for this run is made")
+    made.add_argument("--store", type=Path, default=default_store(), help="where a temporary store is made")
     add_shared(made, "scale", "weights", "engine", "batch-invariant", "device", "isolation", "tokens")
-    made.add_argument("--out", type=Path, metavar="FILE", help="what was found, as JSON")
-    made.add_argument("--record", action="store_true", help="write what this machine finds as the mini model's record")
+    made.add_argument("--out", type=Path, metavar="FILE", help="write what was found to this file, as JSON")
+    made.add_argument("--record", action="store_true", help="replace the mini model's record by this machine's")
     return made
 
 

@@ -1,4 +1,4 @@
-"""Two laboratories beside each other: for each claim and arm, which tasks flipped, and is that more than chance?
+"""Two laboratories compared: for each claim and arm, which tasks flipped, and is that more than chance?
 
 Paired by task: McNemar's exact test with one seed a side, its several-seed form with more (analysis/paired.py). With
 many arms some differ by chance, so p-values are adjusted (Holm) for the arms in which anything differs; the others

@@ -73,8 +73,12 @@ def read_laboratory(path: Path) -> Laboratory:
     counted = [one for one in results if one.weights in COUNTED]
     kept = tuple(one for one in counted if one.solved)
     if not kept:
-        why = "keep no outcomes by task (an earlier version wrote them)" if counted else "are none, or trial runs"
-        raise DataError(f"{path}: its results {why}; run the claims again there: what is made is read from the store")
+        why = (
+            "its results keep no outcomes by task (an earlier version wrote them)"
+            if counted
+            else "holds no results of real runs"
+        )
+        raise DataError(f"{path}: {why}; run the claims again there, what was made before is read from the store")
     return Laboratory(str(path), kept, environment, tuple(one.name for one in counted if not one.solved))
 
 
@@ -82,7 +86,7 @@ def _store(path: Path) -> tuple[list[Result], Environment]:
     places = (path, path / "store", path / ".selfboot" / "store")
     root = next((one for one in places if (one / "results").is_dir()), None)
     if root is None:
-        raise DataError(f"{path}: no run store (it has no results/); name {KINDS}")
+        raise DataError(f"{path}: is no run store (it has no results/); name {KINDS}")
     results, shelf = load(root / "results"), Shelf(root)
     for one in (one for result in results for one in result.evidence):
         shelf.manifest(one.kind, one.id)

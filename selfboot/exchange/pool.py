@@ -32,7 +32,7 @@ HEAD = ("claim", "scale", "verdicts", "lift", "95 %", "I²", "τ", "Q (df), p", 
         "factors")  # fmt: skip
 LEGEND = (
     "Lifts in % of the tasks; τ: how far the laboratories' true lifts spread; factors: independent e-values that are"
-    " multiplied. Laboratories with the same model share its untrained answers: they are joined into one."
+    " multiplied. Laboratories with the same model share its untrained answers, so they are joined into one e-value."
 )
 
 

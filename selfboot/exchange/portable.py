@@ -226,9 +226,9 @@ def sources(path: Path, claim: str, scale: str) -> list[tuple[Arm, Source]]:
     real, replayed = (dict.fromkeys(one[1:] for one in owned if one[0] == kind) for kind in ("trained", REPLAYED))
     chosen = real or replayed
     if not chosen:
-        raise DataError(f"{path}: no completions of {claim} at {scale} scale; export it, or name another --scale")
+        raise DataError(f"{path}: holds no completions of {claim} at {scale} scale; export it, or name another --scale")
     if len(models := {samples[place]["model"] for place, _ in chosen}) > 1:
-        raise DataError(f"{path}: completions of {' and '.join(sorted(models))}; export one of them with --model")
+        raise DataError(f"{path}: holds completions of {' and '.join(sorted(models))}; export one of them with --model")
     return [(arm, _source(path, place, samples[place])) for place, arm in chosen]
 
 

@@ -46,7 +46,7 @@ class Source:
         if missing := [task_id for task_id in ids if task_id not in found]:
             raise DataError(
                 f"{self.name}: {len(missing)} of the {len(ids)} tasks of {bench.asked} have no sample, the first being"
-                f" {missing[0]!r}; a verdict is on all of them: add theirs"
+                f" {missing[0]!r}; a verdict needs every task: add the missing ones"
             )
         return {task_id: found[task_id] for task_id in ids}
 

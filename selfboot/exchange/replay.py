@@ -4,7 +4,8 @@
 
 A dry run of the claim's protocol says which arms it has; each file is one arm's completions, of one seed. What needs an
 arm that was not given, or the weights themselves, is not judged, and said so. The result is marked ``replayed``: it is
-kept apart from runs of ours, and counts as none. Two greedy arms of programs are also taken apart into form and skill.
+kept apart from runs of ours, and never counts as one. Two greedy arms of programs are also taken apart into form and
+skill.
 """
 
 from __future__ import annotations
@@ -119,7 +120,7 @@ def _name(path: Path, arms: Mapping[str, Arm], arm: Arm) -> str:
     own = replace(arm, seed=0)
     found = next((name for name, known in arms.items() if replace(known, seed=0) == own), "")
     if not found:
-        raise DataError(f"{path}: holds {arm.role} completions that no arm of the claim has; it has {', '.join(arms)}")
+        raise DataError(f"{path}: its {arm.role} completions belong to no arm of the claim; it has {', '.join(arms)}")
     return found
 
 
@@ -229,7 +230,9 @@ def _runs(graded: Sequence[_Graded]) -> list[Run]:
         by_arm.setdefault(one.given.name, []).append(one)
     count = max(map(len, by_arm.values()))
     if odd := next((name for name, files in by_arm.items() if len(files) not in (1, count)), None):
-        raise DataError(f"arm {odd!r}: {len(by_arm[odd])} files where another arm has {count}; give one a seed, or one")
+        raise DataError(
+            f"arm {odd!r}: {len(by_arm[odd])} files where another arm has {count}; give one a seed, or just one"
+        )
     return [_run([files[place % len(files)] for files in by_arm.values()]) for place in range(count)]
 
 
@@ -248,7 +251,7 @@ def _judge(
     """Each check whose arms are there; of the others, what is missing."""
     parts, left = [], []
     if not runs[0].outcomes:
-        raise DataError(f"{', '.join(runs[0].figures)}: estimates alone; give an arm that is judged task by task, too")
+        raise DataError(f"{', '.join(runs[0].figures)}: only estimates; add an arm that is judged task by task")
     for check in asked:
         if check.name in ONLY_RUNS:
             left.append(f"{check.name}: needs a run of ours")

@@ -1,8 +1,9 @@
 """D, measured on the spot: the share of tasks whose greedy outcome another batch size changes, on this machine.
 
 The same model, asked alike, differs between two engines by rounding alone. How often that changes an outcome depends
-on model, precision and machine (6 to 18 of 164 tasks were seen), and it decides how far a base score of ours may lie
-from the published one before the protocol must be another (``Published.band``).
+on model, precision and machine: 0 to 18 of 164 verdicts differed between vLLM in bfloat16 and transformers in float32
+(data/measured/gpu/README.md). It decides how far a base score of ours may lie from the published one before the
+protocol must be another (``Published.band``).
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 
     selfboot calibrate --golden        # record them again, after a change on purpose
 
-A greedy run has no seed. On x86-64 CPUs of three instruction sets (AVX-512, AVX2, SSE) no token differed, so where
-versions and processor are those of the record, one other token is a change of ours. Elsewhere nothing is compared.
+A greedy run has no seed. On x86-64 CPUs of three instruction sets (AVX-512, AVX2, SSE) no token differed. So where
+versions and processor are those of the record, a token that differs is due to a change of ours. Elsewhere nothing is
+compared.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ from selfboot.judging.rules import (
 from selfboot.protocols.base import Run
 from selfboot.registry import Direction
 
-FLIPS_SHARE = 18 / 164  # of the tasks: the most that two batch sizes changed (data/measured/gpu: 6 to 18 of 164)
+FLIPS_SHARE = 18 / 164  # of the tasks: the most verdicts by which two engines differed (data/measured/gpu)
 MINING_SPREAD = 2.0  # sd of seeds that mine their own pairs, by that of trainings on given ones (mini: 12.3 and 5.9)
 MARGIN = 8.0  # tasks; "no difference" where the registry names no other margin
 SWEEP_RISE = 27.0  # tasks: half of what the paper gains from 10 to 40 pairs

@@ -2,8 +2,8 @@
 
     selfboot calibrate --trajectories        # record them again, after a change on purpose
 
-A new release of torch, transformers or peft that trains otherwise shows here at once, as a mean residual, before any
-score does. The steps are watched as those of `run --smoke` are (training/trajectory.py).
+If a new release of torch, transformers or peft trains differently, the mean residual is meant to show it before a score
+does. The steps are watched as those of `run --smoke` are (training/trajectory.py).
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def measure(name: str, steps: int = STEPS) -> Trajectory:
         examples = [training_example(pair, form, chat, known.eos_token) for pair in lab.pairs(MODEL, pairs)]
         found = watched(Job(spec, tuple(examples), Recipe(**settings), SEED, steps=steps))
     if len(found) < steps:
-        raise DataError(f"{name}: {steps} steps are more than the training has; ask for fewer")
+        raise DataError(f"{name}: {steps} steps are more than this training has; ask for fewer")
     return Trajectory(tuple(one.loss for one in found), tuple(one.norm for one in found), _made(name))
 
 

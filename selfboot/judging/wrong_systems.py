@@ -1,6 +1,6 @@
 """Wrong systems that really run at mini scale, each through one claim: the matrix of mutants.py, put to the test.
 
-    selfboot claims --mutants --real        # some ten minutes of one core
+    selfboot claims --mutants --real        # some five minutes of one core
 
 Each is a Lab with one fault of the kind that people make. Its claim runs as its test would, retry included, over the
 calibrated seed. What the faults did to the figures is kept in data/measured/error_rates/real.json; mutants.py takes

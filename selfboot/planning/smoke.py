@@ -1,4 +1,4 @@
-"""The first ten minutes on a new machine (`selfboot run --smoke`): is each part right before the hours begin?
+"""Trying a new machine (`selfboot run --smoke`): does each part work before the hours begin?
 
 Known answers first. Canonical solutions must pass and empty functions fail. Recorded completions of our own mini model
 must be judged as they were, be drawn again, and its training must take the recorded steps. Then every chosen model, on
@@ -224,7 +224,7 @@ def judged_again(lab: Lab, known: Record) -> tuple[bool, str]:
     jobs = [CodeJob(form.program(task, one.text), task.entry_point, bench.tests(task)) for one, task, form in rows]
     same = sum(outcome.passed == one.passed for outcome, (one, *_) in zip(lab.grader.grade(jobs), rows, strict=True))
     passing = sum(one.passed for one in known.completions)
-    return same == len(rows), f"{same} of {len(rows)} verdicts as recorded ({passing} of them passes)"
+    return same == len(rows), f"{same} of {len(rows)} verdicts as recorded ({passing} of them pass)"
 
 
 def drawn_again(lab: Lab, known: Record) -> tuple[bool, str]:

@@ -21,7 +21,10 @@ from selfboot.report.summary import plural
 from selfboot.store import explain
 
 LINES = 60
-KEY = "● as it should be, ◐ direction only, ○ not, ? too weak to tell, ≠ another protocol; what is empty was not run."
+KEY = (
+    "● as expected, ◐ direction only, ○ not as expected, ? too weak to tell, ≠ protocol mismatch, – too few pairs; an"
+    " empty cell was not run."
+)
 NOTHING = "No claim has been judged yet in this store."
 
 
@@ -69,7 +72,7 @@ def _cell(one: Standing | None) -> str:
 def _trials(gathered: Gathered) -> list[str]:
     trials = gathered.trials
     return (
-        ["", f"In no count: {plural(len(trials), 'trial run')} on other weights, never reproductions."]
+        ["", f"Not counted: {plural(len(trials), 'trial run')} on other weights, which are never reproductions."]
         if trials
         else []
     )

@@ -11,8 +11,8 @@ HEAD = ("model", "benchmark", "paper: untrained", "others: untrained", "paper: t
 SHORT_HEAD = ("untrained model, benchmark", "the paper", "others", "the paper, trained")
 SHOWN = 4  # rows of the README: the widest gaps
 INTRO = (
-    "Others have published scores of the same untrained models. Where theirs lie far above the paper's base score, that"
-    " much of the paper's lift is the way back to what the model could do before. Protocols differ, so a gap of 5 to 8"
+    "Others have published scores of the same untrained models. Where theirs lie far above the paper's base score, part"
+    " of the paper's lift may only bring back what the model could do before. Protocols differ, so a gap of 5 to 8"
     " points means little; one of 30 means much."
 )
 

@@ -179,7 +179,7 @@ class TestReading:
         [
             ("", "cannot be read"), ("[1]", "cannot be read"), ("{}", "holds no results; name a run store, a report"),
             ('{"results": [{}]}', r"results\[0\]: not a result of this version"),
-            ('{"results": []}', "its results are none, or trial runs"),
+            ('{"results": []}', "holds no results of real runs"),
         ],
     )  # fmt: skip
     def test_errors_name_the_place_and_the_remedy(self, tmp_path: Path, content: str, said: str) -> None:

@@ -172,9 +172,7 @@ class TestErrors:
     def test_a_file_with_gaps_is_refused(self, lab: RecordingLab, tmp_path: Path) -> None:
         path = tmp_path / "base.jsonl"
         path.write_text(completions(range(25)).split("\n", 1)[1])
-        said = (
-            r"base\.jsonl: 1 of the 164 tasks of humaneval have no sample, the first being 'HumanEval/0'; a verdict is"
-        )
+        said = r"base\.jsonl: 1 of the 164 tasks of humaneval have no sample, the first being 'HumanEval/0'; a verdict"
         with pytest.raises(DataError, match=said):
             replay(lab, self.CLAIM, "paper", self.given(str(path)))
         path.write_text(completions(range(25)))

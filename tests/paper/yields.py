@@ -24,9 +24,10 @@ README = MEASURED / "yields" / "README.md"
 HEAD = """\
 # How many invented problems are read
 
-A miner can only use a problem that its rule reads in the model's reply. The paper's released problems, written down in
-twenty natural ways (`tests/paper/renderings.py`): how many each rule reads. *paper*: the scripts' own; *ours*: the
-rule of our arm (`selfboot/formats/natural.py`); *strict*: the mini model's, which always writes the same way.
+A miner can use a problem only if its rule can read it in the model's reply. Here the paper's released problems are
+written down in twenty natural ways (`tests/paper/renderings.py`); each cell counts the problems that a rule reads.
+*paper*: the scripts' own rules; *ours*: the rule of our arm (`selfboot/formats/natural.py`); *strict*: the rule for the
+mini model, which always writes in the same way.
 
 Made by `python tests/paper/yields.py`, with SELFBOOT_SHARED naming the folder that holds `real/released/`.
 """

@@ -166,7 +166,7 @@ def test_nothing_judged_is_said(tmp_path: Path) -> None:
     trial = made("recipe-7b", "mini", weights="random")
     text = compact(gather([trial], Shelf(tmp_path)))
     assert "No claim has been judged yet" in text
-    assert "In no count: 1 trial run on other weights" in text
+    assert "Not counted: 1 trial run on other weights" in text
 
 
 def manifest(id: str, seconds: float, device: str = "", **engine: str) -> dict[str, Any]:
