@@ -35,7 +35,7 @@ def add_parser(commands: Any) -> None:
     where.add_argument("--schema", action="store_true", help="print the JSON Schema; write nothing")
     parser.add_argument("--store", type=Path, default=default_store(), help="run store (default: %(default)s)")
     parser.add_argument("--claim", default=None, metavar="ID", help="only this claim")
-    parser.add_argument("--scale", choices=["mini", "paper"], default=None, help="only this scale")
+    parser.add_argument("--scale", choices=["mini", "small", "paper"], default=None, help="only this scale")
     parser.add_argument("--model", default=None, help="only this model")
     parser.set_defaults(run=run)
 
