@@ -100,11 +100,12 @@ class Scored:
 class Shelf:
     """Reads artifacts under a store's root, each once. ``notes``: what could not be read, for the reader of the report.
 
-    Artifacts are found by kind and id; what is damaged is not shown.
+    Artifacts are found by kind and id; what is damaged is not shown. ``strange``: benchmarks that are not as they were.
     """
 
     root: Path
     notes: list[str] = field(default_factory=list)
+    strange: list[str] = field(default_factory=list)
     _manifests: dict[tuple[str, str], dict[str, Any] | None] = field(default_factory=dict)
     _scores: dict[str, Scored | None] = field(default_factory=dict)
     _benchmarks: dict[tuple[str, str], list[Judged]] = field(default_factory=dict)
@@ -179,11 +180,14 @@ class Shelf:
                 answers = load_answers(wanted)
                 if answers.sha256 == sha256:
                     return [(task, f"answer: {task.answer}") for task in answers.tasks]
-        note = (
-            f"benchmark {name} is not the one that was scored (or not at hand): tests and failure classes are missing"
-        )
-        self.notes += [note] if note not in self.notes else []
+        self.strange += [name] if name not in self.strange else []
         return []
+
+    @property
+    def told(self) -> list[str]:
+        """The notes, and one line for all strange benchmarks."""
+        missing = "not what was scored, or not at hand; the tasks' tests and the classes of failures are missing"
+        return [*self.notes, *([f"benchmarks {', '.join(self.strange)}: {missing}"] if self.strange else [])]
 
 
 def _task(place: int, task: CodeTask | AnswerTask | None, tests: str, prompt: str) -> Task:

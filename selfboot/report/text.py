@@ -52,7 +52,7 @@ def markdown(gathered: Gathered, figures: Sequence[FigureView]) -> str:
     lines += ["## Environment", "", *(f"- {name}: {'; '.join(values)}" for name, values in environment(gathered)), ""]
     lines += [f"Making the evidence took {seconds(cost(gathered).seconds)}.", "", "## How to read a verdict", ""]
     lines += [f"- {MARKS[name]} **{name}**: {meaning}" for name, meaning in READING.items()]
-    lines += [f"- note: {cell(note)}" for note in gathered.shelf.notes]
+    lines += [f"- note: {cell(note)}" for note in gathered.shelf.told]
     for topic in topics():
         lines += ["", f"## {topic.title}", "", *(f"- {point}" for point in topic.points)]
     return "\n".join(lines) + "\n"
@@ -93,7 +93,7 @@ def as_json(gathered: Gathered, figures: Sequence[FigureView]) -> str:
         "outdated": outdated(gathered),
         "environment": dict(environment(gathered)),
         "seconds": cost(gathered).seconds,
-        "notes": gathered.shelf.notes,
+        "notes": gathered.shelf.told,
     }
     return json.dumps(table, indent=1, ensure_ascii=False) + "\n"
 

@@ -120,7 +120,8 @@ def test_without_the_benchmark_no_failure_is_classified(empty_lab: Any, monkeypa
     assert arm.score is not None
     assert set(arm.score.tally) == {"passed", "unknown"}
     assert arm.score.tasks[0].prompt.startswith("<|im_start|>")
-    assert "tests and failure classes are missing" in shelf.notes[0]
+    assert shelf.strange
+    assert f"benchmarks {', '.join(shelf.strange)}: not what was scored" in shelf.told[-1]
 
 
 def test_scores_of_answers_are_read_too(empty_lab: Any) -> None:
