@@ -18,6 +18,7 @@ from claims.cases import Case
 from selfboot.paths import ROOT
 from selfboot.progress import Board, Display, ProgressFolder, duration
 from selfboot.registry import registry
+from selfboot.session.order import longest_first
 
 
 class Terminal(io.StringIO):
@@ -120,11 +121,11 @@ class Item:
         return name == "claim"
 
 
-def test_long_claims_come_first_and_those_that_find_their_work_done_last(suite: Any) -> None:
+def test_long_claims_come_first_and_those_that_find_their_work_done_last() -> None:
     """recipe-14b-plus is scored with recipe-14b's adapter, self-consistency on tts-4b-math's samples."""
     fast = [claim for claim in registry().values() if claim.tier == "fastpath"]
     items = [Item(Case(claim, "mini", claim.scales["mini"])) for claim in fast]
-    ordered = [item.callspec.params["case"] for item in suite._longest_first(items)]
+    ordered = [item.callspec.params["case"] for item in longest_first(items)]
     assert {case.claim.id for case in ordered[-2:]} == {"recipe-14b-plus", "self-consistency"}
     minutes = [case.settings.minutes for case in ordered[:-2]]
     assert minutes == sorted(minutes, reverse=True)
