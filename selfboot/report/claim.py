@@ -94,9 +94,10 @@ def _scale(claim: Claim, scale: Scale) -> Iterator[str]:
 
 def _power(rates: Mapping[str, str]) -> str:
     """How sure the claim's seeds make it, and how many would be enough."""
+    seeds = f"{rates['seeds']} seed{'' if rates['seeds'] == '1' else 's'}"
     return (
-        f"with {rates['seeds']}, the claim is reproduced in {rates['reproduced if the paper is right']} of all runs if "
-        f"the paper is right; seeds for 80 %: {rates['seeds for 80 %']}"
+        f"with {seeds}, the claim is reproduced in {rates['reproduced if the paper is right']} of all runs if the "
+        f"paper is right; seeds for 80 % power: {rates['seeds for 80 %']}"
     )
 
 

@@ -84,6 +84,59 @@ def test_errors_are_one_line(
     assert "Traceback" not in error
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["plan", "-k", "nonsense"], "-m '' -k 'nonsense': no claim at paper scale is selected"),
+        (["plan", "-m", "nonsense", "--gpus", "8"], "-m 'nonsense' -k '': no claim at paper scale is selected"),
+        (["fetch", "-m", "nonsense", "--list"], "-m 'nonsense' -k '': no claim at paper scale is selected"),
+        (["audit", "EMPTY"], "holds no pairs; mine some"),
+        (["diagnose", "organism-0", "--gpu", "nonsense"], "unknown GPU 'nonsense'"),
+    ],
+)
+def test_what_is_nothing_is_an_error_at_once(
+    words: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An empty choice or an empty file is no success, and a wrong name is said before any work."""
+    empty = tmp_path / "empty.jsonl"
+    empty.touch()
+    assert main([str(empty) if word == "EMPTY" else word for word in words]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["spread", "--processes", "0", "--plan"],
+        ["diagnose", "organism-0", "--tasks", "0"],
+        ["diagnose", "organism-0", "--sampled", "-1"],
+        ["bootstrap", "organism-0", "--out", "a", "--tasks", "0"],
+    ],
+)
+def test_a_count_is_above_0(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert stop.value.code == 2
+    assert "expected a whole number above 0" in capsys.readouterr().err
+
+
+def test_the_claims_titles_stand_below_each_other(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["claims"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    titles = [claim.title for claim in registry().values()]
+    assert len({line.index(title) for line, title in zip(lines, titles, strict=True)}) == 1
+
+
+def test_doctor_wants_a_folder_for_the_store(tmp_path: Path) -> None:
+    from selfboot.planning.doctor import _disk
+
+    (tmp_path / "file").touch()
+    (disk,) = _disk(tmp_path / "file")
+    assert not disk.ok
+    assert "is no folder that can be written; name another with --store" in disk.remedy
+
+
 def test_every_command_runs_something() -> None:
     wanted = (
         "arms audit bootstrap calibrate claims compare decompose diagnose doctor evaluate export fetch grade mine plan"
