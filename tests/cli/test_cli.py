@@ -31,6 +31,11 @@ def test_a_claim_is_shown_with_all_that_it_does(capsys: pytest.CaptureFixture[st
         assert part in text
     assert "def train_on_each(" in text
     assert max(map(len, text.splitlines())) <= 120
+    assert main(["claims", "show", "cross-coder"]) == 0
+    cross = capsys.readouterr().out
+    assert "also none" not in cross, "an option that is empty is left out"
+    assert "base 83; trained 87; base, mbpp:200 122; trained, mbpp:200 124" in cross
+    assert re.search(r"with 1 seed, the claim is reproduced in [\d.]+%", " ".join(cross.split()))
     assert main(["claims", "show", "synergy-14b"]) == 0
     assert re.search(r"contrast +-4\.4 → -\d+…\+\d", capsys.readouterr().out), "a difference may be below zero"
 
