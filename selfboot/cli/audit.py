@@ -94,9 +94,12 @@ def audit_files(
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read ({error}); give a UTF-8 JSON Lines file") from None
+    if not text.strip():
+        raise DataError(f"{path}: holds no pairs; mine some (`selfboot mine`) or restore the file")
+    return text
 
 
 def _benchmark(name: str) -> tuple[Sequence[Any], dict[str, list[str]]]:

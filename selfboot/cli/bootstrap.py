@@ -8,6 +8,7 @@ from typing import Any
 
 from selfboot.cli.diagnose import seconds
 from selfboot.cli.lab import MODEL, RAW, lab_options, shared_options
+from selfboot.cli.options import positive
 from selfboot.errors import DataError
 
 EXAMPLES = """\
@@ -41,7 +42,9 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
         "--recipe", default="", help="a recipe of data/recipes.toml (default: mini for a mini model, else paper-rank16)"
     )
     parser.add_argument("--benchmark", default="", help="default: minieval for a mini model, else humaneval")
-    parser.add_argument("--tasks", type=int, default=0, help="score on this many tasks, drawn at random (default: all)")
+    parser.add_argument(
+        "--tasks", type=positive, default=0, help="score on this many tasks, drawn at random (default: all)"
+    )
     parser.add_argument(
         "--budget",
         default="",

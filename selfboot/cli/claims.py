@@ -65,7 +65,7 @@ def _claims(args: argparse.Namespace) -> int:
     if args.mutants:
         return _mutants(args)
     for claim in registry().values():
-        print(f"{claim.id:<20} {claim.section:<9} {claim.tier:<9} {'+'.join(claim.scales):<11} {claim.title}")
+        print(f"{claim.id:<20} {claim.section:<12} {claim.tier:<9} {'+'.join(claim.scales):<16} {claim.title}")
     return 0
 
 

@@ -37,11 +37,13 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     )
     parser.add_argument("model", nargs="?", default="", help=MODEL)
     parser.add_argument("--benchmark", default="", help="default: minieval for a mini model, else humaneval")
-    parser.add_argument("--tasks", type=int, default=0, help="score this many tasks, drawn at random (default: all)")
+    parser.add_argument(
+        "--tasks", type=positive, default=0, help="score this many tasks, drawn at random (default: all)"
+    )
     parser.add_argument("--budget", default="", metavar="TIME", help="as many tasks as fit, e.g. 10m")
     parser.add_argument("--samples", type=positive, default=8, help="samples a task for pass@8 (default: %(default)s)")
     parser.add_argument(
-        "--sampled", type=int, default=0, help="draw samples for this many of the tasks (default: all scored ones)"
+        "--sampled", type=positive, default=0, help="draw samples for this many of the tasks (default: all scored ones)"
     )
     parser.add_argument(
         "--rounds", type=positive, default=2, help="rounds of 16 problems to mine (default: %(default)s)"
@@ -85,12 +87,15 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if not args.model:
         raise DataError("diagnose: name a model (selfboot diagnose --help has examples)")
+    from selfboot.engines.gpu import gpu
     from selfboot.newmodel.kept import keep
     from selfboot.newmodel.measure import Plan, diagnose
     from selfboot.newmodel.models import OpenLab
     from selfboot.newmodel.text import page, summary
     from selfboot.store import RunStore, write_atomic
 
+    for name in args.gpu:
+        gpu(name)  # an unknown one is said now, not after minutes of work
     plan = Plan(
         benchmark=args.benchmark,
         tasks=args.tasks,

@@ -1,14 +1,4 @@
-"""``selfboot fetch``: what data the claims need, what of it is here, and getting the rest.
-
-examples:
-selfboot fetch -m fastpath                   all that these claims need at paper scale: weights, data, pairs, texts
-selfboot fetch -m fastpath --list            fetch nothing, only show: sizes, free disk, what the hub asks for first
-selfboot fetch --list                        what there is, and what of it this machine has
-selfboot fetch                               everything that is missing
-selfboot fetch --only math500 pairs_7b_40    these, again even if they are here
-selfboot fetch --only paper-texts            what the paper's scripts say to a model, out of the scripts themselves
-selfboot fetch --only paper-pairs            the three files of pairs that the paper's authors released
-"""
+"""`selfboot fetch`: what data the claims need, what of it is here, and getting the rest."""
 
 from __future__ import annotations
 
@@ -29,12 +19,23 @@ if TYPE_CHECKING:
 else:
     Subparsers = Any
 
+EXAMPLES = """\
+examples:
+  selfboot fetch -m fastpath                   all that these claims need at paper scale: weights, data, pairs, texts
+  selfboot fetch -m fastpath --list            fetch nothing, only show: sizes, free disk, what the hub asks for first
+  selfboot fetch --list                        what there is, and what of it this machine has
+  selfboot fetch                               everything that is missing
+  selfboot fetch --only math500 pairs_7b_40    these, again even if they are here
+  selfboot fetch --only paper-texts            what the paper's scripts say to a model, out of the scripts themselves
+  selfboot fetch --only paper-pairs            the three files of pairs that the paper's authors released
+"""
+
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add ``fetch`` to the command line."""
     parser = subparsers.add_parser(
         "fetch", help="get public data, models and the paper's texts onto this machine", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument("-m", dest="marks", metavar="EXPR", help="markers, as for pytest: all that these claims need")
     parser.add_argument("-k", dest="claim", default="", metavar="TEXT", help="with -m: claims whose id contains this")
@@ -75,8 +76,8 @@ def _for_claims(args: argparse.Namespace) -> int:
         return 0
     things = inventory.wanted(args.marks, args.claim)
     if not things:
-        print("no claim at paper scale is selected; `selfboot claims` lists them", file=sys.stderr)
-        return 1
+        chosen = f"-m {args.marks!r} -k {args.claim!r}"
+        raise DataError(f"{chosen}: no claim at paper scale is selected; `selfboot claims` lists them")
     print("\n".join(map(str, things)) + f"\n{inventory.summary(things)}", flush=True)
     if args.list:
         return 0

@@ -1,11 +1,4 @@
-"""``selfboot plan``: what the paper-scale claims need and cost, before anything is spent.
-
-examples:
-selfboot plan -m fastpath                        on an H100 and the paper's RTX 6000 Ada
-selfboot plan -m "not negative" --gpu h200 --price h200=3.5
-selfboot plan --gpus 1 8 64 --gpu h100           the same steps, all claims together, on so many GPUs
-selfboot plan --seeds power                      each claim with as many seeds as give it 80 % power
-"""
+"""`selfboot plan`: what the paper-scale claims need and cost, before anything is spent."""
 
 from __future__ import annotations
 
@@ -27,12 +20,20 @@ else:
 
 DEFAULT = ("h100", "rtx-6000-ada")
 
+EXAMPLES = """\
+examples:
+  selfboot plan -m fastpath                        on an H100 and the paper's RTX 6000 Ada
+  selfboot plan -m "not negative" --gpu h200 --price h200=3.5
+  selfboot plan --gpus 1 8 64 --gpu h100           the same steps, all claims together, on so many GPUs
+  selfboot plan --seeds power                      with as many seeds as give each claim 80 % power
+"""
+
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add ``plan`` to the command line."""
     parser = subparsers.add_parser(
         "plan", help="GPU memory, hours and cost of the paper-scale claims", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument("-m", dest="marks", default="", metavar="EXPR", help="markers, as for pytest (default: all)")
     parser.add_argument("-k", dest="only", default="", metavar="TEXT", help="only claims whose id contains this")
@@ -60,14 +61,13 @@ def _count(text: str) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0: printed; 1: no claim is selected."""
+    """0: printed. DataError where no claim is selected."""
     kinds = planning.with_prices([gpu(name) for name in args.gpu], _prices(args.price))
     if args.gpus:
         return _schedule(args, kinds[0])
     planned = planning.plan(args.marks, kinds, args.only, args.seeds, args.measure_flips)
     if not planned.claims:
-        print("no claim at paper scale is selected; `selfboot claims` lists them")
-        return 1
+        raise _none(args)
     print(render(planned, kinds, local_gpus()))
     return 0
 
@@ -76,12 +76,15 @@ def _schedule(args: argparse.Namespace, kind: Gpu) -> int:
     from selfboot.planning.forecast import steps, table
 
     wanted = steps(args.marks, args.only, kind, args.seeds, args.measure_flips)
-    print(
-        table(wanted, kind, args.gpus)
-        if wanted
-        else "no claim at paper scale is selected; `selfboot claims` lists them"
-    )
-    return 0 if wanted else 1
+    if not wanted:
+        raise _none(args)
+    print(table(wanted, kind, args.gpus))
+    return 0
+
+
+def _none(args: argparse.Namespace) -> DataError:
+    chosen = f"-m {args.marks!r} -k {args.only!r}"
+    return DataError(f"{chosen}: no claim at paper scale is selected; `selfboot claims` lists them")
 
 
 def _prices(words: Sequence[str]) -> dict[str, float]:

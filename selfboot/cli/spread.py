@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from selfboot.cli.lab import RAW, RichProgress, default_store
-from selfboot.cli.options import add_shared
+from selfboot.cli.options import add_shared, positive
 from selfboot.errors import DataError
 
 EXAMPLES = """\
@@ -63,7 +63,7 @@ def add_where(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ray", default="", metavar="ADDRESS", help="a Ray cluster: auto, local, or its address")
     parser.add_argument("--url", default="", help="a store that all machines reach: s3://…, gs://…, file://…")
     parser.add_argument(
-        "--processes", type=int, default=0, metavar="N", help="without Ray: how many processes (default: cores)"
+        "--processes", type=positive, default=0, metavar="N", help="without Ray: how many processes (default: cores)"
     )
 
 

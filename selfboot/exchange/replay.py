@@ -97,14 +97,16 @@ def settings_of(claim: Claim, scale: Scale) -> Settings:
 
 def given_of(claim: Claim, scale: Scale, words: Sequence[str], seeds: Sequence[int] = ()) -> list[Given]:
     """Which file is which arm's: ``ARM=FILE``, or FILE in the order of the claim's contrast, the rest its second arm's,
-    with ``seeds``. A file of `selfboot export` says itself what it holds."""
+    with ``seeds``. A file of `selfboot export` says itself what it holds; arms read or asked in another way
+    are left out."""
     settings = settings_of(claim, scale)
     arms = arms_of(settings)
     order, found = [*settings.contrast] or list(arms), []
     for word in words:
         name, path = _named(word, arms)
         if is_portable(path):
-            found += [Given(_name(path, arms, arm), source, arm.seed) for arm, source in sources(path, claim.id, scale)]
+            held = [(arm, source) for arm, source in sources(path, claim.id, scale) if _plain(arm)]
+            found += [Given(_name(path, arms, arm), source, arm.seed) for arm, source in held]
         else:
             name = name or order[min(len(found), len(order) - 1)]
             found.append(Given(name, Source(str(path), path)))
@@ -153,8 +155,15 @@ def arms_of(settings: Settings) -> dict[str, Arm]:
     return {name: arm for name, arm in arms.items() if arm.role in ("base", "trained")}
 
 
+def _plain(arm: Arm) -> bool:
+    """Can the arm be judged from completions alone, without other stop strings, another reading, or tasks shown?"""
+    return not (arm.reading or arm.shots)
+
+
 def _arm(claim: Claim, arms: Mapping[str, Arm], name: str) -> Arm:
-    plain = {known: arm for known, arm in arms.items() if not (arm.reading or arm.shots)}
+    plain = {known: arm for known, arm in arms.items() if _plain(arm)}
+    if name in arms and name not in plain:
+        raise DataError(f"arm {name!r} of {claim.id} is read or asked in another way; give {', '.join(plain)} alone")
     if name not in plain:
         raise DataError(f"claim {claim.id}: no arm {name!r} to replay; it has {', '.join(map(repr, plain))}")
     return plain[name]

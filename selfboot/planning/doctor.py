@@ -149,9 +149,9 @@ def _memory(store: Path) -> Iterator[Check]:
 
 def _disk(store: Path) -> Iterator[Check]:
     home = next(folder for folder in (store, *store.parents) if folder.exists())
-    free, writable = shutil.disk_usage(home).free / 1e9, os.access(home, os.W_OK)
+    free, writable = shutil.disk_usage(home).free / 1e9, home.is_dir() and os.access(home, os.W_OK)
     remedy = "" if free >= DISK_GB else f"the run store wants {DISK_GB:g} GB; free some or name another with --store"
-    remedy = remedy if writable else f"{home} cannot be written; name another with --store"
+    remedy = remedy if writable else f"{home} is no folder that can be written; name another with --store"
     yield Check("disk", "mini", not remedy, f"{free:.0f} GB free at {home}", remedy)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -79,7 +79,7 @@ def _scale(claim: Claim, scale: Scale) -> Iterator[str]:
             **set_here,
             "recipe": f"{settings.recipe}: {_value(recipes()[settings.recipe])}" if settings.recipe else "",
             "published": _value(settings.published),
-            "checks": ", ".join(check.name for check in checks(claim, scale)) if settings.protocol else "",
+            "checks": _listed([check.name for check in checks(claim, scale)]) if settings.protocol else "",
             "takes": f"about {settings.minutes:g} minutes",
             "deviations": settings.deviations,
             "finding": settings.finding,
@@ -94,9 +94,10 @@ def _scale(claim: Claim, scale: Scale) -> Iterator[str]:
 
 def _power(rates: Mapping[str, str]) -> str:
     """How sure the claim's seeds make it, and how many would be enough."""
+    seeds = f"{rates['seeds']} seed{'' if rates['seeds'] == '1' else 's'}"
     return (
-        f"with {rates['seeds']}, the claim is reproduced in {rates['reproduced if the paper is right']} of all runs if "
-        f"the paper is right; seeds for 80 %: {rates['seeds for 80 %']}"
+        f"with {seeds}, the claim is reproduced in {rates['reproduced if the paper is right']} of all runs if the "
+        f"paper is right; seeds for 80 % power: {rates['seeds for 80 %']}"
     )
 
 
@@ -154,9 +155,15 @@ def _rows(values: dict[str, str]) -> Iterator[str]:
             yield from textwrap.wrap(text, WIDTH, initial_indent=f"  {name:<18} ", subsequent_indent=" " * 21)
 
 
+def _listed(names: Sequence[str]) -> str:
+    """Names in a row, with semicolons where a name has a comma of its own ("few-shot, tolerant")."""
+    return ("; " if any(", " in name for name in names) else ", ").join(names)
+
+
 def _value(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{key} {_value(one)}" for key, one in value.items())
+        separator = "; " if any(", " in key for key in value) else ", "
+        return separator.join(f"{key} {_value(one)}" for key, one in value.items() if one not in ("", [], ()))
     if isinstance(value, list | tuple):
         return ", ".join(repr(one) if isinstance(one, str) and "\n" in one else str(one) for one in value) or "none"
     return {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value) or "none"

@@ -135,7 +135,7 @@ def _in(found: Sequence[Standing], column: Column) -> list[Standing]:
 def _said(column: Column, found: Sequence[Standing], named: bool) -> str:
     total = len(found) if column.scale == "mini" else claims_of(column, found)
     words = [one.verdict for one in found]
-    if set(words) <= set(CALIBRATED) and found:
+    if column.scale == "mini" and set(words) <= set(CALIBRATED) and found:
         first = f"{words.count('as calibrated')} of {total} claims as calibrated"
         rest = counted([word for word in words if word != "as calibrated"])
     else:

@@ -31,6 +31,11 @@ def test_a_claim_is_shown_with_all_that_it_does(capsys: pytest.CaptureFixture[st
         assert part in text
     assert "def train_on_each(" in text
     assert max(map(len, text.splitlines())) <= 120
+    assert main(["claims", "show", "cross-coder"]) == 0
+    cross = capsys.readouterr().out
+    assert "also none" not in cross, "an option that is empty is left out"
+    assert "base 83; trained 87; base, mbpp:200 122; trained, mbpp:200 124" in cross
+    assert re.search(r"with 1 seed, the claim is reproduced in [\d.]+%", " ".join(cross.split()))
     assert main(["claims", "show", "synergy-14b"]) == 0
     assert re.search(r"contrast +-4\.4 → -\d+…\+\d", capsys.readouterr().out), "a difference may be below zero"
 
@@ -82,6 +87,59 @@ def test_errors_are_one_line(
     error = capsys.readouterr().err
     assert message in error
     assert "Traceback" not in error
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["plan", "-k", "nonsense"], "-m '' -k 'nonsense': no claim at paper scale is selected"),
+        (["plan", "-m", "nonsense", "--gpus", "8"], "-m 'nonsense' -k '': no claim at paper scale is selected"),
+        (["fetch", "-m", "nonsense", "--list"], "-m 'nonsense' -k '': no claim at paper scale is selected"),
+        (["audit", "EMPTY"], "holds no pairs; mine some"),
+        (["diagnose", "organism-0", "--gpu", "nonsense"], "unknown GPU 'nonsense'"),
+    ],
+)
+def test_what_is_nothing_is_an_error_at_once(
+    words: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An empty choice or an empty file is no success, and a wrong name is said before any work."""
+    empty = tmp_path / "empty.jsonl"
+    empty.touch()
+    assert main([str(empty) if word == "EMPTY" else word for word in words]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["spread", "--processes", "0", "--plan"],
+        ["diagnose", "organism-0", "--tasks", "0"],
+        ["diagnose", "organism-0", "--sampled", "-1"],
+        ["bootstrap", "organism-0", "--out", "a", "--tasks", "0"],
+    ],
+)
+def test_a_count_is_above_0(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert stop.value.code == 2
+    assert "expected a whole number above 0" in capsys.readouterr().err
+
+
+def test_the_claims_titles_stand_below_each_other(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["claims"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    titles = [claim.title for claim in registry().values()]
+    assert len({line.index(title) for line, title in zip(lines, titles, strict=True)}) == 1
+
+
+def test_doctor_wants_a_folder_for_the_store(tmp_path: Path) -> None:
+    from selfboot.planning.doctor import _disk
+
+    (tmp_path / "file").touch()
+    (disk,) = _disk(tmp_path / "file")
+    assert not disk.ok
+    assert "is no folder that can be written; name another with --store" in disk.remedy
 
 
 def test_every_command_runs_something() -> None:

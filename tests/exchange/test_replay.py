@@ -196,3 +196,14 @@ class TestErrors:
         assert read(path)["results"] == []
         with pytest.raises(DataError, match="no completions of recipe-7b at paper scale; export it, or name another"):
             self.given(str(path))
+
+    def test_an_export_s_arms_of_another_reading_are_left_out(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """stop-strings has one arm that completions alone decide; the export of a run of it holds all of them."""
+        path = tmp_path / "results.json"
+        path.write_text(json.dumps(document([], [])))
+        held = [(Arm("base", reading=reading), Source("x", path)) for reading in ("", "wrong stop strings 3")]
+        monkeypatch.setattr("selfboot.exchange.replay.sources", lambda *_: held)
+        given = given_of(claim_named("stop-strings"), "mini", [str(path)])
+        assert [one.name for one in given] == ["right"]

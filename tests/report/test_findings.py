@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,13 @@ def test_the_headline_tells_verdicts_and_directions() -> None:
         f"Small model: some/model: 2 of {small} claims run, 1 measured, 1 not enough pairs; "
         "of their directions 1 like the paper."
     )
+
+
+def test_a_model_without_a_calibration_is_never_said_to_be_as_calibrated() -> None:
+    parts = compared("tts-4b-he", "greedy", "best-of-8", 0, 1).parts
+    *_, line = headline([result("tts-4b-he", [replace(part, status="unsettled") for part in parts])])
+    small = sum("small" in claim.scales for claim in registry().values())
+    assert line.startswith(f"Small model: some/model: 1 of {small} claims run, 1 unsettled; of their directions 0 like")
 
 
 def test_a_recipe_that_did_not_train_has_no_lift_to_stand_beside_the_control() -> None:
