@@ -72,9 +72,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Say what this session's claims are expected to take."""
-    cases = [case for item in session.items if (case := case_of(item))]
-    if cases and not session.config.getoption("collectonly"):
-        session.config.stash[PROGRESS].plan({name_of(case): 60 * case.settings.minutes for case in cases})
+    expected = order.planned(session.config, session.items)
+    if expected and not session.config.getoption("collectonly"):
+        session.config.stash[PROGRESS].plan(expected)
 
 
 @pytest.fixture(scope="session")

@@ -140,8 +140,9 @@ class Board:
 
     def head(self) -> str:
         """How many are done, and the time left."""
-        done = f"{len(self.finished)} of {len(self.plan)} claims done"
-        return done if len(self.finished) >= len(self.plan) else f"{done}, about {duration(self.left_s())} left"
+        ended = sum(case in self.finished for case in self.plan)
+        done = f"{ended} of {len(self.plan)} claims done"
+        return done if ended == len(self.plan) else f"{done}, about {duration(self.left_s())} left"
 
     def _running(self) -> Iterator[str]:
         """What each process does."""

@@ -4,6 +4,7 @@ selfboot doctor                               what this machine can run, and wha
 selfboot claims                               the paper's claims and their sections
 selfboot claims show control                  what one claim does
 selfboot run -m fastpath --scale mini         run claims (pytest's options)
+selfboot run --smoke --scale mini             is every part right on this machine? it takes minutes
 selfboot report --out report/                 the results as one HTML file
 selfboot mine organism-0 --seed 7 --out pairs.jsonl
 selfboot audit pairs.jsonl --benchmark minieval

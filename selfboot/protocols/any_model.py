@@ -36,7 +36,7 @@ class Part:
         """ "2/4" is the second of four parts. DataError for anything else."""
         number, slash, of = text.partition("/")
         if not (slash and all(one.isascii() and one.isdigit() for one in (number, of)) and 1 <= int(number) <= int(of)):
-            raise DataError(f"part {text!r}: expected K/N, such as 1/4 for the first of four parts")
+            raise DataError(f"part {text!r}: expected K/N with K at most N, such as 1/4 for the first of four parts")
         return Part(int(number), int(of))
 
     @property

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pytest
 
-from selfboot.session.cases import case_of, served
+from selfboot.session.cases import case_of, name_of, served
 from selfboot.session.process import DEVICES
 
 SHARED_MINUTES = 0.01  # that a mini case takes where another has made what it needs
 TIERS = {"fastpath", "fullpath", "negative"}  # marks that only claims have
 COMPANY = pytest.StashKey[dict[str, list[Any]]]()  # the cases that an engine of their own serves, by model
+
+
+def planned(config: pytest.Config, items: Iterable[pytest.Item]) -> dict[str, float]:
+    """The expected seconds of every case that this session may run: without a GPU none of the paper's scale."""
+    cases = [case for item in items if (case := case_of(item))]
+    able = [case for case in cases if case.scale != "paper" or config.stash[DEVICES]]
+    return {name_of(case): 60 * case.settings.minutes for case in able}
 
 
 def only_claims(words: str) -> bool:

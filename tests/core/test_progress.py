@@ -18,7 +18,9 @@ from claims.cases import Case
 from selfboot.paths import ROOT
 from selfboot.progress import Board, Display, ProgressFolder, duration
 from selfboot.registry import registry
+from selfboot.session import order
 from selfboot.session.order import longest_first
+from selfboot.session.process import DEVICES
 
 
 class Terminal(io.StringIO):
@@ -43,6 +45,22 @@ def test_a_board_says_what_is_done_what_runs_and_how_long_the_rest_will_take(tmp
     process.begin("")
     shown.finished |= {"control[mini]": 1.0, "sweep[mini]": 1.0}
     assert shown.line() == "3 of 3 claims done"
+    shown.finished["recipe-7b[paper]"] = 0.0
+    assert shown.line() == "3 of 3 claims done", "a case that could not run was not planned"
+
+
+def test_without_a_gpu_the_papers_cases_are_not_in_the_plan() -> None:
+    """Their hours would stand in the time left: 5.6 h for a run of half an hour."""
+    cases = [
+        SimpleNamespace(id=scale, scale=scale, claim=SimpleNamespace(id="c"), settings=SimpleNamespace(minutes=2))
+        for scale in ("mini", "paper")
+    ]
+    items: Any = [
+        SimpleNamespace(callspec=SimpleNamespace(params={"case": case}), get_closest_marker=bool) for case in cases
+    ]
+    for devices, names in (((), {"c[mini]"}), (("0",), {"c[mini]", "c[paper]"})):
+        config: Any = SimpleNamespace(stash={DEVICES: devices})
+        assert order.planned(config, items) == dict.fromkeys(names, 120)
 
 
 def test_before_there_is_a_plan_nothing_is_said(tmp_path: Path) -> None:
