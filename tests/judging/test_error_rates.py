@@ -61,4 +61,4 @@ def test_a_claim_says_how_many_seeds_it_would_need() -> None:
     for row in kept.values():
         assert f"| {' | '.join(row.values())} |" in table
     text = " ".join(show("synergy-3b").split())
-    assert f"seeds for 80 %: {kept['synergy-3b']['seeds for 80 %']}" in text
+    assert f"seeds for 80 % power: {kept['synergy-3b']['seeds for 80 %']}" in text

@@ -194,6 +194,6 @@ def test_the_command_prints_hours_and_dollars(capsys: pytest.CaptureFixture[str]
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("20 steps: 10 scores, 2 mining runs, 8 trainings"), "both arms"
     assert [line.split()[0] for line in lines[2:4]] == ["1", "8"]
-    assert main(["plan", "--gpus", "1", "-k", "no-such-claim"]) == 1
+    assert main(["plan", "--gpus", "1", "-k", "no-such-claim"]) == 2
     with pytest.raises(SystemExit):
         main(["plan", "--gpus", "0"])
