@@ -6,8 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from selfboot.cli.lab import RAW, open_lab, recorded, shared_options
-from selfboot.errors import DataError
+from selfboot.cli.lab import RAW, check_recording, open_lab, recorded, shared_options
 
 EXAMPLES = """\
 examples:
@@ -43,12 +42,13 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, unless asked only to show; print the tables."""
-    from selfboot.decomposition.decompose import measure, path_of, read, write
+    from selfboot.decomposition.decompose import measure, path_of, read
+    from selfboot.decomposition.files import write
     from selfboot.report.decomposition import README_MODEL, tables, update
 
     path = args.out or path_of(args.model)
     if not (args.show or args.update_readme):
-        _check(args)
+        check_recording(args, args.seeds)
         with open_lab(args) as lab:
             content = measure(lab, args.model, args.seeds, recorded(args.words))
         write(content, path)
@@ -57,10 +57,3 @@ def run(args: argparse.Namespace) -> int:
     if args.update_readme or (path == path_of(README_MODEL) and not args.show):
         update()
     return 0
-
-
-def _check(args: argparse.Namespace) -> None:
-    if len(set(args.seeds)) < len(args.seeds):
-        raise DataError(f"--seeds {' '.join(map(str, args.seeds))}: name each seed once")
-    if args.weights != "trained" and not args.out:
-        raise DataError(f"--weights {args.weights}: no figures of {args.model}; name another file with --out")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from selfboot.cli.options import add_shared, positive
-from selfboot.errors import SelfbootError
+from selfboot.errors import DataError, SelfbootError
 from selfboot.paths import home
 
 if TYPE_CHECKING:
@@ -43,6 +43,14 @@ examples:
 NAME:20 is a benchmark's first 20 tasks. Benchmarks of answers take the formats gsm8k and math, those of programs the
 others.
 """
+
+
+def check_recording(args: argparse.Namespace, seeds: Sequence[int]) -> None:
+    """Before figures of a model are recorded: each seed once, and no trial run in the place of the trained model."""
+    if len(set(seeds)) < len(seeds):
+        raise DataError(f"--seeds {' '.join(map(str, seeds))}: name each seed once")
+    if args.weights != "trained" and not args.out:
+        raise DataError(f"--weights {args.weights}: no figures of {args.model}; name another file with --out")
 
 
 def recorded(words: Sequence[str]) -> str:
@@ -135,7 +143,6 @@ def given_adapter(folder: Path | None) -> Adapter | None:
 
 def check_adapter(folder: Path) -> None:
     """DataError where an adapter's folder is not what the manifest in it, or else the record of its training, says."""
-    from selfboot.errors import DataError
     from selfboot.storage.manifest import Damaged, check_beside
 
     try:

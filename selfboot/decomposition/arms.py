@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from selfboot import keys
+from selfboot.decomposition.files import bits, flags_of
 from selfboot.errors import DataError
 from selfboot.judging.calibration import fingerprint as of_claim
 from selfboot.keys import code_hash
@@ -29,7 +30,7 @@ from selfboot.progress import counter
 from selfboot.protocols.base import Run
 from selfboot.protocols.catalogue import run_protocol
 from selfboot.registry import ArmName, Settings, recipes, registry
-from selfboot.store import digest, write_atomic
+from selfboot.store import digest
 
 TRAINED, FREE = ("recipe-7b", "pair-count-sweep", "control"), "training-free"
 SEEDS = (7, 13, 42, 1000)
@@ -112,15 +113,15 @@ def measure(lab: Lab, model: str, seeds: Sequence[int] = SEEDS, command: str = "
         runs = {reading: _run(lab, replace(claims[name], recipe=recipe), reading, seed) for reading in READINGS}
         for figure in runs["ours"].outcomes:
             if not runs["ours"].arms[figure].fixed:
-                found = {reading: _bits(run.outcomes[figure]) for reading, run in runs.items()}
+                found = {reading: bits(run.outcomes[figure]) for reading, run in runs.items()}
                 rows.setdefault((name, figure, recipe), {})[str(seed)] = found
         told(done)
     named = [{"claim": c, "figure": f, "recipe": r, "seeds": found} for (c, f, r), found in rows.items()]
     return {
         "model": model,
         "weights": lab.weights,
-        "base": {reading: _bits(run.outcomes["base"]) for reading, run in free.items()},
-        "free": {name: _bits(flags) for name, flags in free["ours"].outcomes.items()},
+        "base": {reading: bits(run.outcomes["base"]) for reading, run in free.items()},
+        "free": {name: bits(flags) for name, flags in free["ours"].outcomes.items()},
         "trained": named,
         "settings": fingerprint(model),
         "provenance": _provenance(command),
@@ -160,19 +161,13 @@ def path_of(model: str) -> Path:
     return MEASURED / "arms" / f"{model}.json"
 
 
-def write(content: dict[str, Any], path: Path) -> None:
-    """Write the file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
-
-
 def read(path: Path) -> Measured:
     """A file that ``write`` wrote. Raises DataError when it is not there, or damaged."""
     remedy = f"run `selfboot arms {path.stem}`"
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
-        base: dict[ArmName, Flags] = {reading: _flags(table["base"][reading]) for reading in READINGS}
-        free = {name: _flags(bits) for name, bits in table["free"].items()}
+        base: dict[ArmName, Flags] = {reading: flags_of(table["base"][reading]) for reading in READINGS}
+        free = {name: flags_of(said) for name, said in table["free"].items()}
         marks = (table["settings"], table["provenance"])
         return Measured(table["model"], base, free, tuple(_trained(table)), *marks)
     except FileNotFoundError:
@@ -183,13 +178,5 @@ def read(path: Path) -> Measured:
 
 def _trained(table: dict[str, Any]) -> Iterator[Trained]:
     for row in table["trained"]:
-        seeds = {int(seed): {name: _flags(one[name]) for name in READINGS} for seed, one in row["seeds"].items()}
+        seeds = {int(seed): {name: flags_of(one[name]) for name in READINGS} for seed, one in row["seeds"].items()}
         yield Trained(row["claim"], row["figure"], row["recipe"], seeds)
-
-
-def _bits(flags: Sequence[bool]) -> str:
-    return "".join("01"[bool(flag)] for flag in flags)
-
-
-def _flags(bits: str) -> Flags:
-    return tuple(bit == "1" for bit in bits)

@@ -27,6 +27,7 @@ from selfboot import keys
 from selfboot.analysis.decomposition import Decomposition, decompose, mean_tally, transitions
 from selfboot.analysis.failures import CLASSES, PASSED, classify, tally
 from selfboot.benchmarks.base import Benchmark, load_any
+from selfboot.decomposition.files import bits, flags_of
 from selfboot.errors import DataError
 from selfboot.formats import code_format
 from selfboot.keys import code_hash
@@ -36,7 +37,7 @@ from selfboot.paths import MEASURED
 from selfboot.progress import counter
 from selfboot.protocols.base import HasArtifact
 from selfboot.registry import Settings, registry
-from selfboot.store import file_sha256, write_atomic
+from selfboot.store import file_sha256
 
 RECIPE, CLAIMS = "recipe-7b", ("recipe-7b", "pair-count-sweep", "control")
 FORM_ONLY, FORM_COUNTS = "form-only", (21, 40)
@@ -80,7 +81,7 @@ class Reading:
         return tally(self.classes)
 
     def row(self) -> dict[str, Any]:
-        return {"classes": "".join(LETTERS[name] for name in self.classes), "tolerant": _bits(self.tolerant),
+        return {"classes": "".join(LETTERS[name] for name in self.classes), "tolerant": bits(self.tolerant),
                 "ended": self.ended}  # fmt: skip
 
 
@@ -152,7 +153,7 @@ def measure(lab: Lab, model: str, seeds: Sequence[int] = SEEDS, command: str = "
     """Train and score every arm for every seed; the file's content."""
     settings, arms = settings_of(model)[RECIPE], arms_of(model)
     work = _Work(lab, model, settings.benchmark)
-    base = work.reading().row() | {form: _bits(work.score(form).flags) for form in (RAW, RAW_TOLERANT)}
+    base = work.reading().row() | {form: bits(work.score(form).flags) for form in (RAW, RAW_TOLERANT)}
     told = counter(lab.progress, f"decomposing {model}", len(arms) * len(seeds))
     rows = []
     for arm in arms:
@@ -234,12 +235,6 @@ def path_of(model: str) -> Path:
     return MEASURED / "decomposition" / f"{model}.json"
 
 
-def write(content: dict[str, Any], path: Path) -> None:
-    """Write the file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
-
-
 def recorded() -> list[Recorded]:
     """Every decomposition that the checkout has, by model."""
     return [read(path) for path in sorted((MEASURED / "decomposition").glob("*.json"))]
@@ -256,7 +251,7 @@ def read(path: Path) -> Recorded:
             table["benchmark"],
             table["recipe"],
             _read(base, table["legend"]),
-            {form: _flags(base[form]) for form in (RAW, RAW_TOLERANT)},
+            {form: flags_of(base[form]) for form in (RAW, RAW_TOLERANT)},
             dict(_arms(table)),
             table["settings"],
             table["provenance"],
@@ -274,12 +269,4 @@ def _arms(table: dict[str, Any]) -> Iterator[tuple[Arm, dict[int, Reading]]]:
 
 
 def _read(row: dict[str, Any], legend: dict[str, str]) -> Reading:
-    return Reading(tuple(legend[letter] for letter in row["classes"]), _flags(row["tolerant"]), row["ended"])
-
-
-def _bits(flags: Sequence[bool]) -> str:
-    return "".join("01"[flag] for flag in flags)
-
-
-def _flags(bits: str) -> tuple[bool, ...]:
-    return tuple(bit == "1" for bit in bits)
+    return Reading(tuple(legend[letter] for letter in row["classes"]), flags_of(row["tolerant"]), row["ended"])

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from selfboot.analysis.bands import Band
 from selfboot.analysis.verdict import VerdictStatus
+from selfboot.errors import DataError
 from selfboot.judging.results import Asked, Part, Result
 from selfboot.judging.rules import span
 from selfboot.protocols.base import Arm, Role
@@ -233,3 +235,11 @@ def cell(text: str) -> str:
     for sign in "\\`*_{}[]<>|":
         text = text.replace(sign, f"\\{sign}" if sign not in "<>" else {"<": "&lt;", ">": "&gt;"}[sign])
     return " ".join(text.split())
+
+
+def between(text: str, start: str, end: str, content: str, where: Path) -> str:
+    """``text`` with ``content`` between the two markers. DataError that names the file ``where`` without them."""
+    if start not in text or end not in text:
+        raise DataError(f"{where}: the markers {start!r} and {end!r} are missing; put them where the tables go")
+    before, rest = text.split(start, 1)
+    return f"{before}{start}\n{content}\n{end}{rest.split(end, 1)[1]}"

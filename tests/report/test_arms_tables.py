@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from selfboot.cli.main import main
-from selfboot.decomposition import arms
+from selfboot.decomposition import arms, files
 from selfboot.decomposition.arms import FREE, PAPERS, TRAINED, Measured, Trained, fingerprint, gains, path_of, read
 from selfboot.errors import DataError
 from selfboot.lab import Lab
@@ -111,7 +111,7 @@ def test_one_small_claim_for_real(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(arms, "TRAINED", ("pair-count-sweep",))
     with Lab(RunStore(tmp_path / "store"), graders=1, tokens=40) as lab:
         content = arms.measure(lab, "organism-0", (7,), "a test")
-    arms.write(content, tmp_path / "out" / "organism-0.json")
+    files.write(content, tmp_path / "out" / "organism-0.json")
     found = read(tmp_path / "out" / "organism-0.json")
     assert [(one.figure, one.recipe) for one in found.trained] == [("3 pairs", "mini"), ("3 pairs", "mini-confirm")]
     assert {len(row) for row in (*found.base.values(), *found.free.values())} == {6}

@@ -11,7 +11,7 @@ import pytest
 from selfboot.analysis.failures import CLASSES, PASSED
 from selfboot.benchmarks.base import load_benchmark
 from selfboot.cli.main import main
-from selfboot.decomposition import decompose
+from selfboot.decomposition import decompose, files
 from selfboot.decomposition.decompose import RAW_TOLERANT, Arm, Recorded, arms_of, fingerprint, path_of, read, recorded
 from selfboot.errors import DataError
 from selfboot.lab import Lab
@@ -107,7 +107,7 @@ def test_one_small_arm_for_real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         again = decompose.measure(lab, "organism-0", (7,), "a test")
         assert again == content
         assert lab._grader is None, "nothing was graded again"
-    decompose.write(content, tmp_path / "out" / "organism-0.json")
+    files.write(content, tmp_path / "out" / "organism-0.json")
     found = read(tmp_path / "out" / "organism-0.json")
     (taken,) = (found.decomposition(arm) for arm in found.arms)
     assert (taken.n, taken.base, len(taken.trained)) == (6, sum(found.base.flags), 1)
