@@ -12,7 +12,17 @@ import pytest
 
 from selfboot.paths import ROOT
 from selfboot.session import options, order, process
-from selfboot.session.cases import CASE_PROPERTY, LACK_PROPERTY, case_of, leave_results, name_of, one_line, put_in_place
+from selfboot.session.cases import (
+    CASE_PROPERTY,
+    LACK_PROPERTY,
+    begin,
+    case_of,
+    leave_asked,
+    leave_results,
+    name_of,
+    one_line,
+    put_in_place,
+)
 from selfboot.session.labs import make_lab, note_fresh
 from selfboot.session.options import store_root
 from selfboot.session.process import PROGRESS, SHARED
@@ -127,8 +137,10 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
         try:
             if case is not None:
                 progress.begin(name_of(case))
+                begin(item)
             return (yield)
         finally:
             if case is not None:
                 progress.begin("")
                 leave_results(item, case.results, time.perf_counter() - started)
+                leave_asked(item, case, time.perf_counter() - started)

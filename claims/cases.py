@@ -13,7 +13,7 @@ import pytest
 from selfboot import pairs as pair_files
 from selfboot import published
 from selfboot.cluster.graph import Job, jobs_of
-from selfboot.cluster.sitting import make_ahead
+from selfboot.cluster.sitting import make_ahead, score_ahead
 from selfboot.errors import DataError, SelfbootError, TooFewPairsError
 from selfboot.judging.calibrate import FIRST_SEED
 from selfboot.judging.checks import Check, checks, control
@@ -85,6 +85,7 @@ class Case:
             make_ahead(lab, [Job(self.claim.id, self.runnable, seed) for seed in seeds])
         else:
             self.make_ahead(lab)
+            score_ahead(lab, self.jobs)
         runs = [run_protocol(lab, self.runnable, seed) for seed in seeds]
         if not (self.measure_flips and self.scale == "paper" and has_baseline(self.settings)):
             return runs
@@ -97,6 +98,7 @@ class Case:
             return
         together = [self, *(case for case in self.company if case is not self)]
         make_ahead(lab, [job for case in together for job in case.jobs])
+        lab.store.asked.clear()  # what the others need is theirs
         for case in together:
             case.ahead = True
 

@@ -50,6 +50,7 @@ from selfboot.progress import Progress, Silent, counter
 from selfboot.records import CodeJob, Completion, Item, Outcome, Pair, Sampling
 from selfboot.registry import ModelEntry, model_entry, recipes
 from selfboot.sampling.base import Sampler
+from selfboot.sampling.meter import Meter, Spent
 from selfboot.sampling.pieces import PIECE_TOKENS, draw_in_pieces, pieces
 from selfboot.sampling.short import ShortSampler, short
 from selfboot.storage.manifest import check_loaded
@@ -212,6 +213,7 @@ class Lab:
         self.tokens, self.chat_template = tokens, chat_template
         self.engines = Engines(engine, device, rows, batch_invariant=batch_invariant)
         self.progress: Progress = progress or Silent()
+        self._spent = Spent()  # on drawing, by all that this Lab has drawn
         self._grader: CodeGrader | None = None
         self._measured: dict[str, list[Limit]] = {}  # time limits by the hash of the benchmark
         self._answers: AnswerGrader | None = None
@@ -322,13 +324,14 @@ class Lab:
             key["piece"] = PIECE_TOKENS
 
         def build(out: Path, work: Path) -> Mapping[str, Any]:
-            sampler = self._sampler(model, adapter)
+            sampler, before = self._metered(self._sampler(model, adapter)), self._spent.copy()
             done = counter(self.progress, f"{what} ({model})", len(prompts))
             completions = draw_in_pieces(sampler, prompts, sampling, seeds, work, done)
             rows = [[asdict(c) for c in row] for row in completions]
             write_rows(out / "completions.jsonl", rows)
             write_rows(out / "prompts.jsonl", prompts)  # for the report: what exactly was asked
-            return {"model": model, "weights": self.weights, "engine": sampler.engine, "machine": machine()}
+            about = {"model": model, "weights": self.weights, "engine": sampler.engine, "machine": machine()}
+            return {**about, "spent": self._spent.since(before)}
 
         artifact = self.store.get("samples", key, build)
         rows = _rows(artifact.text("completions.jsonl"))
@@ -353,10 +356,7 @@ class Lab:
         """
         bench = load_benchmark(benchmark)
         form = code_format(format or bench.format, stop) if isinstance(format, str) else format
-        prompts = [form.prompt(task, self.chat(model)) for task in bench.tasks]
-        drawn = replace(sampling or Sampling(bench.tokens), stop=form.stop)
-        seeds = [derive(seed, task.task_id) for task in bench.tasks]
-        samples = self.sample(model, prompts, drawn, seeds, adapter, what=f"{benchmark}, {form.name}")
+        samples = self._drawn(model, bench, form, adapter, sampling, seed)
         programs = [
             [form.program(task, c.text) for c in row]
             for task, row in zip(bench.tasks, samples.completions, strict=True)
@@ -376,11 +376,29 @@ class Lab:
         """The model's score on an answer benchmark; as ``evaluate``."""
         bench = load_answers(benchmark)
         form = answer_format(format or bench.format)
-        prompts = [form.prompt(task, self.chat(model)) for task in bench.tasks]
-        seeds = [derive(seed, task.task_id) for task in bench.tasks]
-        drawn = replace(sampling or Sampling(bench.tokens), stop=form.stop)
-        samples = self.sample(model, prompts, drawn, seeds, adapter, what=f"{benchmark}, {form.name}")
+        samples = self._drawn(model, bench, form, adapter, sampling, seed)
         return self._grade_answers(bench, samples, form)
+
+    def draw(
+        self,
+        model: str,
+        benchmark: str,
+        *,
+        adapter: Adapter | None = None,
+        format: str | CodeFormat = "",
+        stop: tuple[str, ...] | None = None,
+        sampling: Sampling | None = None,
+        seed: int = 0,
+        **grading: Any,
+    ) -> Samples:
+        """The completions that ``evaluate`` or ``evaluate_answers`` would grade, given the same; ungraded."""
+        bench = self.benchmark(benchmark)
+        form: CodeFormat | AnswerFormat
+        if isinstance(bench, AnswerBenchmark):
+            form = answer_format(str(format) or bench.format)
+        else:
+            form = code_format(format or bench.format, stop) if isinstance(format, str) else format
+        return self._drawn(model, bench, form, adapter, sampling, seed)
 
     def mine(self, model: str, miner: Miner, seed: int, adapter: Adapter | None = None, recipe: str = "") -> Mined:
         """What ``miner`` gets out of the model. Killed at any moment, it resumes to the very same items.
@@ -402,7 +420,7 @@ class Lab:
         }
 
         def build(out: Path, work: Path) -> Mapping[str, Any]:
-            sampler = ShortSampler(self._sampler(model, adapter), self.tokens)
+            sampler, before = self._metered(self._sampler(model, adapter)), self._spent.copy()
             context = MiningContext(
                 sampler,
                 OnDemand(lambda: self.grader),
@@ -423,6 +441,7 @@ class Lab:
                 "engine": sampler.engine,
                 "grader": self._grader.manifest if self._grader else {},
                 "machine": machine(),
+                "spent": self._spent.since(before),
             }
 
         artifact = self._graded("pairs", key, build)
@@ -491,6 +510,21 @@ class Lab:
         return adapter
 
     # How
+
+    def _drawn(
+        self,
+        model: str,
+        bench: Benchmark | AnswerBenchmark,
+        form: CodeFormat | AnswerFormat,
+        adapter: Adapter | None,
+        sampling: Sampling | None,
+        seed: int,
+    ) -> Samples:
+        """Completions of a benchmark's tasks in a format, each task with a seed of its own."""
+        prompts = [form.prompt(task, self.chat(model)) for task in bench.tasks]  # type: ignore[arg-type]
+        drawn = replace(sampling or Sampling(bench.tokens), stop=form.stop)
+        seeds = [derive(seed, task.task_id) for task in bench.tasks]
+        return self.sample(model, prompts, drawn, seeds, adapter, what=f"{bench.asked or bench.name}, {form.name}")
 
     def _graded(self, kind: str, key: Mapping[str, Any], build: Builder) -> Artifact:
         """An artifact that programs were graded for. The level asked for is part of its key, since what "auto" gets is
@@ -604,8 +638,8 @@ class Lab:
         """The model after the stages, for a miner that trains in between; ``noisy``: with its dropout left on."""
         after = self.train_stages(model, stages, recipe, seed, start_from=adapter)
         if noisy and after:
-            return ShortSampler(self.engines.noisy_sampler(self._model_ref(model, after)), self.tokens)
-        return ShortSampler(self._sampler(model, after), self.tokens)
+            return self._metered(self.engines.noisy_sampler(self._model_ref(model, after)))
+        return self._metered(self._sampler(model, after))
 
     def _training_key(self, recipe: str) -> dict[str, Any]:
         return {
@@ -630,6 +664,10 @@ class Lab:
 
     def _sampler(self, model: str, adapter: Adapter | None) -> Sampler:
         return self.engines.sampler(self._model_ref(model, adapter))
+
+    def _metered(self, sampler: Sampler) -> Sampler:
+        """The sampler with this lab's cap on tokens, its drawing metered."""
+        return Meter(ShortSampler(sampler, self.tokens), self._spent, self.engines.clock)
 
     def _recipe(self, name: str) -> dict[str, Any]:
         if name not in recipes():

@@ -89,6 +89,7 @@ class RunStore:
     def __init__(self, root: Path, fresh_since: float | None = None) -> None:
         self.root = Path(root).absolute()
         self.fresh_since = fresh_since
+        self.asked: dict[str, None] = {}  # KIND/ID of what was asked for and found or made, in this order
         try:
             for name in ("work", "locks"):
                 (self.root / name).mkdir(parents=True, exist_ok=True)
@@ -100,16 +101,22 @@ class RunStore:
 
     def find(self, kind: str, key: Mapping[str, Any]) -> Artifact | None:
         """The artifact of this kind and key, if it is there."""
-        return self._find(kind, address_of(kind, key))
+        return self._noted(self._find(kind, address_of(kind, key)))
 
     def get(self, kind: str, key: Mapping[str, Any], build: Builder) -> Artifact:
         """The artifact of this kind and key; ``build(out, work)`` makes it if it is not there, under its lock."""
         address = address_of(kind, key)
         found = self._find(kind, address)
+        if found is None:
+            with self._turn(kind, address):
+                found = self._sound(kind, address) or self._build(kind, address, key, build)
+        self._noted(found)
+        return found
+
+    def _noted(self, found: Artifact | None) -> Artifact | None:
         if found is not None:
-            return found
-        with self._turn(kind, address):
-            return self._sound(kind, address) or self._build(kind, address, key, build)
+            self.asked.setdefault(f"{found.kind}/{found.id}")
+        return found
 
     def _find(self, kind: str, address: str) -> Artifact | None:
         """The artifact, if it is there and whole. Only who holds its lock sets it aside: it may be whole again by

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from selfboot.cli.lab import default_store
 from selfboot.cli.options import add_shared
 from selfboot.engines.gpu import Gpu, gpu, local_gpus
 from selfboot.errors import DataError
@@ -26,6 +29,7 @@ examples:
   selfboot plan -m "not negative" --gpu h200 --price h200=3.5
   selfboot plan --gpus 1 8 64 --gpu h100           the same steps, all claims together, on so many GPUs
   selfboot plan --seeds power                      with as many seeds as give each claim 80 % power
+  selfboot plan -m fastpath --beside STORE --gpus 2    after a run on two GPUs: forecast beside measured
 """
 
 
@@ -50,6 +54,10 @@ def add_parser(subparsers: Subparsers) -> None:
         metavar="N",
         help="schedule all steps on these numbers of GPUs (of the first --gpu)",
     )
+    parser.add_argument("--beside", type=Path, nargs="?", default=None, const=default_store(), metavar="STORE",
+                        help="what a run took, by its store (default: that of all runs), beside the forecast (of the "
+                        "first --gpu)")  # fmt: skip
+    parser.add_argument("--out", type=Path, default=None, metavar="FILE", help="with --beside: the same as JSON")
     add_shared(parser, "seeds", "measure-flips")
     parser.set_defaults(run=run)
 
@@ -63,12 +71,27 @@ def _count(text: str) -> int:
 def run(args: argparse.Namespace) -> int:
     """0: printed. DataError where no claim is selected."""
     kinds = planning.with_prices([gpu(name) for name in args.gpu], _prices(args.price))
+    if args.out and not args.beside:
+        raise DataError(f"--out {args.out}: only what --beside STORE says is written; add it")
+    if args.beside:
+        return _beside(args, kinds[0])
     if args.gpus:
         return _schedule(args, kinds[0])
     planned = planning.plan(args.marks, kinds, args.only, args.seeds, args.measure_flips)
     if not planned.claims:
         raise _none(args)
     print(render(planned, kinds, local_gpus()))
+    return 0
+
+
+def _beside(args: argparse.Namespace, kind: Gpu) -> int:
+    from selfboot.planning.measured import sitting, table, to_json
+    from selfboot.planning.selection import chosen
+
+    found, gpus = sitting(args.beside, chosen(args.marks, args.only, args.seeds), kind), (args.gpus or [1])[0]
+    print(table(found, gpus))
+    if args.out:
+        args.out.write_text(json.dumps(to_json(found, gpus), indent=1) + "\n", encoding="utf-8")
     return 0
 
 

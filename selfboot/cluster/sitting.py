@@ -5,6 +5,9 @@ a model, everything that its cases train is trained in one process, and what the
 (``make_ahead``). Then one engine serves the base and all adapters, for all cases. All of it lies in the run store,
 where the cases find it.
 
+What a case scores is drawn before its protocol runs (``score_ahead``), one draw after the other; what has been drawn is
+graded on the CPU's cores while the engine draws the next.
+
 A model whose cases mine their pairs has two engines: one that mines, and, after the training, one that scores. A miner
 that trains between its rounds, and a retry with fresh seeds, start an engine for each training more.
 """
@@ -12,6 +15,7 @@ that trains between its rounds, and a retry with fresh seeds, start an engine fo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from typing import TypeVar
 
@@ -42,6 +46,32 @@ def make_ahead(lab: Lab, jobs: Sequence[Job]) -> int:
             tried.add(unit.address)
             _make(lab, unit)
     return len(tried)
+
+
+def score_ahead(lab: Lab, jobs: Sequence[Job]) -> int:
+    """Draw all that the jobs score, where a model's engine is a process of its own, and grade each draw while the next
+    one is drawn. Returns how many scores that were. What fails is left to its case, as in ``make_ahead``."""
+    served = [job for job in jobs if lab.engines.engine(lab.entry(job.settings.model)) == "vllm"]
+    reading = _reading(lab)
+    units: list[Unit] = []
+    for unit in (unit for job in served for unit in plan(job, reading) if unit.verb.startswith("evaluate")):
+        if not any(unit.same_call(other) for other in units):  # by address, two gradings of one draw would be one
+            units.append(unit)
+    with ThreadPoolExecutor(1) as grading:
+        under_way = [_drawn(lab, unit) and grading.submit(_make, lab, unit) for unit in units]
+        for one in under_way:
+            if one:
+                one.result()
+    return len(units)
+
+
+def _drawn(lab: Lab, unit: Unit) -> bool:
+    """Draw what a score grades. Its grader starts here, not in the thread that grades."""
+    try:
+        lab.draw(*unit.args, **unit.options)
+    except SelfbootError:
+        return False
+    return bool(lab.grader if unit.verb == "evaluate" else lab.answers)
 
 
 def _reading(lab: Lab) -> Lab:

@@ -169,7 +169,7 @@ class Engines:
             settings = VllmSettings(
                 max_model_len=tokens,
                 tensor_parallel=subject.entry.tensor_parallel,
-                max_rows=self.rows or VllmSettings.max_rows,
+                max_rows=self.rows or 0,
                 batch_invariant=self.batch_invariant,
             )
             self._vllm[subject.spec] = VllmEngine(subject.spec, settings)
@@ -191,6 +191,10 @@ class Engines:
         """How often an engine, and a process that trains, has started since the last ``close``."""
         engines = sum(engine.starts for engine in self._vllm.values())
         return {"engine": engines, "training": self._training.starts if self._training else 0}
+
+    def clock(self) -> tuple[int, float]:
+        """How often engines have started since the last ``close``, and the seconds that it took."""
+        return self.starts["engine"], sum(engine.seconds["start"] for engine in self._vllm.values())
 
     def trains_apart(self, entry: ModelEntry) -> bool:
         """Does a model's training have a process of its own, so that an engine has to end for it?"""

@@ -20,6 +20,7 @@ GB = 1e9
 RESERVE_GB = 3.0  # CUDA context, kernels' workspaces, CUDA graphs, fragmentation
 SERVE_ROWS, SERVE_TOKENS = 16, 1200  # rows that an engine should at least decode together, and their mean length
 SERVE_SHARE = 0.9  # of a GPU's memory that an engine takes
+MOST_ROWS = 1024  # that an engine on a GPU decodes together at most
 WIDEST = 8  # GPUs of one machine that a model is spread over
 TRAIN_TOKENS = 4096  # padded tokens of a micro-batch (training/lora.py)
 
@@ -53,6 +54,13 @@ def serving_gb(
     rows, and their logits."""
     shared = shape.weight_bytes(quantization) + shape.kv_bytes(rows * tokens) + rows * shape.vocab * 4
     return (shared / tensor_parallel / GB + RESERVE_GB) / SERVE_SHARE
+
+
+def rows_in_cache(shape: Shape, tokens: float, memory_gb: float, tensor_parallel: int = 1) -> int:
+    """Rows of so many tokens that an engine decodes together: as many as its share of each GPU's memory has room for
+    beside weights and reserve, at most ``MOST_ROWS``, at least one."""
+    free = (memory_gb * SERVE_SHARE - RESERVE_GB) * GB * tensor_parallel - shape.weight_bytes()
+    return max(1, min(MOST_ROWS, int(free / shape.kv_bytes(1) / tokens)))
 
 
 def training_gb(

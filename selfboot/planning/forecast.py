@@ -6,8 +6,9 @@ Each claim's protocol is run dry (protocols/dryrun.py), on empty tasks and pairs
 data set and no GPU is needed. What two claims share is one step, as in the store.
 
 Seconds come from data/measured/gpu/phases.toml, measured on one H100 with a 7B model, and in 4 bits, which transformers
-draws from, on an H200 with a 72B one. They scale with parameters and memory bandwidth. Completions count at full length
-and miners run to their last round, so it is rather too long than too short.
+draws from, on an H200 with a 72B one. They scale with parameters, with memory bandwidth, and with the cache that a step
+reads (``drawing``). Completions count at full length and miners run to their last round, so it is rather too long than
+too short.
 Not covered: grading (on CPU cores, beside the GPU), fetching weights, retries of tests.
 """
 
@@ -21,12 +22,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+import numpy as np
+
 from selfboot.benchmarks.base import AnswerBenchmark, Benchmark, split_name
 from selfboot.engines.gpu import REFERENCE_GPU, Gpu, gpu
 from selfboot.errors import DataError
 from selfboot.judging.flips import OTHER_ROWS, has_baseline
-from selfboot.models.memory import widened
-from selfboot.models.spec import Quantization
+from selfboot.models.memory import rows_in_cache, widened
+from selfboot.models.shape import Shape
 from selfboot.paths import MEASURED, require
 from selfboot.planning.scaling import TimedStep, Timetable, schedule, sitting
 from selfboot.planning.selection import chosen
@@ -61,17 +64,61 @@ def phases() -> dict[str, dict[str, Any]]:
 def size(entry: ModelEntry) -> float:
     """How many times longer this model takes than the one measured in as many bits, on its number of GPUs: parameters,
     shared out."""
-    measured = model_entry(phases()["in-4-bits" if entry.quantization else "engine"]["model"]).shape
-    if entry.shape is None or measured is None:
+    measured = model_entry(phases()["in-4-bits" if entry.quantization else "engine"]["model"])
+    return shape_of(entry).parameters / shape_of(measured).parameters / entry.tensor_parallel
+
+
+def shape_of(entry: ModelEntry) -> Shape:
+    """The model's shape; DataError where the registry has none."""
+    if entry.shape is None:
         raise DataError(f"model {entry.name!r} has no shape in data/models.toml; add it to plan with it")
-    return entry.shape.parameters / measured.parameters / entry.tensor_parallel
+    return entry.shape
 
 
-def drawing(rows: int, tokens: int, quantization: Quantization = "") -> float:
-    """Seconds for so many rows of so many tokens with the measured model; few rows take as long as many."""
-    known = phases()["in-4-bits" if quantization else "drawing"]
-    slower = gpu(known["gpu"]).bandwidth / gpu(REFERENCE_GPU).bandwidth
-    return float(slower * known["seconds"] * tokens / known["tokens"] * max(1.0, rows / known["rows"]))
+def step_seconds(rows: float) -> float:
+    """Seconds in which vLLM draws a token for each of so many rows of the measured model on the measured GPU. Tokens a
+    second are linear between the measured numbers of rows, and beyond the most as there; fewer rows than the least take
+    as long as the least."""
+    known = {int(count): float(rate) for count, rate in phases()["drawing"]["tokens_per_second"].items()}
+    counts = sorted(known)
+    return max(rows, counts[0]) / float(np.interp(rows, counts, [known[count] for count in counts]))
+
+
+def drawing(entry: ModelEntry, rows: int, tokens: int, kind: Gpu, adapted: bool = False) -> float:
+    """Seconds for so many rows of so many new tokens, with an adapter or without.
+
+    As many rows are drawn together as fit into the cache, in which a row has its prompt and half its new tokens on
+    average. A step takes as long as the measured model's for as many rows, times the ratio of sizes, and the time to
+    read what of the cache is more than the measured model's.
+    """
+    if entry.quantization:
+        return _in_4_bits(entry, rows, tokens, kind)
+    known, shape = phases()["drawing"], shape_of(entry)
+    length = known["prompt_tokens"] + tokens / 2
+    together = min(rows, rows_in_cache(shape, length, kind.memory_gb, entry.tensor_parallel))
+    step = step_seconds(together) * (known["with_adapter"] if adapted else 1.0)
+    cache = together * (shape.kv_bytes(1) * length / entry.tensor_parallel - size(entry) * _measured_cache())
+    scaled = size(entry) * step * gpu(known["gpu"]).bandwidth / kind.bandwidth
+    return float(tokens * rows / together * (scaled + max(0.0, cache) / (kind.bandwidth * 1e9)))
+
+
+def _measured_cache() -> float:
+    """Bytes of the cache that a row of the measured run had on average."""
+    known, shape = phases()["drawing"], shape_of(model_entry(phases()["engine"]["model"]))
+    return float(shape.kv_bytes(1) * (known["prompt_tokens"] + known["tokens"] / 2))
+
+
+def _in_4_bits(entry: ModelEntry, rows: int, tokens: int, kind: Gpu) -> float:
+    known = phases()["in-4-bits"]
+    slower = gpu(known["gpu"]).bandwidth / kind.bandwidth
+    return float(size(entry) * slower * known["seconds"] * tokens / known["tokens"] * max(1.0, rows / known["rows"]))
+
+
+def in_process(entry: ModelEntry, rows: int, tokens: int) -> float:
+    """Seconds for rows that transformers draws, as it does where a script mines on with dropout left on. Its steps
+    wait for Python and not for the GPU: they take as long on every kind of GPU, however many rows there are."""
+    known = phases()["in-process"]
+    return float(size(entry) * known["step_seconds"] * tokens * math.ceil(rows / known["rows"]))
 
 
 def starting(entry: ModelEntry) -> float:
@@ -90,17 +137,26 @@ def loading(entry: ModelEntry) -> float:
     return float(phases()["assumed"]["load_seconds"] * size(replace(entry, quantization="")))
 
 
-def mining(miner: Any, recipe: str, quantization: Quantization = "") -> float:
+def mining(entry: ModelEntry, miner: Any, recipe: str, kind: Gpu) -> float:
     """Seconds for all rounds of a miner: each of its samplings on a whole round's problems or seeds, and, where it
-    trains in between, the trainings, each of which reads the base and is followed by an engine's start."""
+    trains in between, the trainings, each of which reads the base and is followed by an engine's start. The rounds
+    after the first training are transformers' where the script leaves dropout on."""
     scripted = hasattr(miner, "facts")
-    total = sum(drawing(rows, tokens, quantization) for rows, tokens in (_scripted if scripted else _ours)(miner))
-    every = (miner.training.every if scripted and miner.training else getattr(miner, "train_every", 1)) or miner.steps
+    draws = (_scripted if scripted else _ours)(miner)
+    plan = miner.training if scripted else None
+    every = (plan.every if plan else getattr(miner, "train_every", 1)) or miner.steps
     trainings = math.ceil(miner.steps / every) if recipe else 0
+    noisy = miner.steps - every if recipe and plan and plan.dropout_in_mining else 0
+    usual = sum(drawing(entry, rows, tokens, kind) for rows, tokens in draws)
+    slow = sum(in_process(entry, rows, tokens) for rows, tokens in draws)
     epochs = recipes()[recipe]["epochs"] if recipe else 0
-    around = phases()["assumed"]["load_seconds"] + phases()["engine"]["start_seconds"]
-    between = training(miner.target or TYPICAL, epochs) + around
-    return float(miner.steps * total + trainings * between)
+    between = _scaled(training(miner.target or TYPICAL, epochs), entry, kind) + loading(entry) + starting(entry)
+    return float((miner.steps - noisy) * usual + noisy * slow + trainings * between)
+
+
+def _scaled(seconds: float, entry: ModelEntry, kind: Gpu) -> float:
+    """The measured model's seconds on the measured GPU as another model's on another GPU."""
+    return seconds * size(entry) * gpu(REFERENCE_GPU).bandwidth / kind.bandwidth
 
 
 def _scripted(miner: Any) -> list[tuple[int, int]]:
@@ -167,7 +223,7 @@ class Forecast:
         kind, again = KINDS[call.verb], [store] if store else []
         name = f"{kind}-{digest([call.verb, *map(_told, call.args), *_options(call), *needs, *again])[:12]}"
         entry = widened(model_entry(call.model), self.kind.memory_gb)
-        seconds = _seconds(call) * size(entry) * gpu(REFERENCE_GPU).bandwidth / self.kind.bandwidth
+        seconds = _seconds(call, entry, self.kind)
         draws = kind != "adapter"
         start = starting(entry) if draws else loading(entry)
         self.steps[name] = TimedStep(name, call.model, seconds, entry.tensor_parallel, tuple(needs), draws, start)
@@ -175,25 +231,25 @@ class Forecast:
 
     def again(self, call: Call) -> None:
         """Note a score once more, by an engine of its own that decodes ``OTHER_ROWS`` rows together."""
-        usual = self.steps[self.add(call)]
-        rows = len(Sizes().benchmark(call.args[1]).tasks)
-        slower = math.ceil(rows / OTHER_ROWS) * drawing(OTHER_ROWS, 1) / drawing(rows, 1)
+        usual, entry = self.steps[self.add(call)], widened(model_entry(call.model), self.kind.memory_gb)
+        rows, tokens = len(Sizes().benchmark(call.args[1]).tasks), call.options["sampling"].max_new_tokens
+        seconds = math.ceil(rows / OTHER_ROWS) * drawing(entry, OTHER_ROWS, tokens, self.kind)
         name, engine = f"{usual.name}, batches of {OTHER_ROWS}", f"{usual.model}, batches of {OTHER_ROWS}"
-        self.steps[name] = replace(usual, name=name, model=engine, seconds=usual.seconds * slower)
+        self.steps[name] = replace(usual, name=name, model=engine, seconds=seconds)
 
 
 KINDS = {"evaluate": "score", "evaluate_answers": "score", "mine": "pairs", "train": "adapter"}
 
 
-def _seconds(call: Call) -> float:
-    """Seconds that a call takes with the measured model on the measured GPU."""
+def _seconds(call: Call, entry: ModelEntry, kind: Gpu) -> float:
+    """Seconds that a call takes, without the start of an engine or a training process."""
     if call.verb == "mine":
-        return mining(call.args[1], call.options["recipe"], model_entry(call.model).quantization)
+        return mining(entry, call.args[1], call.options["recipe"], kind)
     if call.verb == "train":
-        return training(len(call.args[1]), recipes()[call.args[2]]["epochs"])
+        return _scaled(training(len(call.args[1]), recipes()[call.args[2]]["epochs"]), entry, kind)
     drawn = call.options["sampling"]
-    rows = len(Sizes().benchmark(call.args[1]).tasks) * drawn.n
-    return drawing(rows, drawn.max_new_tokens, model_entry(call.model).quantization)
+    rows = len(Sizes().benchmark(call.args[1]).tasks) * (drawn.n if drawn.temperature else 1)
+    return drawing(entry, rows, drawn.max_new_tokens, kind, adapted=call.options.get("adapter") is not None)
 
 
 def _options(call: Call) -> list[Any]:

@@ -42,6 +42,7 @@ import psutil
 from selfboot.errors import DataError, UnavailableError
 from selfboot.models.continuation import Continuation
 from selfboot.models.load import encode_prompt
+from selfboot.models.memory import MOST_ROWS
 from selfboot.models.spec import ModelSpec, locate
 from selfboot.records import Completion, Sampling
 from selfboot.sampling.base import ending
@@ -52,7 +53,11 @@ PYTHON_ENV = "SELFBOOT_VLLM_PYTHON"
 WORKER = Path(__file__).with_name("vllm_worker.py")
 OLDEST = (0, 8, 5)
 INVARIANT, INVARIANT_SINCE = "VLLM_BATCH_INVARIANT", (0, 12, 0)  # 0.11 had it under another name, and in part
-GRAPH_SIZES = (1, 2, 4, 8, 16, 32, 64, 96, 128, 160, 192, 224, 256)  # rows decoded together that have a CUDA graph
+MOST_ON_CPU = 256  # rows decoded together there
+GRAPH_SIZES = (
+    *(1, 2, 4, 8, 16, 32, 64, 96, 128, 160, 192, 224, 256),
+    *(320, 384, 448, 512, 640, 768, 896, 1024),
+)  # rows decoded together that have a CUDA graph
 LORA_RANKS = (8, 16, 32, 64, 128)  # the maximum ranks that an engine can be made for
 ENVIRONMENT = {
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # requests meet the engine in a fixed order: same seed, same tokens
@@ -71,7 +76,9 @@ class VllmSettings:
 
     ``dtype``: "auto" is bfloat16 on a GPU and float32 on a CPU. ``max_model_len``: tokens of prompt and completion
     together. ``memory``: share of each GPU's memory; 0: 0.9 of a GPU's, a tenth of a CPU machine's. ``max_rows``: rows
-    decoded together. ``max_lora_rank``: 0 serves no adapters. ``eager``: without CUDA graphs (always on a CPU).
+    decoded together at most; 0: ``MOST_ROWS`` on a GPU, ``MOST_ON_CPU`` on a CPU. Where its cache has no room for so
+    many, vLLM sets some aside and goes on with them later. ``max_lora_rank``: 0 serves no adapters. ``eager``: without
+    CUDA graphs (always on a CPU).
     ``batch_invariant``: with vLLM's kernels whose results do not depend on what else is in the batch, which are slower.
     ``compiled``: with torch.compile too, which costs more at the start than it saves in a few thousand rows
     (data/measured/gpu/README.md has the seconds). ``python``: an interpreter that has vLLM; empty:
@@ -83,7 +90,7 @@ class VllmSettings:
     tensor_parallel: int = 1
     memory: float = 0.0
     max_lora_rank: int = 32
-    max_rows: int = 256
+    max_rows: int = 0
     eager: bool = False
     compiled: bool = False
     batch_invariant: bool = False
@@ -136,7 +143,7 @@ class VllmEngine:
             "dtype": self._dtype,
             "max_model_len": str(self.settings.max_model_len),
             "tensor_parallel": str(self.settings.tensor_parallel),
-            "max_rows": str(self.settings.max_rows),
+            "max_rows": str(self.max_rows),
             "max_lora_rank": str(self.settings.max_lora_rank),
             "eager": str(self.settings.eager or self._cpu),
             "compiled": str(self.settings.compiled and not self._cpu),
@@ -165,6 +172,11 @@ class VllmEngine:
         return self.versions["device"].startswith("cpu")
 
     @property
+    def max_rows(self) -> int:
+        """Rows decoded together at most."""
+        return self.settings.max_rows or (MOST_ON_CPU if self._cpu else MOST_ROWS)
+
+    @property
     def _dtype(self) -> str:
         return {"auto": "float32" if self._cpu else "bfloat16"}.get(self.settings.dtype, self.settings.dtype)
 
@@ -180,7 +192,7 @@ class VllmEngine:
             "dtype": self._dtype,
             "seed": 0,
             "max_model_len": settings.max_model_len,
-            "max_num_seqs": settings.max_rows,
+            "max_num_seqs": self.max_rows,
             "tensor_parallel_size": settings.tensor_parallel,
             "gpu_memory_utilization": settings.memory or (0.1 if self._cpu else 0.9),
             "enforce_eager": settings.eager or self._cpu,
@@ -198,7 +210,7 @@ class VllmEngine:
         no such graphs, vLLM's own choice."""
         if self.settings.compiled or self.settings.eager or _numbers(self.versions["vllm"]) < (0, 12):
             return {}
-        sizes = [size for size in GRAPH_SIZES if size <= self.settings.max_rows]
+        sizes = [size for size in GRAPH_SIZES if size <= self.max_rows]
         return {
             "compilation_config": {"mode": 0, "cudagraph_mode": "FULL_DECODE_ONLY", "cudagraph_capture_sizes": sizes}
         }

@@ -57,6 +57,23 @@ def leave_results(item: pytest.Item, results: list[Any], seconds: float) -> None
         item.user_properties.append((RESULT_PROPERTY, to_json(result)))
 
 
+def leave_asked(item: pytest.Item, case: Any, seconds: float) -> None:
+    """Leave in the store what a case asked for, however it ended: what `selfboot plan --beside` reads."""
+    from selfboot.planning.measured import Asked, save
+
+    lab = item.funcargs.get("lab")  # type: ignore[attr-defined,unused-ignore]
+    if lab is not None:
+        made = tuple(lab.store.asked)
+        save(store_root(item.config), Asked(case.claim.id, name_of(case), case.runnable.model, round(seconds, 1), made))
+
+
+def begin(item: pytest.Item) -> None:
+    """What is asked for from now on is this case's."""
+    lab = item.funcargs.get("lab")  # type: ignore[attr-defined,unused-ignore]
+    if lab is not None:
+        lab.store.asked.clear()
+
+
 @contextmanager
 def one_line(item: pytest.Item) -> Iterator[None]:
     """An error of the library, and in a claim's test one of the disk or of memory, without a traceback."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from selfboot.errors import UnavailableError
-from selfboot.session.process import PROGRESS, own_cores
+from selfboot.session.process import PROGRESS, grading_cores
 
 FRESH_ENV = "SELFBOOT_FRESH_SINCE"  # tells xdist's workers when the session began
 
@@ -38,7 +38,7 @@ def make_lab(config: pytest.Config, root: Path) -> Any:
         isolation=config.getoption("--isolation"),
         tokens=config.getoption("--tokens"),
         chat_template=_chat_template(config),
-        graders=own_cores(),
+        graders=grading_cores(config),
         progress=config.stash[PROGRESS],
     )
 

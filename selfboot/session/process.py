@@ -37,8 +37,14 @@ def start(config: pytest.Config) -> None:
 
 
 def own_cores() -> int:
-    """The cores of this process: xdist's workers have an equal share each."""
-    return max(1, (os.cpu_count() or 1) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+    """The cores that this process may use: xdist's workers have an equal share of them each."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, allowed // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+
+
+def grading_cores(config: pytest.Config) -> int:
+    """The cores for graders: all, but two where an engine on a GPU draws meanwhile, whose steps wait for its core."""
+    return max(1, own_cores() - (2 if config.stash[DEVICES] else 0))
 
 
 def _share_cores() -> None:

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import claims.cases as cases_module
 import selfboot.engines.engines as engines_module
 import selfboot.sampling.vllm as vllm_module
 from claims.cases import Case, models
 from selfboot.cluster.graph import jobs
-from selfboot.cluster.sitting import by_model
+from selfboot.cluster.sitting import by_model, score_ahead
+from selfboot.errors import DataError
 from selfboot.lab import Lab
 from selfboot.paths import ROOT
 from selfboot.registry import registry
@@ -79,6 +82,45 @@ def test_case_by_case_it_takes_an_engine_for_every_training(sitting: Sitting) ->
         case.company = ()
         case.runs(lab)
     assert lab.engines.starts["engine"] > 2
+
+
+def test_what_has_been_drawn_is_graded_while_the_next_is_drawn(
+    sitting: Sitting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a case with a training: every score is drawn here and graded beside, to what it is else."""
+    lab, plain = sitting("ahead"), sitting("plain")
+    (case, *_) = cases("control")
+    jobs = case.jobs
+    case.make_ahead(lab)
+    graded_by: list[bool] = []
+    grade = Lab._grade
+    monkeypatch.setattr(
+        Lab,
+        "_grade",
+        lambda self, *args: (
+            graded_by.append(threading.current_thread() is threading.main_thread()) or grade(self, *args)
+        ),
+    )
+    count = score_ahead(lab, jobs)
+    assert graded_by == [False] * count
+    assert count >= 2, "before and after"
+    assert score_ahead(lab, jobs) == 0, "all of it is there"
+    monkeypatch.setattr(cases_module, "score_ahead", lambda lab, jobs: 0)
+    assert [run.figures for run in case.runs(lab)] == [run.figures for run in case.runs(plain)]
+    assert lab.engines.starts == {"engine": 1, "training": 1}
+
+
+def test_a_draw_that_fails_is_left_to_its_case(sitting: Sitting, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = sitting()
+    (case, *_) = cases("tts-8b-he")
+    monkeypatch.setattr(lab, "_sampler", failing)
+    assert score_ahead(lab, case.jobs) > 0
+    with pytest.raises(DataError, match="no draw"):
+        case.runs(lab)
+
+
+def failing(*args: object, **options: object) -> None:
+    raise DataError("no draw")
 
 
 def test_a_killed_engine_costs_a_start_and_no_row(

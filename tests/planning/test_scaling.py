@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -14,9 +15,11 @@ from selfboot.cluster.graph import jobs
 from selfboot.engines.gpu import gpu
 from selfboot.errors import DataError
 from selfboot.mining.scripts import MINERS, script_miner
+from selfboot.models.memory import rows_in_cache
+from selfboot.paper.protocols import script
 from selfboot.planning import forecast
 from selfboot.planning.scaling import TimedStep, Timetable, chains, least, schedule, sitting
-from selfboot.registry import recipes, registry
+from selfboot.registry import model_entry, recipes, registry
 
 H100 = gpu("h100")
 
@@ -129,9 +132,60 @@ def test_impossible_graphs_are_explained(steps: list[TimedStep], message: str) -
 def test_measured_phases_are_met_exactly() -> None:
     """The model, rows and pairs of the measurement take what was measured."""
     known = forecast.phases()
-    assert forecast.drawing(164, 400) == known["drawing"]["seconds"]
+    assert draw(164, 400) == pytest.approx(4.6, abs=0.001)
+    assert draw(164, 400, adapted=True) == pytest.approx(6.3, rel=0.05)
     assert forecast.training(40, 2) == known["training"]["seconds"]
-    assert forecast.drawing(16, 400) == forecast.drawing(164, 400) < forecast.drawing(164 * 8, 400)
+    assert draw(16, 400) == pytest.approx(draw(164, 400), rel=0.01)
+    assert draw(164, 400) < draw(164 * 8, 400)
+
+
+def test_the_14b_models_measured_draws_are_met_within_a_tenth() -> None:
+    """trial-14b.json: 164 rows of 400 tokens in 9.1 s, with an adapter 11.7 s. But for the share
+    that an adapter adds, nothing of the forecast was fitted to them."""
+    entry = model_entry("qwen2.5-14b")
+    assert forecast.drawing(entry, 164, 400, H100) == pytest.approx(9.1, rel=0.1)
+    assert forecast.drawing(entry, 164, 400, H100, adapted=True) == pytest.approx(11.7, rel=0.1)
+
+
+def draw(rows: int, tokens: int, adapted: bool = False) -> float:
+    return forecast.drawing(model_entry("qwen2.5-7b"), rows, tokens, H100, adapted)
+
+
+def test_tokens_a_second_are_linear_between_measured_numbers_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    rates = {"100": 1000, "200": 3000}
+    monkeypatch.setattr(forecast, "phases", lambda: {"drawing": {"tokens_per_second": rates}})
+    assert [rows / forecast.step_seconds(rows) for rows in (100, 150, 200, 800)] == pytest.approx(
+        [1000, 2000, 3000, 3000]
+    )
+    assert forecast.step_seconds(1) == forecast.step_seconds(100), (
+        "few rows take as long as the least that were measured"
+    )
+
+
+@given(st.integers(1, 5000), st.integers(1, 2000))
+def test_more_rows_or_longer_ones_never_take_less(rows: int, tokens: int) -> None:
+    assert draw(rows, tokens) <= draw(rows + 1, tokens) * (1 + 1e-9)
+    assert draw(rows, tokens) < draw(rows, tokens + 100)
+
+
+def test_long_rows_of_a_large_cache_take_longer_than_their_tokens_say() -> None:
+    """Qwen3-8B's row has 2.6 times the cache of Qwen2.5-7B's: of AIME's only some three hundred fit at once."""
+    entry = model_entry("qwen3-8b")
+    assert entry.shape is not None
+    assert 250 < rows_in_cache(entry.shape, 200 + 750, 80) < 400
+    assert forecast.drawing(entry, 640, 1500, H100) > 1.2 * 1500 / 400 * forecast.drawing(entry, 640, 400, H100)
+
+
+def test_dropout_left_on_in_mining_is_slower() -> None:
+    """Four scripts mine on so after their first training; transformers draws then."""
+    entry = model_entry("qwen2.5-7b")
+    noisy = [file for file in MINERS if (plan := script(file).training) and plan.dropout_in_mining and plan.every]
+    assert noisy
+    for file in noisy:
+        miner = script_miner(file, load=forecast.Sizes().benchmark)
+        assert miner.training is not None  # type: ignore[attr-defined]
+        silent = replace(miner, training=replace(miner.training, dropout_in_mining=False))  # type: ignore[attr-defined, type-var]
+        assert forecast.mining(entry, miner, "confirm", H100) > forecast.mining(entry, silent, "confirm", H100)
 
 
 @pytest.mark.parametrize("claim", sorted(name for name, one in registry().items() if "paper" in one.scales))
@@ -162,12 +216,14 @@ def test_what_claims_share_is_one_step() -> None:
 def test_a_scripts_mining_run_is_reckoned_round_by_round() -> None:
     """bootstrap.py: 20 rounds of 16 problems, 4 attempts at each and a repair; it trains every ten rounds."""
     miner = script_miner("recipe/bootstrap.py", load=forecast.Sizes().benchmark)
-    round_ = forecast.drawing(16, 400) + forecast.drawing(64, 400) + forecast.drawing(16, 400)
-    assert forecast.mining(miner, "") == pytest.approx(20 * round_)
+    entry = model_entry("qwen2.5-7b")
+    round_ = draw(16, 400) + draw(64, 400) + draw(16, 400)
+    assert forecast.mining(entry, miner, "", H100) == pytest.approx(20 * round_)
     between = forecast.training(40, recipes()["confirm"]["epochs"]) + 36 + 60  # an engine's start, the base's reading
-    assert forecast.mining(miner, "confirm") == pytest.approx(20 * round_ + 2 * between)
+    silent = replace(miner, training=replace(miner.training, dropout_in_mining=False))  # type: ignore[attr-defined, type-var]
+    assert forecast.mining(entry, silent, "confirm", H100) == pytest.approx(20 * round_ + 2 * between)
     for file in MINERS:
-        assert forecast.mining(script_miner(file, load=forecast.Sizes().benchmark), "") > 0
+        assert forecast.mining(entry, script_miner(file, load=forecast.Sizes().benchmark), "", H100) > 0
 
 
 def test_planning_leaves_the_data_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,7 +236,7 @@ def test_planning_leaves_the_data_alone(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_slower_gpu_takes_longer() -> None:
     fast, slow = (sum(step.seconds for step in forecast.steps("fastpath", "", gpu(name))) for name in ("h100", "l40s"))
-    assert slow / fast == pytest.approx(3350 / 864)
+    assert 3350 / 864 < slow / fast < 1.5 * 3350 / 864, "by its bandwidth, and by a cache that holds fewer rows"
 
 
 def test_steps_for_more_gpus_than_there_are_are_left_out_with_what_waits_for_them() -> None:
