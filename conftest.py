@@ -76,8 +76,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what was not asked for, and put the rest in order: after ``-m`` and ``-k``, so that nothing is made ahead
-    for a case that they leave out."""
+    """Leave out what was not asked for, and put the rest in order. After ``-m`` and ``-k``: nothing is made ahead for a
+    case that they leave out."""
     if dropped := order.unwanted(config, items):
         config.hook.pytest_deselected(items=dropped)
         items[:] = [item for item in items if item not in dropped]

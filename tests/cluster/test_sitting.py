@@ -99,7 +99,7 @@ def small_cases(model: str, *names: str) -> list[Case]:
 
 
 def checked(lab: Lab, cases: Sequence[Case]) -> dict[str, str]:
-    """Every case's verdict, also of one that skips or fails its test, as those with an adapter: the script knows none."""
+    """Every case's verdict, also of one that skips its test, or fails it: the script draws the same with an adapter."""
     for case in cases:
         with suppress(pytest.skip.Exception, pytest.fail.Exception):
             case.check(lab)
@@ -175,8 +175,8 @@ class Told:
         names = [case.claim.id for cases in session.config.stash[COMPANY].values() for case in cases]
         print("company:", *sorted(names))
 
-pytest.main(["claims", "-q", "-n", "0", "--scale", "small", "--engine", "vllm", "--collect-only", "-p", "no:cacheprovider",
-             "-m", "fastpath", "-k", "control or floor or star"], plugins=[Told()])
+words = "claims -q -n 0 --scale small --engine vllm --collect-only -p no:cacheprovider -m fastpath".split()
+pytest.main([*words, "-k", "control or floor or star"], plugins=[Told()])
 """
 
 
