@@ -20,6 +20,7 @@ from selfboot.session.cases import (
     leave_asked,
     leave_results,
     name_of,
+    on_gpu,
     one_line,
     put_in_place,
 )
@@ -54,7 +55,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         return None
     from claims.cases import models
 
-    return order.scheduler(config, log, models("paper"))
+    known = models("paper")
+    if not str(config.getoption("--device")).startswith("cpu"):
+        known |= models("small")
+    return order.scheduler(config, log, known)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -72,8 +76,10 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         put_in_place(item.config, case)
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what was not asked for, and put the rest in order."""
+    """Leave out what was not asked for, and put the rest in order. After ``-m`` and ``-k``: nothing is made ahead for a
+    case that they leave out."""
     if dropped := order.unwanted(config, items):
         config.hook.pytest_deselected(items=dropped)
         items[:] = [item for item in items if item not in dropped]
@@ -115,7 +121,7 @@ def _runnable(request: pytest.FixtureRequest) -> Iterator[None]:
         noted += [(LACK_PROPERTY, reason) for reason in reasons]
         pytest.skip(f"not run: {reasons[0]}")
     case.company = company(config, case)
-    with process.turn(config, case.scale):
+    with process.turn(config, on_gpu(config, case)):
         yield
         if config.stash[SHARED] and "lab" in request.fixturenames:
             request.getfixturevalue("lab").engines.close()  # the next worker's case needs the memory

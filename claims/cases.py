@@ -23,6 +23,7 @@ from selfboot.judging.flips import has_baseline, measured_flips
 from selfboot.judging.results import Beside, Evidence, Result, beside, log_e_of, solved_in
 from selfboot.judging.seeds import with_seeds
 from selfboot.lab import Lab
+from selfboot.mining.own import is_own
 from selfboot.models.find import find_model
 from selfboot.protocols.any_model import WHOLE, Part, fitted
 from selfboot.protocols.arms import other_arm
@@ -93,14 +94,29 @@ class Case:
         return [replace(run, flips=flips) for run in runs]
 
     def make_ahead(self, lab: Lab) -> None:
-        """Train and mine before anything is scored: for this case first, and for all that are on the same model."""
+        """Train and mine before anything is scored: for this case first, and for all that are on the same model. What
+        is trained on the model's own pairs is known only when those are mined."""
         if self.ahead:
             return
         together = [self, *(case for case in self.company if case is not self)]
-        make_ahead(lab, [job for case in together for job in case.jobs])
+        own = [case for case in together if is_own(case.settings.pairs)]
+        given = [job for case in together if not is_own(case.settings.pairs) for job in case.jobs]
+        if own:
+            make_ahead(lab, given, ("train",))
+        mined = [job for case in own if case.fits(lab) for job in case.jobs]
+        make_ahead(lab, [*given, *mined], ("mine", "train") if own else ("train", "mine"))
         lab.store.asked.clear()  # what the others need is theirs
         for case in together:
             case.ahead = True
+
+    def fits(self, lab: Lab) -> bool:
+        """Mine the pairs of the model's own that this case trains on, and take as many as there are; are they enough?
+        Where that cannot be done, the case itself says why."""
+        try:
+            self.settings = fitted(lab, self.settings)
+        except SelfbootError:
+            return False
+        return True
 
     @property
     def judged(self) -> Settings:
@@ -126,6 +142,7 @@ class Case:
         once more, with other seeds (selfboot/judging/decide.py). At small scale the model mines its pairs first.
         ``beside``: the model of a positive control."""
         if self.scale == "small":
+            self.make_ahead(lab)
             try:
                 self.settings = fitted(lab, self.settings)
             except TooFewPairsError as error:

@@ -3,7 +3,8 @@
 A GPU holds an engine or a training, never both. So the cases go model by model (``by_model``). Before the first case of
 a model, everything that its cases train is trained in one process, and what they mine is mined by one engine
 (``make_ahead``). Then one engine serves the base and all adapters, for all cases. All of it lies in the run store,
-where the cases find it.
+where the cases find it. It goes on with trainings, or with mining runs, as long as one more can be done: each change ends
+a process and starts another.
 
 What a case scores is drawn before its protocol runs (``score_ahead``), one draw after the other; what has been drawn is
 graded on the CPU's cores while the engine draws the next.
@@ -22,6 +23,7 @@ from typing import TypeVar
 from selfboot.cluster.graph import Job, Reader, Unit, plan
 from selfboot.errors import SelfbootError
 from selfboot.lab import Lab
+from selfboot.protocols.dryrun import Verb
 
 T = TypeVar("T")
 
@@ -33,16 +35,18 @@ def by_model(cases: Iterable[T], model: Callable[[T], str]) -> list[T]:
     return sorted(cases, key=lambda case: order[model(case)])
 
 
-def make_ahead(lab: Lab, jobs: Sequence[Job]) -> int:
+def make_ahead(lab: Lab, jobs: Sequence[Job], verbs: Sequence[Verb] = ("train", "mine")) -> int:
     """Train and mine all that the jobs need, as many trainings and then as many mining runs as possible in a row.
     Returns how many artifacts were made. Nothing is done for models that an engine does not have to end for.
+    ``verbs``: what of it, and which of the two first.
 
     A unit that fails is left to its case, which fails in its turn and says why.
     """
     served = [job for job in jobs if lab.engines.trains_apart(lab.entry(job.settings.model))]
-    reading, tried = _reading(lab), set[str]()
-    while wave := _wave(served, reading, tried):
-        for unit in wave:
+    reading, tried, verb = _reading(lab), set[str](), verbs[0]
+    while ready := _ready(served, reading, tried, verbs):
+        verb = verb if any(unit.verb == verb for unit in ready) else ready[0].verb
+        for unit in (one for one in ready if one.verb == verb):
             tried.add(unit.address)
             _make(lab, unit)
     return len(tried)
@@ -81,11 +85,10 @@ def _reading(lab: Lab) -> Lab:
     return twin
 
 
-def _wave(jobs: Sequence[Job], reading: Lab, tried: set[str]) -> list[Unit]:
-    """The trainings that can be done now, each once; where there is none, the mining runs."""
-    ready = {unit.address: unit for job in jobs for unit in plan(job, reading, ("train", "mine"))}
-    left = [unit for address, unit in ready.items() if address not in tried]
-    return [unit for unit in left if unit.verb == "train"] or left
+def _ready(jobs: Sequence[Job], reading: Lab, tried: set[str], verbs: Sequence[Verb]) -> list[Unit]:
+    """What can be done now and was not tried, each once."""
+    ready = {unit.address: unit for job in jobs for unit in plan(job, reading, verbs)}
+    return [unit for address, unit in ready.items() if address not in tried]
 
 
 def _make(lab: Lab, unit: Unit) -> None:

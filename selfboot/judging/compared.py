@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 
 from selfboot.analysis.bands import Band
 from selfboot.analysis.paired import Outcomes, PairedTest
@@ -58,8 +59,9 @@ class Compared(Rules):
 
 
 def least_shown(n: int) -> int:
-    """The fewest of ``n`` tasks that ``went`` calls a difference, where none goes the other way."""
-    return next(tasks for tasks in range(1, n + 2) if 0.5**tasks <= ALPHA and tasks > SHOWN_SHARE * n)
+    """The fewest of ``n`` tasks that ``went`` calls a difference, where none goes the other way; more than ``n`` where
+    even all of them are too few."""
+    return next(tasks for tasks in count(1) if 0.5**tasks <= ALPHA and tasks > SHOWN_SHARE * n)
 
 
 def words(check: str) -> Mapping[VerdictStatus, VerdictStatus]:

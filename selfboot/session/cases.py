@@ -28,8 +28,14 @@ def name_of(case: Any) -> str:
 
 
 def served(config: pytest.Config, case: Any) -> bool:
-    """Does an engine serve the case's model, so that its cases should come one after the other?"""
-    return bool(case.scale == "paper" or config.getoption("--engine") == "vllm")
+    """Does an engine or a GPU serve the case's model, so that its cases should come one after the other?"""
+    return config.getoption("--engine") == "vllm" or on_gpu(config, case)
+
+
+def on_gpu(config: pytest.Config, case: Any) -> bool:
+    """Does the case need a GPU: at the paper's scale always, on any one model where ``--device`` says so?"""
+    device = str(config.getoption("--device"))
+    return bool(case.scale == "paper" or (case.scale == "small" and not device.startswith("cpu")))
 
 
 def put_in_place(config: pytest.Config, case: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from selfboot.mining.own import is_own
 from selfboot.session.cases import case_of, name_of, served
 from selfboot.session.process import DEVICES
 
@@ -97,9 +98,11 @@ def _minutes(item: pytest.Item) -> float:
 
 
 def _work(case: Any) -> str:
-    """The longest part of a case's work, by what determines it: what is trained, else what is drawn at a temperature;
-    "" for neither."""
+    """The longest part of a case's work, by what determines it: the mining of the model's own pairs, what is trained,
+    what is drawn at a temperature; "" for none of them."""
     one, options = case.settings, case.settings.options
+    if is_own(one.pairs):
+        return repr((one.model, one.pairs))
     if one.recipe:
         return repr((one.model, one.pairs, one.arms, one.count, one.counts, one.recipe, case.seed, options))
     return repr((one.model, one.benchmark, options["n"], options["temperature"])) if "n" in options else ""

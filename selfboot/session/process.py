@@ -63,10 +63,10 @@ def _no_deadlines() -> None:
 
 
 @contextmanager
-def turn(config: pytest.Config, scale: str) -> Iterator[None]:
-    """Paper cases of several workers that share a GPU run one after the other."""
+def turn(config: pytest.Config, on_gpu: bool) -> Iterator[None]:
+    """Cases of several workers that share a GPU run on it one after the other."""
     devices = config.stash[DEVICES]
-    if scale != "paper" or not devices:
+    if not (on_gpu and devices):
         yield
         return
     with gpu.exclusive(devices, Path(tempfile.gettempdir()) / f"selfboot-gpus-{getpass.getuser()}"):

@@ -7,7 +7,8 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,15 +18,22 @@ from hypothesis import strategies as st
 
 import claims.cases as cases_module
 import selfboot.engines.engines as engines_module
+import selfboot.lab as lab_module
+import selfboot.mining.own as own_module
+import selfboot.protocols.any_model as any_model
 import selfboot.sampling.vllm as vllm_module
 from claims.cases import Case, models
 from selfboot.cluster.graph import jobs
 from selfboot.cluster.sitting import by_model, score_ahead
 from selfboot.errors import DataError
 from selfboot.lab import Lab
+from selfboot.models.tiny import save_model
+from selfboot.pairs import load_pairs
 from selfboot.paths import ROOT
+from selfboot.protocols.any_model import WHOLE, placed
 from selfboot.registry import registry
 from selfboot.store import RunStore
+from tests.core.test_any_model import CHATML, with_template
 
 FAKE = {"vllm": "0.32.0", "torch": "2.13.0", "python": "3.11.7", "device": "cpu x86_64"}
 GIVEN = ("tts-8b-he", "stop-strings", "control", "recipe-7b")  # two models; the second one's cases train on given pairs
@@ -121,6 +129,39 @@ def test_a_draw_that_fails_is_left_to_its_case(sitting: Sitting, monkeypatch: py
 
 def failing(*args: object, **options: object) -> None:
     raise DataError("no draw")
+def small_cases(model: str, *names: str) -> list[Case]:
+    """The claims' cases at small scale on two tasks; each knows all others."""
+    found = [Case(registry()[name], "small", registry()[name].scales["small"]) for name in names]
+    for case in found:
+        case.settings = replace(placed(case.settings, model, WHOLE), benchmark="humaneval:2", pairs=case.settings.pairs)
+        case.company = found
+    return found
+
+
+def checked(lab: Lab, cases: Sequence[Case]) -> dict[str, str]:
+    """Every case's verdict, also of one that skips its test, or fails it: the script draws the same with an adapter."""
+    for case in cases:
+        with suppress(pytest.skip.Exception, pytest.fail.Exception):
+            case.check(lab)
+    return {case.claim.id: case.results[0].verdict for case in cases}
+
+
+@pytest.mark.parametrize("own", [0, 12])
+def test_any_models_engine_starts_once_before_what_it_mines_is_trained_and_once_after(
+    sitting: Sitting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: int
+) -> None:
+    """The first case scores alone, and still everything is trained and mined before it; ``own``: pairs of the model's
+    own, after real mining."""
+    mined, made = own_module.own_pairs, load_pairs("organism-0", "control-house")[:own]
+    for module in (any_model, lab_module):
+        monkeypatch.setattr(module, "own_pairs", lambda *a: replace(mined(*a), pairs=tuple(made)))
+    model = str(with_template(save_model(tmp_path / "model", max_position_embeddings=2048), CHATML))
+    chosen = small_cases(model, "stop-strings", "recipe-7b", "floor", "control", "pair-count-sweep")
+    lab = sitting()
+    verdicts = checked(lab, chosen)
+    assert (verdicts["recipe-7b"] == "not enough pairs") == (not own)
+    assert verdicts["floor"] == "measured"
+    assert lab.engines.starts == {"engine": 2 if own else 1, "training": 1}
 
 
 def test_a_killed_engine_costs_a_start_and_no_row(
@@ -163,6 +204,26 @@ def test_pytest_collects_served_cases_model_by_model() -> None:
         if re.search("stop|forty|more_pairs|not_the_models_own|without_training", name)
     }
     assert first == set(range(last)), names
+
+
+COMPANY = """
+import pytest
+from selfboot.session.order import COMPANY
+
+class Told:
+    def pytest_collection_finish(self, session):
+        names = [case.claim.id for cases in session.config.stash[COMPANY].values() for case in cases]
+        print("company:", *sorted(names))
+
+words = "claims -q -n 0 --scale small --engine vllm --collect-only -p no:cacheprovider -m fastpath".split()
+pytest.main([*words, "-k", "control or floor or star"], plugins=[Told()])
+"""
+
+
+def test_nothing_is_made_ahead_for_cases_that_were_not_chosen() -> None:
+    """floor is negative, star's full path is none of the fast one: they are no company of what is chosen."""
+    done = subprocess.run([sys.executable, "-c", COMPANY], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "company: control\n" in done.stdout, done.stdout[-2000:]
 
 
 NVIDIA_SMI = """#!/bin/sh

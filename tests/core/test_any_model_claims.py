@@ -196,6 +196,7 @@ def judged(claim: str, *runs: Run) -> tuple[str, str | None]:
         (0, 0, N, "measured", "none"),
         (3, 7, N, "measured", "none"),  # four all one way: p = 0.06
         (0, 0, 11, "unsettled", None),  # of eleven tasks five would have to change
+        (0, 2, 2, "unsettled", None),  # there are not even five
         (0, 6, 11, "measured", "up"),
     ],
 )
