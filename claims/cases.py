@@ -19,6 +19,7 @@ from selfboot.judging.calibrate import FIRST_SEED
 from selfboot.judging.checks import Check, checks, control
 from selfboot.judging.compared import too_few
 from selfboot.judging.decide import Decision, decide
+from selfboot.judging.early import decide_early, on_part
 from selfboot.judging.flips import has_baseline, measured_flips
 from selfboot.judging.results import Beside, Evidence, Result, beside, log_e_of, solved_in
 from selfboot.judging.seeds import with_seeds
@@ -55,6 +56,7 @@ class Case:
     substitute: str = ""  # a model that runs in the place of the claim's own
     part: Part = WHOLE  # small: the tasks that it runs on
     tokens: int = 0  # small: the most tokens of a completion; 0: as many as each benchmark allows
+    until_settled: bool = False  # stop drawing once the difference is settled (judging/early.py)
     measure_flips: bool = False  # at the paper's scale: score the base at a second batch size
     results: list[Result] = field(default_factory=list)
     ahead: bool = False  # is all that it trains and mines made?
@@ -79,15 +81,17 @@ class Case:
     def model(self) -> str:
         return self.settings.model
 
-    def runs(self, lab: Lab, fresh: int = 0) -> list[Run]:
-        """One run of the claim's protocol for each seed of this case; ``fresh``: which retry it is, 0 for none."""
+    def runs(self, lab: Lab, fresh: int = 0, part: Part = WHOLE) -> list[Run]:
+        """One run of the claim's protocol for each seed of this case; ``fresh``: which retry it is, 0 for none;
+        ``part``: scored on this part of its tasks."""
         seeds = [_fresh(seed, fresh) for seed in ((self.seed,) if self.seed else self.settings.seeds or (0,))]
         if fresh:  # a retry is of the judged arm alone
             make_ahead(lab, [Job(self.claim.id, self.runnable, seed) for seed in seeds])
         else:
             self.make_ahead(lab)
-            score_ahead(lab, self.jobs)
-        runs = [run_protocol(lab, self.runnable, seed) for seed in seeds]
+            if part == WHOLE:
+                score_ahead(lab, self.jobs)
+        runs = [run_protocol(on_part(lab, part), self.runnable, seed) for seed in seeds]
         if not (self.measure_flips and self.scale == "paper" and has_baseline(self.settings)):
             return runs
         flips = measured_flips(lab, self.runnable)  # the store has it when it is asked for again
@@ -149,8 +153,13 @@ class Case:
                 return self.report(Decision((), (too_few(error),)))
         controls = [self._control(lab, beside)] if beside and self.scale != "small" and not self.substitute else []
         judged = [*controls, *checks(self.claim, self.scale, self.judged)]
-        decision = decide(judged, lambda fresh: self.runs(lab, fresh))
-        return self.report(decision, self._beside(lab, decision.runs))
+        if self.until_settled:
+            decision = decide_early(
+                self.claim, self.scale, self.judged, judged, lambda fresh, part: self.runs(lab, fresh, part)
+            )
+        else:
+            decision = decide(judged, lambda fresh: self.runs(lab, fresh))
+        return self.report(decision, () if decision.slices else self._beside(lab, decision.runs))
 
     def _control(self, lab: Lab, model: str) -> Check:
         own = replace(self, settings=replace(self.settings, model=model), company=(), ahead=False)
@@ -181,7 +190,7 @@ class Case:
         return lab.pairs(self.model, self.settings.pairs)[: self.settings.count or None]
 
     def _result(self, decision: Decision, others: tuple[Beside, ...]) -> Result:
-        made = {one.arm: one.artifact for run in decision.runs for one in run.evidence}
+        made = {(one.arm, one.artifact.id): one for run in decision.runs for one in run.evidence}
         solved = solved_in(decision.runs)
         return Result(
             claim=self.claim.id,
@@ -196,12 +205,14 @@ class Case:
             effect=published.effect(self.claim.id),
             parts=decision.parts,
             weights=self.weights,
-            evidence=tuple(Evidence(arm, artifact.kind, artifact.id) for arm, artifact in made.items()),
+            evidence=tuple(Evidence(one.arm, one.artifact.kind, one.artifact.id) for one in made.values()),
             arm=self.settings.arm,
             beside=others,
             contrast=self.settings.contrast,
             solved=solved,
             log_e=log_e_of(solved, self.settings.contrast, self.claim.expects),
+            until=decision.until,
+            slices=decision.slices,
         )
 
 

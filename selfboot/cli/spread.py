@@ -25,6 +25,8 @@ Every machine needs this package in the same versions. Credentials of an object 
 exit code: 0 everything is there, 1 some units failed
 """
 
+BEFOREHAND = {"--substitute": "its artifacts", "--until": "slices, of which a result decides how many are drawn,"}
+
 
 def add_parser(commands: Any) -> None:
     """Add the command to argparse's sub-commands."""
@@ -132,8 +134,9 @@ def before_pytest(options: Sequence[str]) -> list[str]:
     where, rest = ours.parse_known_args(list(options))
     if not (where.ray or where.url or where.processes):
         return list(options)
-    if any(word.partition("=")[0] == "--substitute" for word in options):
-        raise DataError("--substitute: its artifacts cannot be made beforehand; leave out --ray, --url and --processes")
+    for option, why in BEFOREHAND.items():
+        if any(word.partition("=")[0] == option for word in options):
+            raise DataError(f"{option}: {why} cannot be made beforehand; leave out --ray, --url and --processes")
     every = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     add_options(every)
     args, _ = every.parse_known_args(list(options))

@@ -15,10 +15,13 @@ Draw = Callable[[int], Sequence[Run]]  # runs of the claim's seeds (0), or of fr
 
 @dataclass(frozen=True)
 class Decision:
-    """The first runs, and every check's part after the retry, if there was one."""
+    """The first runs, and every check's part after the retry, if there was one. ``until``: what came of asking for an
+    early decision, in words; ``slices``: how many of its slices were drawn (early.py), 0 for all tasks at once."""
 
     runs: Sequence[Run]
     parts: tuple[Part, ...]
+    until: str = ""
+    slices: int = 0
 
     @property
     def status(self) -> VerdictStatus:

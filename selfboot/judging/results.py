@@ -23,12 +23,14 @@ Agreement = Literal["same direction", "opposite", "no effect", "silent"]
 Criterion = Literal[
     "band", "no lift", "sign and size", "significant", "above zero", "below zero", "rise", "plateau", "all",
     "rate above", "rate below", "alive", "share", "again", "boundary", "weights", "paired", "pairs",
+    "settled",
 ]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What a part is held against: ``lower`` and ``upper`` of a band, or the one ``limit`` of another criterion.
+    """What a part is held against: ``lower`` and ``upper`` of a band, or the one ``limit`` of another criterion; of an
+    early decision ``lower`` of ``upper`` tasks and the e-value.
 
     ``difference``: the band is one of differences, else of scores.
     """
@@ -160,7 +162,8 @@ class Result:
     """One judged case, by its parts; the last one is the claim's main figure. Its words are made by the report.
 
     ``solved``: what the first runs are judged by, task by task; ``contrast``: the two arms of it, before and after;
-    ``log_e``: the natural logarithm of their e-value.
+    ``log_e``: the natural logarithm of their e-value. ``until``: what came of asking for an early decision, "settled by
+    41 of 164 tasks"; ``slices``: in how many slices the tasks were drawn for it, 0 for all at once.
     """
 
     claim: str  # "recipe-7b"
@@ -182,6 +185,8 @@ class Result:
     contrast: tuple[str, ...] = ()
     solved: tuple[Solved, ...] = ()
     log_e: float | None = None
+    until: str = ""
+    slices: int = 0
 
     @property
     def name(self) -> str:

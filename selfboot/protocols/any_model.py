@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from selfboot.analysis.prediction import NEEDED
+from selfboot.benchmarks.base import split_name
 from selfboot.errors import DataError, TooFewPairsError
 from selfboot.mining.own import PREFIX, is_own, own_pairs
 from selfboot.models.find import find_model, located, own_template
@@ -45,9 +46,13 @@ class Part:
         return f"{self.number}of{self.of}" if self.of > 1 else ""
 
     def of_benchmark(self, name: str) -> str:
-        """A benchmark's part by its name: "math500:100" → "math500:100:4:0"."""
-        whole, _, stop = name.partition(":")
-        return f"{whole}:{stop}:{self.of}:{self.number - 1}" if name and self.of > 1 else name
+        """A benchmark's part by its name: "math500:100" → "math500:100:4:0"; of a part of it, "math500::2:1" →
+        "math500::8:1"."""
+        if not name or self.of == 1:
+            return name
+        whole, part = split_name(name)
+        step, start = part.step or 1, part.start or 0
+        return f"{whole}:{part.stop or ''}:{step * self.of}:{start + step * (self.number - 1)}"
 
 
 WHOLE = Part()

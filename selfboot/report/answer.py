@@ -27,7 +27,7 @@ CAVEAT = (
     " moves as the paper's model does, and what the movement is made of."
 )
 CALM = ("as calibrated", "measured")  # not named one by one
-DIRECTION_ONLY = "direction only: the right sign, another size"
+DIRECTION_ONLY = "direction only: the right sign, not the size"
 
 
 @dataclass(frozen=True)

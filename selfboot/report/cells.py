@@ -125,14 +125,18 @@ def asked(one: Asked) -> str:
         "alive": f"≥ {one.limit:.0%} of the base",
         "rate above": f"> {one.limit:.0%}",
         "rate below": f"< {one.limit:.0%}",
+        "settled": f"settled by {one.lower:.0f} of {one.upper:.0f} tasks",
         "band": span(Band(one.lower, one.upper), signed=one.difference),
     }
     return words.get(one.criterion, one.criterion)
 
 
 def reasons(result: Result) -> list[str]:
-    """Why the verdict is what it is, a line a part."""
-    return [f"{part.name}: {part.status}, {part.reason}" for part in result.parts]
+    """Why the verdict is what it is, a line a part; and what came of asking for an early decision."""
+    return [
+        *(f"{part.name}: {part.status}, {part.reason}" for part in result.parts),
+        *([f"--until settled: {result.until}"] if result.until else []),
+    ]
 
 
 def signed(value: float) -> str:

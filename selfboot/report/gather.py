@@ -240,8 +240,11 @@ def _why(claim: str, scale: str, skipped: Mapping[str, str]) -> str:
 
 
 def _lifts(cases: Sequence[CaseView]) -> Iterable[Lift]:
+    """Of cases whose tasks were drawn at once; a slice's scores stand with its case alone."""
     found: dict[tuple[str, str, str], Lift] = {}
     for case in cases:
+        if case.result.slices:
+            continue
         for shown in case.scores:
             if shown.score and _plain(shown.arm) and shown.arm.fixed:
                 made = _lift(case, shown.arm.model or case.result.model, shown.score)

@@ -23,7 +23,8 @@ READING: dict[VerdictStatus, str] = {
     "reproduced": "Of the paper's own models only. The figure lies inside its band; where an effect is claimed, an"
     " exact paired test over the tasks shows it too.",
     "direction only": "Significant with the claimed sign, but the size lies outside the band. A trained score is"
-    " measured again with fresh seeds; outside again is not reproduced.",
+    " measured again with fresh seeds; outside again is not reproduced. Also where --until settled stopped the drawing:"
+    " the size is not judged by a part of the tasks.",
     "not reproduced": "Outside the band, of the wrong sign, or absent although the test had the power to see it: the"
     " test fails.",
     "protocol mismatch": "The untrained model already scores otherwise than the paper's: prompt, reading or grader"

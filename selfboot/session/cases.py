@@ -43,6 +43,7 @@ def put_in_place(config: pytest.Config, case: Any) -> None:
     from selfboot.protocols.any_model import Part, placed
 
     case.weights, case.substitute = trial(config) or "trained", config.getoption("--substitute")
+    case.until_settled = config.getoption("--until") == "settled"
     case.measure_flips = config.getoption("--measure-flips")
     if case.scale == "mini" and case.settings.model == "organism-0":
         case.settings = replace(case.settings, model=f"organism-{config.getoption('--organism')}")

@@ -38,6 +38,12 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "help": "with --scale small: instead of the model's own: a .jinja file, or a name of data/templates (default: "
         "plain where the model has none)",
     },
+    "until": {
+        "choices": ["all", "settled"],
+        "default": "all",
+        "help": "settled: draw a case's tasks in slices and stop once an e-value settles the difference of its two arms"
+        " (default: all tasks)",
+    },
     "fresh": {"action": "store_true", "help": "build everything again instead of reading the run store"},
     "store": {
         "type": Path,
