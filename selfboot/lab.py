@@ -23,8 +23,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from selfboot import keys
-from selfboot.analysis.prediction import NEEDED
-from selfboot.benchmarks.base import AnswerBenchmark, Benchmark, load_answers, load_any, load_benchmark
+from selfboot.benchmarks.base import AnswerBenchmark, Benchmark, load_any, of_answers, of_programs
 from selfboot.engines.engines import Choice, Engines, ModelRef
 from selfboot.engines.gpu import on_ours, our_gpus
 from selfboot.engines.memory import check_limit
@@ -218,6 +217,7 @@ class Lab:
         self._measured: dict[str, list[Limit]] = {}  # time limits by the hash of the benchmark
         self._answers: AnswerGrader | None = None
         self._specs: dict[str, ModelSpec] = {}
+        self._benchmarks: dict[str, Benchmark | AnswerBenchmark] = {}
 
     # What things are
 
@@ -281,12 +281,16 @@ class Lab:
 
     def benchmark(self, name: str) -> Benchmark | AnswerBenchmark:
         """The benchmark called ``name``, of programs or of answers; a part of it by ``NAME:200``."""
-        return load_any(name)
+        if name not in self._benchmarks:
+            self._benchmarks[name] = load_any(name)
+        return self._benchmarks[name]
 
     def pairs(self, model: str, name: str) -> list[Pair]:
         """The pairs called ``name`` for a model, mined where they are its own ("own:SEEDS", mining/own.py); with random
         weights, substitute pairs for those that are not here."""
         if is_own(name):
+            from selfboot.analysis.prediction import NEEDED
+
             return list(own_pairs(self, model, name, NEEDED).pairs)
         return load_pairs(model, name, substitutes=self.weights == "random")
 
@@ -354,7 +358,7 @@ class Lab:
         ``sampling`` None: greedy, as long as the benchmark's completions may get. A format of the paper's is graded by
         the paper's verdict (grading/scripts.py). ``timeout_s``: seconds a program may take (0: the grader's own).
         """
-        bench = load_benchmark(benchmark)
+        bench = of_programs(self.benchmark(benchmark))
         form = code_format(format or bench.format, stop) if isinstance(format, str) else format
         samples = self._drawn(model, bench, form, adapter, sampling, seed)
         programs = [
@@ -374,7 +378,7 @@ class Lab:
         seed: int = 0,
     ) -> AnswerScore:
         """The model's score on an answer benchmark; as ``evaluate``."""
-        bench = load_answers(benchmark)
+        bench = of_answers(self.benchmark(benchmark))
         form = answer_format(format or bench.format)
         samples = self._drawn(model, bench, form, adapter, sampling, seed)
         return self._grade_answers(bench, samples, form)

@@ -230,8 +230,8 @@ class Engines:
             engine.close()
         self._vllm.clear()
         self._end_training()
-        if self._samplers:
-            self._drop()
+        self._leave_memory()
+        self._samplers.clear()
 
 
 def context(subject: ModelRef) -> int:

@@ -94,19 +94,20 @@ def _registry_can_be_read() -> None:
 
 def _check_small(config: pytest.Config) -> None:
     """Say in one line which option of the small scale stands where it means nothing, or cannot be read."""
-    from selfboot.models.find import find_model
-    from selfboot.protocols.any_model import DEFAULT, Part
-
     small = config.getoption("--scale") == "small"
     own = {"--model": "", "--part": "1/1", "--chat-template": ""}
     if given := [name for name, unset in own.items() if config.getoption(name) != unset and not small]:
         raise pytest.UsageError(f"{given[0]} is for any one model: add --scale small")
-    if small and config.getoption("--substitute"):
+    if not small:
+        return
+    if config.getoption("--substitute"):
         raise pytest.UsageError("--substitute is for the other scales: name the model by --model")
+    from selfboot.models.find import find_model
+    from selfboot.protocols.any_model import DEFAULT, Part
+
     try:
         Part.read(config.getoption("--part"))
-        if small:
-            find_model(config.getoption("--model") or DEFAULT)
+        find_model(config.getoption("--model") or DEFAULT)
     except UnavailableError:
         return  # each case says so when it is skipped
     except SelfbootError as error:

@@ -40,8 +40,9 @@ def unwanted(config: pytest.Config, items: list[pytest.Item]) -> list[pytest.Ite
 
 
 def in_order(config: pytest.Config, items: list[pytest.Item]) -> list[pytest.Item]:
-    """In a worker of xdist the longest case first; then, wherever an engine serves cases, model by model."""
-    return model_by_model(config, longest_first(items) if hasattr(config, "workerinput") else items)
+    """In a worker of xdist the longest case first, after those that no store shortens; then, wherever an engine serves
+    cases, model by model."""
+    return model_by_model(config, never_read_first(longest_first(items)) if hasattr(config, "workerinput") else items)
 
 
 def hand_out(config: pytest.Config) -> None:
@@ -78,6 +79,18 @@ def model_by_model(config: pytest.Config, items: Sequence[pytest.Item]) -> list[
         company.setdefault(case.runnable.model, []).append(case)
     chosen = set(late)
     return [*(item for item in items if item not in chosen), *late]
+
+
+def never_read_first(items: Sequence[pytest.Item]) -> list[pytest.Item]:
+    """A mini case that does all of it again in an empty store is the longest one where everything else is only read:
+    the other worker reads it meanwhile."""
+    from selfboot.protocols.repeated import times
+
+    def read(item: pytest.Item) -> bool:
+        case = case_of(item)
+        return case is None or case.scale != "mini" or times(case.settings) == 1
+
+    return sorted(items, key=read)
 
 
 def longest_first(items: Sequence[pytest.Item]) -> list[pytest.Item]:

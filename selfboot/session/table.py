@@ -6,16 +6,18 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from selfboot.errors import DataError, SelfbootError
-from selfboot.judging.results import Result, from_json
 from selfboot.progress import Board, Display, tolerate
 from selfboot.session.cases import CASE_PROPERTY, LACK_PROPERTY, RESULT_PROPERTY
 from selfboot.session.options import store_root, trial
 from selfboot.session.process import PROGRESS_ENV, SUMMARY
+
+if TYPE_CHECKING:
+    from selfboot.judging.results import Result  # with it comes scipy, which xdist's controller needs at the end only
 
 
 class Table:
@@ -65,8 +67,11 @@ class Table:
         return next((result.verdict for result in self.results[::-1] if result.name == case), report.outcome)
 
     def _collect(self, report: pytest.TestReport) -> None:
-        if report.when == "call":
-            self.results += [from_json(str(value)) for name, value in report.user_properties if name == RESULT_PROPERTY]
+        told = [str(value) for name, value in report.user_properties if name == RESULT_PROPERTY]
+        if report.when == "call" and told:
+            from selfboot.judging.results import from_json
+
+            self.results += [from_json(one) for one in told]
         case = dict(report.user_properties).get(CASE_PROPERTY)
         if report.when == "call" and case:
             self.ran.add(str(case))

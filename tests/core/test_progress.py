@@ -19,7 +19,7 @@ from selfboot.paths import ROOT
 from selfboot.progress import Board, Display, ProgressFolder, duration
 from selfboot.registry import registry
 from selfboot.session import order
-from selfboot.session.order import longest_first
+from selfboot.session.order import longest_first, never_read_first
 from selfboot.session.process import DEVICES
 
 
@@ -164,3 +164,13 @@ def test_only_a_tier_leaves_the_librarys_tests_uncollected(suite: Any, marks: st
     for path in (ROOT / "tests", ROOT / "tests" / "core"):
         assert bool(suite.pytest_ignore_collect(path, config)) == left_out
     assert not suite.pytest_ignore_collect(ROOT / "claims", config)
+
+
+def test_what_no_store_shortens_is_started_first() -> None:
+    """With a full store everything else is only read, by the other worker meanwhile."""
+    fast = [claim for claim in registry().values() if claim.tier == "fastpath"]
+    items = [Item(Case(claim, "mini", claim.scales["mini"])) for claim in fast]
+    ordered = [item.callspec.params["case"].claim.id for item in never_read_first(longest_first(items))]
+    assert ordered == ["determinism", *(case for case in ordered if case != "determinism")]
+    rest = [item.callspec.params["case"].claim.id for item in longest_first(items)]
+    assert ordered[1:] == [name for name in rest if name != "determinism"]
