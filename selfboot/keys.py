@@ -29,6 +29,7 @@ ENGINES = {
 }
 NF4 = _modules("models", "nf4")  # added where a model is loaded in 4 bits
 SAMPLING = ENGINES["transformers"]
+ENGINES["graphs"] = (*SAMPLING, *_modules("sampling", "graphs"))  # transformers, replaying CUDA graphs
 # Every module whose logic can change a program's verdict (tests/core/test_lab.py follows the imports).
 GRADING = (
     *_modules("grading", "code", "pool", "worker", "tester", "candidate", "unittests"),

@@ -6,6 +6,9 @@ was chosen, since bitsandbytes quantises them there. One vLLM engine lives at a 
 all its adapters; it ends before anything is trained, since it takes the GPU's memory. What is trained on a GPU has a
 process of its own (training/process.py), which ends before anything is drawn there. A model of the paper's scale always
 runs on a GPU.
+
+On a GPU transformers replays its steps as CUDA graphs (sampling/graphs.py), unless SELFBOOT_CUDA_GRAPHS=no. Drawn
+without graphs: the mini models, whose bands were measured so; models in 4 bits; adapters with their dropout left on.
 Not covered: two models side by side in vLLM, and the choice of a GPU (CUDA_VISIBLE_DEVICES says which are ours).
 """
 
@@ -87,6 +90,11 @@ class Engines:
         large = entry.gpu_gb or not (self.device.startswith("cpu") or is_organism(entry))
         return "vllm" if large and vllm_is_known() else "transformers"
 
+    def graphs(self, entry: ModelEntry) -> bool:
+        """Does transformers, where it draws for a model, replay CUDA graphs?"""
+        on_gpu = not self.device_of(entry).startswith("cpu")
+        return on_gpu and not is_organism(entry) and not entry.quantization and graphs_are_wanted()
+
     def device_of(self, entry: ModelEntry) -> str:
         """Where transformers and training run it."""
         return "cuda" if entry.gpu_gb else self.device
@@ -105,11 +113,14 @@ class Engines:
         over = {"gpus": gpus} if gpus > 1 else {}
         if subject.spec.quantization:
             versions |= {"quantization": subject.spec.quantization, "bitsandbytes": version("bitsandbytes")}
-        return {"name": "transformers", **place, **over, **versions}
+        graphs = {"graphs": "yes"} if not training and self.graphs(subject.entry) else {}
+        return {"name": "transformers", **graphs, **place, **over, **versions}
 
     def code(self, entry: ModelEntry) -> tuple[str, ...]:
         """The modules whose logic decides what is drawn, for store keys."""
-        return keys.ENGINES[self.engine(entry)] + (keys.NF4 if entry.quantization else ())
+        engine = self.engine(entry)
+        name = "graphs" if engine == "transformers" and self.graphs(entry) else engine
+        return keys.ENGINES[name] + (keys.NF4 if entry.quantization else ())
 
     def sampler(self, subject: ModelRef) -> Sampler:
         """A sampler of the model, or of an adapter of it."""
@@ -148,7 +159,6 @@ class Engines:
         self, subject: ModelRef, stops: tuple[int, ...], name: str = "", merge: bool | None = None
     ) -> TransformersSampler:
         from selfboot.models.load import load_model
-        from selfboot.sampling.transformers import TransformersSampler
 
         name = name or subject.name
         if name not in self._samplers:
@@ -158,7 +168,8 @@ class Engines:
             model = load_model(subject.spec, self.device_of(subject.entry), adapter=folder, merge=merge)
             if folder is not None:
                 check_loaded(folder, sha256)
-            self._samplers[name] = TransformersSampler(model, subject.tokenizer(), stops, self.rows)
+            kind = _sampler_class(graphs=merge is not False and self.graphs(subject.entry))
+            self._samplers[name] = kind(model, subject.tokenizer(), stops, self.rows)
         return self._samplers[name]
 
     def _engine(self, subject: ModelRef) -> VllmEngine:
@@ -232,6 +243,23 @@ class Engines:
         self._end_training()
         self._leave_memory()
         self._samplers.clear()
+
+
+def _sampler_class(graphs: bool) -> type[TransformersSampler]:
+    from selfboot.sampling.graphs import GraphSampler
+    from selfboot.sampling.transformers import TransformersSampler
+
+    return GraphSampler if graphs else TransformersSampler
+
+
+def graphs_are_wanted() -> bool:
+    """Unless the environment says SELFBOOT_CUDA_GRAPHS=no. DataError where it says anything but yes or no."""
+    from selfboot.sampling.graphs import SWITCH
+
+    said = os.environ.get(SWITCH) or "yes"
+    if said not in ("yes", "no"):
+        raise DataError(f"{SWITCH}={said!r}: write yes or no (draw without CUDA graphs), or unset it")
+    return said == "yes"
 
 
 def context(subject: ModelRef) -> int:

@@ -9,12 +9,14 @@ import pytest
 
 import selfboot.engines.engines as engines_module
 import selfboot.sampling.vllm as vllm_module
-from selfboot.engines.engines import Choice, Engines, ModelRef
+from selfboot import keys
+from selfboot.engines.engines import Choice, Engines, ModelRef, _sampler_class
 from selfboot.errors import DataError, UnavailableError
 from selfboot.lab import Lab
 from selfboot.models.spec import ModelSpec
 from selfboot.records import Sampling
 from selfboot.registry import model_entry
+from selfboot.sampling.graphs import SWITCH, GraphSampler
 from selfboot.store import RunStore
 
 FAKE = {"vllm": "0.32.0", "torch": "2.13.0", "python": "3.11.7", "device": "cuda NVIDIA H100"}
@@ -146,3 +148,44 @@ def test_where_the_mode_is_not_to_be_had_it_is_refused(
 def test_transformers_has_no_such_mode() -> None:
     with pytest.raises(DataError, match="--batch-invariant is a mode of vLLM"):
         Engines("transformers", batch_invariant=True)
+
+
+# CUDA graphs
+
+
+@pytest.mark.parametrize(
+    ("model", "device", "graphs"),
+    [
+        ("smollm2-135m", "cuda", True),
+        ("smollm2-135m", "cpu", False),
+        ("qwen2.5-7b", "cpu", True),
+        ("organism-0", "cuda", False),
+        ("organism-0-nf4", "cuda", False),
+    ],
+)
+def test_transformers_draws_with_graphs_on_a_gpu_but_for_mini_models(model: str, device: str, graphs: bool) -> None:
+    """A model of the paper's scale is always on a GPU. Keys tell results with graphs apart, and only those."""
+    engines, entry = Engines("transformers", device), model_entry(model)
+    assert engines.graphs(entry) == graphs
+    assert engines.key(subject(model)).get("graphs", "no") == ("yes" if graphs else "no")
+    assert "graphs" not in engines.key(subject(model), training=True)
+    assert ("selfboot.sampling.graphs" in engines.code(entry)) == graphs
+    assert (_sampler_class(graphs) is GraphSampler) == graphs
+
+
+def test_graphs_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = model_entry("smollm2-135m")
+    monkeypatch.setenv(SWITCH, "no")
+    engines = Engines("transformers", "cuda")
+    assert not engines.graphs(entry)
+    assert engines.code(entry) == keys.ENGINES["transformers"]
+    monkeypatch.setenv(SWITCH, "off")
+    with pytest.raises(DataError, match="SELFBOOT_CUDA_GRAPHS='off': write yes or no"):
+        engines.graphs(entry)
+
+
+@pytest.mark.usefixtures("known")
+def test_vllms_results_have_no_graphs_of_ours_in_their_keys() -> None:
+    engines = Engines(device="cuda")
+    assert engines.code(model_entry("smollm2-135m")) == keys.ENGINES["vllm"]
+    assert "graphs" not in engines.key(subject("smollm2-135m"))
