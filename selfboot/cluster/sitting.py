@@ -3,8 +3,8 @@
 A GPU holds an engine or a training, never both. So the cases go model by model (``by_model``). Before the first case of
 a model, everything that its cases train is trained in one process, and what they mine is mined by one engine
 (``make_ahead``). Then one engine serves the base and all adapters, for all cases. All of it lies in the run store,
-where the cases find it. It goes on with trainings, or with mining runs, as long as one more can be done: each change ends
-a process and starts another.
+where the cases find it. It goes on with trainings, or with mining runs, as long as one more can be done: each change
+ends a process and starts another.
 
 What a case scores is drawn before its protocol runs (``score_ahead``), one draw after the other; what has been drawn is
 graded on the CPU's cores while the engine draws the next.

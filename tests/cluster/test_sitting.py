@@ -129,6 +129,8 @@ def test_a_draw_that_fails_is_left_to_its_case(sitting: Sitting, monkeypatch: py
 
 def failing(*args: object, **options: object) -> None:
     raise DataError("no draw")
+
+
 def small_cases(model: str, *names: str) -> list[Case]:
     """The claims' cases at small scale on two tasks; each knows all others."""
     found = [Case(registry()[name], "small", registry()[name].scales["small"]) for name in names]
