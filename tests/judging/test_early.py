@@ -162,6 +162,12 @@ def test_the_joined_slices_are_the_whole_run(claim: Claim, monkeypatch: pytest.M
     assert (found.outcomes, found.arms) == (whole.outcomes, whole.arms)
 
 
+@pytest.fixture(autouse=True)
+def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A made-up Lab has no engine that could draw ahead."""
+    monkeypatch.setattr("claims.cases.score_ahead", lambda lab, jobs: 0)
+
+
 def case(name: str, scale: Scale = "mini") -> Case:
     claim = registry()[name]
     seed = claim.scales[scale].seeds[0] if claim.scales[scale].by_seed else 0
