@@ -66,11 +66,19 @@ class Rules(ABC):
         values, fixed = [run.figures[name] for run in runs], name in runs[0].fixed
         band = self.band(name, runs)
         alive = fixed and self.claim.kind not in MAY_SOLVE_NOTHING
+        alive = alive and not (band.lower <= 0 and self._alive_beside(name, runs))
         verdict = policy.baseline(float(np.mean(values)), band, alive=alive)
         if verdict.failed and not fixed:
             verdict = to_retry(verdict.reason, verdict.details)
         shown = values[:1] if fixed else values
         return part(name, "figure", verdict, within(band), shown, arm=arm(runs, name), of=tasks(runs, name))
+
+    def _alive_beside(self, name: str, runs: Sequence[Run]) -> bool:
+        """Does a sampled score of the same untrained model on the same tasks have a band above 0? Then a model that
+        solves nothing fails by that one, and the greedy score's own band may reach 0."""
+        arms, banded = runs[0].arms, self.banded()
+        beside = (n for n in banded if arms[n].role == "base" and arms[n].sampled and arms[n].beside(arms[name]))
+        return any(self.band(other, runs).lower > 0 for other in beside)
 
     def contrast(self, runs: Sequence[Run]) -> Part:
         """The paired difference between the two arms of the claim's contrast."""

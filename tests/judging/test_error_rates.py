@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from selfboot.cli.main import main
@@ -30,6 +31,17 @@ def test_the_suite_hardly_ever_fails_by_chance() -> None:
 @pytest.mark.parametrize("one", [one for one in POWERED if one.claim.id in SEEN], ids=lambda one: one.claim.id)
 def test_a_training_that_does_nothing_is_seen(one: ClaimPower) -> None:
     assert one.simulate(15, seed=4).power == 1.0
+
+
+def test_a_model_that_solves_nothing_fails_where_a_greedy_band_reaches_zero() -> None:
+    """3 of 21 tasks, ± 3, says nothing of a dead model; the sampled scores of the same tasks do. So the greedy score
+    leaves the claim open no more, and a model that solves nothing drifts all the same."""
+    one = next(one for one in POWERED if one.claim.id == "tts-sweep")
+    rng = np.random.default_rng(5)
+    honest = [one.verdict(rng, lambda figures: figures) for _ in range(20)]
+    dead = [one.verdict(rng, lambda figures: dict.fromkeys(figures, 0.0)) for _ in range(5)]
+    assert honest.count("as calibrated") >= 18
+    assert set(dead) == {"drifted"}
 
 
 PAPERS = {one.claim.id: one for one in simulated_claims()}
