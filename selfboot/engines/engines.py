@@ -1,11 +1,11 @@
-"""Which engine draws a model's completions: transformers in this process, or vLLM in one of its own.
+"""Which engine draws a model's completions: transformers, or vLLM in a process of its own.
 
 "auto" takes vLLM for models of the paper's scale, and on a GPU for any model but our mini ones, wherever an interpreter
 has it (ours, or SELFBOOT_VLLM_PYTHON); transformers for everything else. Models in 4 bits are transformers' whatever
 was chosen, since bitsandbytes quantises them there. One vLLM engine lives at a time, and it serves a model's base and
 all its adapters; it ends before anything is trained, since it takes the GPU's memory. What is trained on a GPU has a
-process of its own (training/process.py), which ends before anything is drawn there. A model of the paper's scale always
-runs on a GPU.
+process of its own (training/process.py), which ends before anything is drawn there. So has what transformers draws on a
+GPU (sampling/process.py), but for the mini models. A model of the paper's scale always runs on a GPU.
 
 On a GPU transformers replays its steps as CUDA graphs (sampling/graphs.py), unless SELFBOOT_CUDA_GRAPHS=no. Drawn
 without graphs: the mini models, whose bands were measured so; models in 4 bits; adapters with their dropout left on.
@@ -14,7 +14,6 @@ Not covered: two models side by side in vLLM, and the choice of a GPU (CUDA_VISI
 
 from __future__ import annotations
 
-import gc
 import importlib.util
 import json
 import os
@@ -31,10 +30,10 @@ from selfboot.models.find import is_organism
 from selfboot.models.spec import ModelSpec, locate
 from selfboot.registry import ModelEntry
 from selfboot.sampling.base import Sampler
-from selfboot.storage.manifest import check_loaded
 
 if TYPE_CHECKING:
-    from selfboot.sampling.transformers import TransformersSampler
+    from selfboot.sampling.held import Held, Wanted
+    from selfboot.sampling.process import SamplingProcess
     from selfboot.sampling.vllm import VllmEngine
     from selfboot.training.process import Trainer, TrainingProcess
 
@@ -76,7 +75,8 @@ class Engines:
             raise DataError("--batch-invariant is a mode of vLLM's engines; leave it or --engine transformers out")
         self.choice, self.device, self.rows, self.apart = choice, device, rows, apart
         self.batch_invariant = batch_invariant
-        self._samplers: dict[str, TransformersSampler] = {}
+        self._held: Held | None = None
+        self._sampling: SamplingProcess | None = None
         self._vllm: dict[ModelSpec, VllmEngine] = {}
         self._training: TrainingProcess | None = None
         self._all.add(self)
@@ -130,10 +130,11 @@ class Engines:
         if not self.device_of(subject.entry).startswith("cpu"):
             self._end_training()
         if self.engine(subject.entry) == "transformers":
-            return self._in_process(subject, stops)
+            return self._by_transformers(subject, stops)
         from selfboot.sampling.vllm import VllmSampler
 
         self._leave_memory()
+        self._end_sampling()
         engine = self._engine(subject)
         for other in [one for one in self._vllm.values() if one is not engine]:
             other.close()
@@ -147,30 +148,31 @@ class Engines:
     def noisy_sampler(self, subject: ModelRef) -> Sampler:
         """A sampler of an adapter with its dropout on: transformers', whatever engine was chosen (vLLM has none)."""
         from selfboot.models.load import stop_token_ids
-        from selfboot.sampling.dropout import DropoutSampler
 
-        name, on_cpu = f"{subject.name}, unmerged", self.device_of(subject.entry).startswith("cpu")
-        for lab in () if on_cpu or name in self._samplers else self._all:
-            lab.leave_gpu()
-        stops = stop_token_ids(subject.spec, subject.tokenizer())
-        return DropoutSampler(self._in_process(subject, stops, name, merge=False))
+        return self._by_transformers(subject, stop_token_ids(subject.spec, subject.tokenizer()), noisy=True)
 
-    def _in_process(
-        self, subject: ModelRef, stops: tuple[int, ...], name: str = "", merge: bool | None = None
-    ) -> TransformersSampler:
-        from selfboot.models.load import load_model
+    def _by_transformers(self, subject: ModelRef, stops: tuple[int, ...], noisy: bool = False) -> Sampler:
+        """A sampler of transformers', where it is to run, with room made for it on a GPU."""
+        from selfboot.sampling.held import Wanted
+        from selfboot.sampling.process import ProcessSampler, SamplingProcess
 
-        name = name or subject.name
-        if name not in self._samplers:
-            # one adapter at a time
-            self._samplers = {name: one for name, one in self._samplers.items() if name.endswith("/base")}
-            folder, sha256 = subject.adapter or (None, "")
-            model = load_model(subject.spec, self.device_of(subject.entry), adapter=folder, merge=merge)
-            if folder is not None:
-                check_loaded(folder, sha256)
-            kind = _sampler_class(graphs=merge is not False and self.graphs(subject.entry))
-            self._samplers[name] = kind(model, subject.tokenizer(), stops, self.rows)
-        return self._samplers[name]
+        device, graphs = self.device_of(subject.entry), not noisy and self.graphs(subject.entry)
+        wanted = Wanted(subject.spec, device, stops, self.rows, subject.adapter, noisy, graphs)
+        if not self.draws_apart(subject.entry):
+            return self._in_process(wanted, subject.tokenizer)
+        for lab in self._all:
+            lab.leave_gpu(drawing=lab is self)
+        self._sampling = self._sampling or SamplingProcess()
+        return ProcessSampler(self._sampling, wanted)
+
+    def _in_process(self, wanted: Wanted, tokenizer: Callable[[], Any]) -> Sampler:
+        from selfboot.sampling.held import Held
+
+        self._held = Held() if self._held is None else self._held
+        if wanted.noisy and wanted not in self._held and not wanted.device.startswith("cpu"):
+            for lab in self._all:
+                lab.leave_gpu()
+        return self._held.sampler(wanted, tokenizer)
 
     def _engine(self, subject: ModelRef) -> VllmEngine:
         from selfboot.sampling.vllm import VllmEngine, VllmSettings
@@ -201,7 +203,18 @@ class Engines:
     def starts(self) -> dict[str, int]:
         """How often an engine, and a process that trains, has started since the last ``close``."""
         engines = sum(engine.starts for engine in self._vllm.values())
-        return {"engine": engines, "training": self._training.starts if self._training else 0}
+        drawing = self._sampling.starts if self._sampling else 0
+        return {"engine": engines + drawing, "training": self._training.starts if self._training else 0}
+
+    @property
+    def held(self) -> int:
+        """How many models this process holds."""
+        return len(self._held or ())
+
+    def draws_apart(self, entry: ModelEntry) -> bool:
+        """Do transformers' samplers of a model have a process of their own? On a GPU, but for the mini models, which
+        take next to nothing of its memory."""
+        return not (self.device_of(entry).startswith("cpu") or is_organism(entry))
 
     def clock(self) -> tuple[int, float]:
         """How often engines have started since the last ``close``, and the seconds that it took."""
@@ -211,29 +224,29 @@ class Engines:
         """Does a model's training have a process of its own, so that an engine has to end for it?"""
         return self.apart or not self.device_of(entry).startswith("cpu")
 
-    def leave_gpu(self, training: bool = False) -> None:
-        """Give GPU memory back: vLLM and the training process (unless ``training``) end, models there are dropped."""
+    def leave_gpu(self, training: bool = False, drawing: bool = False) -> None:
+        """Give GPU memory back: vLLM, the training process (unless ``training``) and transformers' drawing process
+        (unless ``drawing``) end, models there are dropped."""
         for engine in self._vllm.values():
             engine.close()
         if not training:
             self._end_training()
+        if not drawing:
+            self._end_sampling()
         self._leave_memory()
 
     def _leave_memory(self) -> None:
-        """Drop the models that transformers holds on a GPU."""
-        if any(not sampler.engine["device"].startswith("cpu") for sampler in self._samplers.values()):
-            self._drop()
+        """Drop the models that this process holds on a GPU."""
+        if self._held is not None and self._held.on_gpu:
+            self._held.drop()
 
     def _end_training(self) -> None:
         if self._training is not None:
             self._training.close()
 
-    def _drop(self) -> None:
-        import torch
-
-        self._samplers.clear()
-        gc.collect()
-        torch.cuda.empty_cache()  # does nothing where no CUDA was started
+    def _end_sampling(self) -> None:
+        if self._sampling is not None:
+            self._sampling.close()
 
     def close(self) -> None:
         """End the engines and drop the models."""
@@ -241,15 +254,10 @@ class Engines:
             engine.close()
         self._vllm.clear()
         self._end_training()
-        self._leave_memory()
-        self._samplers.clear()
-
-
-def _sampler_class(graphs: bool) -> type[TransformersSampler]:
-    from selfboot.sampling.graphs import GraphSampler
-    from selfboot.sampling.transformers import TransformersSampler
-
-    return GraphSampler if graphs else TransformersSampler
+        self._end_sampling()
+        self._sampling = None
+        if self._held:
+            self._held.drop()
 
 
 def graphs_are_wanted() -> bool:

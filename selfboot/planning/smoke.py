@@ -289,7 +289,7 @@ def stored(lab: Lab, one: Subject) -> tuple[bool, str]:
     """The same question again is answered by the store, without an engine."""
     lab.engines.close()
     score = _scored(lab, one, None)
-    started = lab.engines.starts["engine"] + len(lab.engines._samplers)
+    started = lab.engines.starts["engine"] + lab.engines.held
     return score.artifact.cached and not started, "read again, no engine started"
 
 

@@ -98,8 +98,8 @@ def refused(where: str, error: BaseException) -> UnavailableError:
         error = error.__context__
     return UnavailableError(
         f"a decoding step cannot be recorded as a CUDA graph ({where}): {type(error).__name__}: "
-        f"{' '.join(str(error).split())[:400]}; where memory is short, draw fewer rows together (--rows), else draw "
-        f"without graphs: set {SWITCH}=no"
+        f"{' '.join(str(error).split())[:400]}; where memory is short, end what else uses the GPU (nvidia-smi lists "
+        f"it), else draw without graphs: set {SWITCH}=no"
     )
 
 

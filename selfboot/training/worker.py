@@ -14,50 +14,21 @@ When the parent goes away, however it goes, so does this process: its checkpoint
 from __future__ import annotations
 
 import gc
-import json
-import os
-import queue
-import socket
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
 from selfboot.models.spec import ModelSpec
+from selfboot.processes.child import Channel, serve
 from selfboot.training.recipe import Example, Recipe
 
 
-class Channel:
-    """Our end of the socket. A thread reads, so that the parent's end is noticed in the middle of a training too."""
-
-    def __init__(self, descriptor: int) -> None:
-        os.set_inheritable(descriptor, False)
-        self.socket = socket.socket(fileno=descriptor)
-        self.incoming: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self) -> None:
-        with self.socket.makefile("r", encoding="utf-8") as lines:
-            for line in lines:
-                self.incoming.put(json.loads(line))
-        os._exit(0)
-
-    def send(self, message: dict[str, Any]) -> None:
-        self.socket.sendall(json.dumps(message, separators=(",", ":")).encode() + b"\n")
-
-
-def serve(channel: Channel) -> None:
-    """Answer one request after the other, until the parent goes away. The base stays in memory between trainings."""
+def main(channel: Channel) -> None:
+    """Answer until the parent goes away. The base stays in memory between trainings."""
     from selfboot.models.resident import RESIDENT
 
     RESIDENT.stays = True
-    while True:
-        message = channel.incoming.get()
-        try:
-            channel.send(_free(*message["free"]) if "free" in message else _train(channel, message))
-        except Exception as error:  # whatever it is, the parent says it in one line and ends this process
-            RESIDENT.drop()  # whatever state it was left in
-            channel.send({"error": type(error).__name__, "message": " ".join(str(error).split())})
+    serve(channel, lambda asked: _free(*asked["free"]) if "free" in asked else _train(channel, asked), RESIDENT.drop)
 
 
 def _free(device: str, gpus: int) -> dict[str, Any]:
@@ -107,4 +78,4 @@ def _train(channel: Channel, message: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    serve(Channel(int(sys.argv[1])))
+    main(Channel(int(sys.argv[1])))

@@ -10,13 +10,13 @@ import pytest
 import selfboot.engines.engines as engines_module
 import selfboot.sampling.vllm as vllm_module
 from selfboot import keys
-from selfboot.engines.engines import Choice, Engines, ModelRef, _sampler_class
+from selfboot.engines.engines import Choice, Engines, ModelRef
 from selfboot.errors import DataError, UnavailableError
 from selfboot.lab import Lab
 from selfboot.models.spec import ModelSpec
 from selfboot.records import Sampling
 from selfboot.registry import model_entry
-from selfboot.sampling.graphs import SWITCH, GraphSampler
+from selfboot.sampling.graphs import SWITCH
 from selfboot.store import RunStore
 
 FAKE = {"vllm": "0.32.0", "torch": "2.13.0", "python": "3.11.7", "device": "cuda NVIDIA H100"}
@@ -170,7 +170,7 @@ def test_transformers_draws_with_graphs_on_a_gpu_but_for_mini_models(model: str,
     assert engines.key(subject(model)).get("graphs", "no") == ("yes" if graphs else "no")
     assert "graphs" not in engines.key(subject(model), training=True)
     assert ("selfboot.sampling.graphs" in engines.code(entry)) == graphs
-    assert (_sampler_class(graphs) is GraphSampler) == graphs
+    assert engines.draws_apart(entry) == graphs, "and in a process of its own"
 
 
 def test_graphs_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,9 +20,10 @@ from selfboot.lab import Adapter, Lab
 from selfboot.models import ModelSpec
 from selfboot.pairs import load_pairs
 from selfboot.paths import ROOT
+from selfboot.processes.parent import how
 from selfboot.store import RunStore
 from selfboot.training import Example, Recipe, TrainingError
-from selfboot.training.process import Here, Training, TrainingProcess, explained, how
+from selfboot.training.process import Here, Training, TrainingProcess
 
 SMALL = Recipe(rank=4, lr=1e-2, epochs=2, batch_size=2, accumulation=1)
 LONG = replace(SMALL, epochs=200)  # 1,200 steps: somebody has to end it
@@ -141,6 +142,7 @@ def test_errors_keep_their_kind(
 
 
 def test_what_is_said_of_memory_and_of_ends() -> None:
+    explained = TrainingProcess.explained
     short = explained("training 'm' on 40 examples", "OutOfMemoryError", "CUDA out of memory. Tried to allocate 2 GiB")
     assert isinstance(short, UnavailableError)
     assert "out of memory" in str(short)
