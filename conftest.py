@@ -72,8 +72,10 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         put_in_place(item.config, case)
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what was not asked for, and put the rest in order."""
+    """Leave out what was not asked for, and put the rest in order; after -m and -k, or a model's cases would have to
+    make ahead what cases want that they leave out."""
     if dropped := order.unwanted(config, items):
         config.hook.pytest_deselected(items=dropped)
         items[:] = [item for item in items if item not in dropped]

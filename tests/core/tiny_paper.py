@@ -94,7 +94,7 @@ def shrink(patch: pytest.MonkeyPatch, folder: Path, tokens: int) -> None:
     load_any, sampler, pairs = functools.cache(base.load_any), Engines.sampler, lab_module.Lab.pairs
     for module in (base, lab_module):
         patch.setattr(module, "load_any", lambda name: _few(load_any(name)))
-    patch.setattr(Engines, "sampler", lambda self, ref: ShortSampler(sampler(self, ref), tokens))
+    patch.setattr(Engines, "sampler", lambda self, ref, place=0: ShortSampler(sampler(self, ref, place), tokens))
     for name in ("grade", "grade_unittests", "calibrate"):
         patch.setattr(CodeGrader, name, _once(getattr(CodeGrader, name)))
     patch.setattr(lab_module.Lab, "pairs", lambda self, model, name: pairs(self, model, name)[:PAIRS])
