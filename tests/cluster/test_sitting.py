@@ -112,6 +112,19 @@ def test_what_has_been_drawn_is_graded_while_the_next_is_drawn(
     assert lab.engines.starts == {"engine": 1, "training": 1}
 
 
+def test_on_random_weights_a_retry_has_its_adapters_too(sitting: Sitting) -> None:
+    """What lifts nothing is measured once more, with fresh seeds: without another training, nor another engine."""
+    lab, chosen = sitting(), cases("control", "recipe-7b")
+    for case in chosen:
+        case.weights = "random"
+    for case in chosen:
+        case.runs(lab)
+        asked = dict(lab.store.asked)
+        case.runs(lab, fresh=1)
+        assert lab.store.asked == asked, "a retry's artifacts are not the case's own"
+    assert lab.engines.starts == {"engine": 1, "training": 1}
+
+
 def test_a_draw_that_fails_is_left_to_its_case(sitting: Sitting, monkeypatch: pytest.MonkeyPatch) -> None:
     lab = sitting()
     (case, *_) = cases("tts-8b-he")
