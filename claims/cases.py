@@ -84,18 +84,36 @@ class Case:
     def runs(self, lab: Lab, fresh: int = 0, part: Part = WHOLE) -> list[Run]:
         """One run of the claim's protocol for each seed of this case; ``fresh``: which retry it is, 0 for none;
         ``part``: scored on this part of its tasks."""
-        seeds = [_fresh(seed, fresh) for seed in ((self.seed,) if self.seed else self.settings.seeds or (0,))]
-        if fresh:  # a retry is of the judged arm alone
-            make_ahead(lab, [Job(self.claim.id, self.runnable, seed) for seed in seeds])
-        else:
-            self.make_ahead(lab)
-            if part == WHOLE:
-                score_ahead(lab, self.jobs)
-        runs = [run_protocol(on_part(lab, part), self.runnable, seed) for seed in seeds]
+        runs = self._again(lab, fresh, part) if fresh else self._first(lab, part)
         if not (self.measure_flips and self.scale == "paper" and has_baseline(self.settings)):
             return runs
         flips = measured_flips(lab, self.runnable)  # the store has it when it is asked for again
         return [replace(run, flips=flips) for run in runs]
+
+    def _first(self, lab: Lab, part: Part) -> list[Run]:
+        self.make_ahead(lab)
+        if part == WHOLE:
+            score_ahead(lab, self.jobs)
+        return [run_protocol(on_part(lab, part), self.runnable, seed) for seed in self._seeds(0)]
+
+    def _again(self, lab: Lab, fresh: int, part: Part) -> list[Run]:
+        """The judged arm's runs with fresh seeds. What they ask for is not counted as the case's own."""
+        asked = dict(lab.store.asked)
+        make_ahead(lab, self._retry(fresh))
+        runs = [run_protocol(on_part(lab, part), self.runnable, seed) for seed in self._seeds(fresh)]
+        lab.store.asked = asked
+        return runs
+
+    def _seeds(self, fresh: int) -> list[int]:
+        return [_fresh(seed, fresh) for seed in ((self.seed,) if self.seed else self.settings.seeds or (0,))]
+
+    def _retry(self, fresh: int) -> list[Job]:
+        return [Job(self.claim.id, self.runnable, seed) for seed in self._seeds(fresh)]
+
+    @property
+    def _surely_retried(self) -> bool:
+        """Random weights lift nothing, so a claim that trains on pairs at hand is measured twice."""
+        return self.weights == "random" and bool(self.settings.recipe and (self.settings.pairs or self.settings.arms))
 
     def make_ahead(self, lab: Lab) -> None:
         """Train and mine before anything is scored: for this case first, and for all that are on the same model. What
@@ -105,11 +123,13 @@ class Case:
         together = [self, *(case for case in self.company if case is not self)]
         own = [case for case in together if is_own(case.settings.pairs)]
         given = [job for case in together if not is_own(case.settings.pairs) for job in case.jobs]
+        retries = [job for case in together if case._surely_retried for job in case._retry(1)]
+        asked = dict(lab.store.asked)
         if own:
             make_ahead(lab, given, ("train",))
         mined = [job for case in own if case.fits(lab) for job in case.jobs]
-        make_ahead(lab, [*given, *mined], ("mine", "train") if own else ("train", "mine"))
-        lab.store.asked.clear()  # what the others need is theirs
+        make_ahead(lab, [*given, *mined, *retries], ("mine", "train") if own else ("train", "mine"))
+        lab.store.asked = asked  # what the others need is theirs
         for case in together:
             case.ahead = True
 

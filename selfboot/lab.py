@@ -49,7 +49,7 @@ from selfboot.progress import Progress, Silent, counter
 from selfboot.records import CodeJob, Completion, Item, Outcome, Pair, Sampling
 from selfboot.registry import ModelEntry, model_entry, recipes
 from selfboot.sampling.base import Sampler
-from selfboot.sampling.meter import Meter, Spent
+from selfboot.sampling.meter import Clock, Meter, Spent
 from selfboot.sampling.pieces import PIECE_TOKENS, draw_in_pieces, pieces
 from selfboot.sampling.short import ShortSampler, short
 from selfboot.storage.manifest import check_loaded
@@ -328,13 +328,13 @@ class Lab:
             key["piece"] = PIECE_TOKENS
 
         def build(out: Path, work: Path) -> Mapping[str, Any]:
-            sampler, before = self._metered(self._sampler(model, adapter)), self._spent.copy()
+            samplers, before = self._samplers(model, adapter), self._spent.copy()
             done = counter(self.progress, f"{what} ({model})", len(prompts))
-            completions = draw_in_pieces(sampler, prompts, sampling, seeds, work, done)
+            completions = draw_in_pieces(samplers, prompts, sampling, seeds, work, done)
             rows = [[asdict(c) for c in row] for row in completions]
             write_rows(out / "completions.jsonl", rows)
             write_rows(out / "prompts.jsonl", prompts)  # for the report: what exactly was asked
-            about = {"model": model, "weights": self.weights, "engine": sampler.engine, "machine": machine()}
+            about = {"model": model, "weights": self.weights, "engine": samplers[0].engine, "machine": machine()}
             return {**about, "spent": self._spent.since(before)}
 
         artifact = self.store.get("samples", key, build)
@@ -424,7 +424,7 @@ class Lab:
         }
 
         def build(out: Path, work: Path) -> Mapping[str, Any]:
-            sampler, before = self._metered(self._sampler(model, adapter)), self._spent.copy()
+            sampler, before = self._samplers(model, adapter)[0], self._spent.copy()
             context = MiningContext(
                 sampler,
                 OnDemand(lambda: self.grader),
@@ -642,8 +642,8 @@ class Lab:
         """The model after the stages, for a miner that trains in between; ``noisy``: with its dropout left on."""
         after = self.train_stages(model, stages, recipe, seed, start_from=adapter)
         if noisy and after:
-            return self._metered(self.engines.noisy_sampler(self._model_ref(model, after)))
-        return self._metered(self._sampler(model, after))
+            return self._metered(self.engines.noisy_sampler(self._model_ref(model, after)), lambda: (0, 0.0))
+        return self._samplers(model, after)[0]
 
     def _training_key(self, recipe: str) -> dict[str, Any]:
         return {
@@ -666,12 +666,15 @@ class Lab:
             "engine": self.engines.key(self._model_ref(model, adapter), training),
         }
 
-    def _sampler(self, model: str, adapter: Adapter | None) -> Sampler:
-        return self.engines.sampler(self._model_ref(model, adapter))
+    def _samplers(self, model: str, adapter: Adapter | None) -> list[Sampler]:
+        """Samplers that draw alike, one for each GPU that can have an engine of the model (one at least)."""
+        ref, engines = self._model_ref(model, adapter), self.engines
+        places = range(engines.places(ref.entry))
+        return [self._metered(engines.sampler(ref, place), engines.clock(ref, place)) for place in places]
 
-    def _metered(self, sampler: Sampler) -> Sampler:
+    def _metered(self, sampler: Sampler, clock: Clock) -> Sampler:
         """The sampler with this lab's cap on tokens, its drawing metered."""
-        return Meter(ShortSampler(sampler, self.tokens), self._spent, self.engines.clock)
+        return Meter(ShortSampler(sampler, self.tokens), self._spent, clock)
 
     def _recipe(self, name: str) -> dict[str, Any]:
         if name not in recipes():

@@ -103,7 +103,7 @@ class ProgressFolder:
         file = file or self.file
         with suppress(OSError):  # only shown: where the disk is full, the store says so
             file.parent.mkdir(parents=True, exist_ok=True)
-            temporary = file.with_name(f"{os.getpid()}.tmp")
+            temporary = file.with_name(f"{os.getpid()}-{threading.get_ident()}.tmp")  # one thread draws, another grades
             temporary.write_text(json.dumps(state))
             temporary.replace(file)
 

@@ -29,7 +29,7 @@ examples:
   selfboot plan -m "not negative" --gpu h200 --price h200=3.5
   selfboot plan --gpus 1 8 64 --gpu h100           the same steps, all claims together, on so many GPUs
   selfboot plan --seeds power                      with as many seeds as give each claim 80 % power
-  selfboot plan -m fastpath --beside STORE --gpus 2    after a run on two GPUs: forecast beside measured
+  selfboot plan -m fastpath --beside STORE         after a run: forecast beside measured
 """
 
 
@@ -88,10 +88,10 @@ def _beside(args: argparse.Namespace, kind: Gpu) -> int:
     from selfboot.planning.measured import sitting, table, to_json
     from selfboot.planning.selection import chosen
 
-    found, gpus = sitting(args.beside, chosen(args.marks, args.only, args.seeds), kind), (args.gpus or [1])[0]
-    print(table(found, gpus))
+    found = sitting(args.beside, chosen(args.marks, args.only, args.seeds), kind)
+    print(table(found))
     if args.out:
-        args.out.write_text(json.dumps(to_json(found, gpus), indent=1) + "\n", encoding="utf-8")
+        args.out.write_text(json.dumps(to_json(found), indent=1) + "\n", encoding="utf-8")
     return 0
 
 

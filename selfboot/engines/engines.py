@@ -2,10 +2,12 @@
 
 "auto" takes vLLM for models of the paper's scale, and on a GPU for any model but our mini ones, wherever an interpreter
 has it (ours, or SELFBOOT_VLLM_PYTHON); transformers for everything else. Models in 4 bits are transformers' whatever
-was chosen, since bitsandbytes quantises them there. One vLLM engine lives at a time, and it serves a model's base and
-all its adapters; it ends before anything is trained, since it takes the GPU's memory. What is trained on a GPU has a
-process of its own (training/process.py), which ends before anything is drawn there. So has what transformers draws on a
-GPU (sampling/process.py), but for the mini models. A model of the paper's scale always runs on a GPU.
+was chosen, since bitsandbytes quantises them there. One model's vLLM engine lives at a time, and it serves the model's
+base and all its adapters. Where this process has several GPUs and each can serve the model, there is an engine on each,
+and they share long draws (sampling/pieces.py). Engines end before anything is trained, since they take the GPU's
+memory. What is trained on a GPU has a process of its own (training/process.py), which ends before anything is drawn
+there. So has what transformers draws on a GPU (sampling/process.py), but for the mini models. A model of the paper's
+scale always runs on a GPU.
 
 On a GPU transformers replays its steps as CUDA graphs (sampling/graphs.py), unless SELFBOOT_CUDA_GRAPHS=no. Drawn
 without graphs: the mini models, whose bands were measured so; models in 4 bits; adapters with their dropout left on.
@@ -18,18 +20,20 @@ import importlib.util
 import json
 import os
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from selfboot import keys
+from selfboot.engines.gpu import apart
 from selfboot.errors import DataError
 from selfboot.models.find import is_organism
 from selfboot.models.spec import ModelSpec, locate
 from selfboot.registry import ModelEntry
 from selfboot.sampling.base import Sampler
+from selfboot.sampling.meter import Clock
 
 if TYPE_CHECKING:
     from selfboot.sampling.held import Held, Wanted
@@ -77,7 +81,7 @@ class Engines:
         self.batch_invariant = batch_invariant
         self._held: Held | None = None
         self._sampling: SamplingProcess | None = None
-        self._vllm: dict[ModelSpec, VllmEngine] = {}
+        self._vllm: dict[ModelSpec, list[VllmEngine]] = {}  # as many as `places`
         self._training: TrainingProcess | None = None
         self._all.add(self)
 
@@ -106,7 +110,7 @@ class Engines:
     def key(self, subject: ModelRef, training: bool = False) -> dict[str, Any]:
         """Everything about the engine that may change a result, for store keys; training is always transformers'."""
         if not training and self.engine(subject.entry) == "vllm":
-            return dict(self._engine(subject).description)
+            return dict(self._engines(subject)[0].description)
         versions = {package: version(package) for package in ("torch", "transformers")}
         place = {"device": self.device_of(subject.entry), "rows": self.rows, "dtype": subject.spec.dtype}
         gpus = self.training_gpus(subject.entry) if training else 1
@@ -122,8 +126,12 @@ class Engines:
         name = "graphs" if engine == "transformers" and self.graphs(entry) else engine
         return keys.ENGINES[name] + (keys.NF4 if entry.quantization else ())
 
-    def sampler(self, subject: ModelRef) -> Sampler:
-        """A sampler of the model, or of an adapter of it."""
+    def places(self, entry: ModelEntry) -> int:
+        """How many samplers of the model can draw side by side, each on a GPU of its own."""
+        return len(apart(entry)) if self.engine(entry) == "vllm" else 1
+
+    def sampler(self, subject: ModelRef, place: int = 0) -> Sampler:
+        """A sampler of the model, or of an adapter of it; ``place``: on which of ``places`` GPUs."""
         from selfboot.models.load import refuse_misfit, stop_token_ids
 
         stops = stop_token_ids(subject.spec, subject.tokenizer())
@@ -135,9 +143,10 @@ class Engines:
 
         self._leave_memory()
         self._end_sampling()
-        engine = self._engine(subject)
-        for other in [one for one in self._vllm.values() if one is not engine]:
-            other.close()
+        engine = self._engines(subject)[place]
+        for spec, others in self._vllm.items():
+            if spec != subject.spec:
+                _close(others)
         for lab in [one for one in self._all if one is not self]:
             lab.leave_gpu()
         longest, folder = min(1500, engine.settings.max_model_len * 3 // 4), subject.adapter and subject.adapter[0]
@@ -174,18 +183,18 @@ class Engines:
                 lab.leave_gpu()
         return self._held.sampler(wanted, tokenizer)
 
-    def _engine(self, subject: ModelRef) -> VllmEngine:
+    def _engines(self, subject: ModelRef) -> list[VllmEngine]:
+        """The model's engines, one for each place; they start when they are first drawn from."""
         from selfboot.sampling.vllm import VllmEngine, VllmSettings
 
         if subject.spec not in self._vllm:
-            tokens = min(TOKENS, context(subject))
             settings = VllmSettings(
-                max_model_len=tokens,
+                max_model_len=min(TOKENS, context(subject)),
                 tensor_parallel=subject.entry.tensor_parallel,
                 max_rows=self.rows or 0,
                 batch_invariant=self.batch_invariant,
             )
-            self._vllm[subject.spec] = VllmEngine(subject.spec, settings)
+            self._vllm[subject.spec] = [VllmEngine(subject.spec, settings, gpu) for gpu in apart(subject.entry)]
         return self._vllm[subject.spec]
 
     def trainer(self, entry: ModelEntry) -> Trainer:
@@ -202,7 +211,7 @@ class Engines:
     @property
     def starts(self) -> dict[str, int]:
         """How often an engine, and a process that trains, has started since the last ``close``."""
-        engines = sum(engine.starts for engine in self._vllm.values())
+        engines = sum(engine.starts for engines in self._vllm.values() for engine in engines)
         drawing = self._sampling.starts if self._sampling else 0
         return {"engine": engines + drawing, "training": self._training.starts if self._training else 0}
 
@@ -216,9 +225,12 @@ class Engines:
         take next to nothing of its memory."""
         return not (self.device_of(entry).startswith("cpu") or is_organism(entry))
 
-    def clock(self) -> tuple[int, float]:
-        """How often engines have started since the last ``close``, and the seconds that it took."""
-        return self.starts["engine"], sum(engine.seconds["start"] for engine in self._vllm.values())
+    def clock(self, subject: ModelRef, place: int = 0) -> Clock:
+        """Tells how often the engine of such a sampler has started, and the seconds that it took."""
+        if self.engine(subject.entry) == "transformers":
+            return lambda: (0, 0.0)
+        engine = self._engines(subject)[place]
+        return lambda: (engine.starts, engine.seconds["start"])
 
     def trains_apart(self, entry: ModelEntry) -> bool:
         """Does a model's training have a process of its own, so that an engine has to end for it?"""
@@ -227,8 +239,8 @@ class Engines:
     def leave_gpu(self, training: bool = False, drawing: bool = False) -> None:
         """Give GPU memory back: vLLM, the training process (unless ``training``) and transformers' drawing process
         (unless ``drawing``) end, models there are dropped."""
-        for engine in self._vllm.values():
-            engine.close()
+        for engines in self._vllm.values():
+            _close(engines)
         if not training:
             self._end_training()
         if not drawing:
@@ -250,8 +262,8 @@ class Engines:
 
     def close(self) -> None:
         """End the engines and drop the models."""
-        for engine in self._vllm.values():
-            engine.close()
+        for engines in self._vllm.values():
+            _close(engines)
         self._vllm.clear()
         self._end_training()
         self._end_sampling()
@@ -268,6 +280,11 @@ def graphs_are_wanted() -> bool:
     if said not in ("yes", "no"):
         raise DataError(f"{SWITCH}={said!r}: write yes or no (draw without CUDA graphs), or unset it")
     return said == "yes"
+
+
+def _close(engines: Iterable[VllmEngine]) -> None:
+    for engine in engines:
+        engine.close()
 
 
 def context(subject: ModelRef) -> int:

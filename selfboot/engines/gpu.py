@@ -144,6 +144,14 @@ def our_gpus() -> list[Gpu]:
     return [have[int(name)] if name.isdigit() else have[0] for name in names]
 
 
+def apart(entry: ModelEntry) -> tuple[str, ...]:
+    """The names of our GPUs, each of which serves the model alone; one empty name where there are not several, or the
+    model takes several itself."""
+    if entry.tensor_parallel > 1 or len(our_gpus()) < 2:
+        return ("",)
+    return visible(os.environ, len(local_gpus()))
+
+
 def on_ours(entry: ModelEntry) -> ModelEntry:
     """A model as our GPUs run it: spread over more of them where it needs several and they are small; without a GPU, as
     the registry has it."""

@@ -7,6 +7,9 @@ the case ends, however it ends). So a sitting that was cut short is read as well
 those of all that it asked for, whether it was made for this claim or for another before: as in its forecast. Starts of
 engines and of training processes are in neither, and stand below.
 
+The share of drawing is that of the cases' own time, in which their process has its GPU to itself. What a case under way
+had drawn before the cut is not in it.
+
 Not covered: what lies in no store (the second run of `determinism`), and a run store that several sittings have filled:
 its wall-clock is from the first to the last.
 """
@@ -33,12 +36,14 @@ KINDS = ("samples", "pairs", "adapter", "score", "answer-score")
 
 @dataclass(frozen=True)
 class Asked:
-    """A case, its wall-clock seconds, and KIND/ID of every artifact that it asked for."""
+    """A case, its wall-clock seconds, when it ended (seconds since the epoch), and KIND/ID of every artifact that it
+    asked for."""
 
     claim: str
     case: str
     model: str
     seconds: float
+    ended: float
     made: tuple[str, ...]
 
 
@@ -62,11 +67,14 @@ class Line:
 
 @dataclass(frozen=True)
 class Sitting:
-    """What a run store holds, in seconds: ``wall`` from the first beginning to the last end; ``drawing``, ``starting``
-    (of ``engines`` engines of ``models`` models), ``training`` (of it, in processes, ``training_all``), ``grading``."""
+    """What a run store holds, in seconds: ``wall`` from the first beginning to the last end; ``cases``, the cases' own,
+    and ``drawn`` of it in drawing; in all ``drawing``, ``starting`` (of ``engines`` engines of ``models`` models),
+    ``training`` (with processes and bases ``training_all``), ``grading``."""
 
     lines: tuple[Line, ...]
     wall: float
+    cases: float
+    drawn: float
     drawing: float
     starting: float
     training: float
@@ -78,9 +86,10 @@ class Sitting:
     tokens: int
     artifacts: dict[str, int]
 
-    def share(self, gpus: int) -> float:
-        """Share of the GPUs' time that is drawing."""
-        return self.drawing / (self.wall * gpus) if self.wall else 0.0
+    @property
+    def share(self) -> float:
+        """Share of the cases' time that is drawing."""
+        return self.drawn / self.cases if self.cases else 0.0
 
 
 def save(store: Path, asked: Asked) -> None:
@@ -112,6 +121,8 @@ def sitting(store: Path, claims: Iterable[Claim], kind: Gpu) -> Sitting:
     return Sitting(
         lines,
         wall=_wall(made.values()),
+        cases=sum(one.seconds for one in asked),
+        drawn=_drawn(made.values(), asked),
         drawing=sum(one["draw_s"] for one in spent),
         starting=sum(one["start_s"] for one in spent),
         training=sum(map(_seconds, adapters)),
@@ -160,12 +171,21 @@ def _seconds(manifest: dict[str, Any]) -> float:
     return float(about["spent"]["draw_s"]) if "spent" in about else 0.0
 
 
+def _drawn(made: Iterable[dict[str, Any]], asked: Iterable[Asked]) -> float:
+    """Seconds of drawing until the last case of each model ended."""
+    ends: dict[str, float] = {}
+    for one in asked:
+        ends[one.model] = max(one.ended, ends.get(one.model, 0.0))
+    spent = [one for one in made if "spent" in one["provenance"]]
+    return sum(_seconds(one) for one in spent if one["created"] <= ends.get(one["provenance"]["model"], 0.0))
+
+
 def _wall(made: Iterable[dict[str, Any]]) -> float:
     spans = [(one["created"] - one["seconds"], one["created"]) for one in made]
     return max(end for _, end in spans) - min(begin for begin, _ in spans) if spans else 0.0
 
 
-def table(found: Sitting, gpus: int) -> str:
+def table(found: Sitting) -> str:
     """The sitting as text: a line a claim, then where the time went."""
     width = max(len(line.claim) for line in found.lines)
     rows = [f"{'claim':<{width}}  {'model':<16}  forecast s  measured s  ratio  wall s  cases"]
@@ -177,9 +197,8 @@ def table(found: Sitting, gpus: int) -> str:
         [
             *rows,
             "",
-            f"wall-clock {found.wall:.0f} s on {gpus} GPU{'s' * (gpus > 1)}; drawing {found.drawing:.0f} s, "
-            f"{found.share(gpus):.0%} of it",
-            f"drawn: {found.rows} rows, {found.tokens} tokens, {rate:.0f} a second",
+            f"wall-clock {found.wall:.0f} s; cases {found.cases:.0f} s, {found.share:.0%} of it drawing",
+            f"drawn: {found.rows} rows, {found.tokens} tokens in {found.drawing:.0f} s, {rate:.0f} a second",
             f"engines: {found.engines} started for {found.models} models, {found.starting:.0f} s",
             f"training: {found.training:.0f} s, {found.training_all:.0f} s with its processes and bases; grading "
             f"{found.grading:.0f} s",
@@ -189,7 +208,7 @@ def table(found: Sitting, gpus: int) -> str:
     )
 
 
-def to_json(found: Sitting, gpus: int) -> dict[str, Any]:
+def to_json(found: Sitting) -> dict[str, Any]:
     """The sitting as plain values."""
     lines = [{**asdict(one), "ratio": one.ratio} for one in found.lines]
-    return {**asdict(found), "lines": lines, "gpus": gpus, "share_drawing": found.share(gpus)}
+    return {**asdict(found), "lines": lines, "share": found.share}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -9,19 +10,26 @@ from dataclasses import asdict, dataclass, fields
 from selfboot.records import Completion, Sampling
 from selfboot.sampling.base import Sampler
 
+ADDING = threading.Lock()
 Clock = Callable[[], tuple[int, float]]  # how many engines have started, and the seconds that it took
 
 
 @dataclass
 class Spent:
-    """Seconds of drawing, without those in which an engine started (``start_s``, of ``starts`` engines); what came of
-    it in ``rows`` and ``tokens``."""
+    """Seconds of drawing (of every GPU, where several draw), without those in which an engine started (``start_s``, of
+    ``starts`` engines); what came of it in ``rows`` and ``tokens``."""
 
     draw_s: float = 0.0
     rows: int = 0
     tokens: int = 0
     start_s: float = 0.0
     starts: int = 0
+
+    def add(self, other: Spent) -> None:
+        """Add what another draw took; several may be under way side by side."""
+        with ADDING:
+            for one in fields(self):
+                setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
 
     def copy(self) -> Spent:
         return Spent(**asdict(self))
@@ -53,9 +61,7 @@ class Meter:
         (starts, starting), began = self.clock(), time.perf_counter()
         drawn = self.inner.generate(prompts, sampling, seeds, on_done)
         took, (after, ended) = time.perf_counter() - began, self.clock()
-        self.spent.starts += after - starts
-        self.spent.start_s += ended - starting
-        self.spent.draw_s += took - (ended - starting)
-        self.spent.rows += sum(map(len, drawn))
-        self.spent.tokens += sum(one.tokens for row in drawn for one in row)
+        tokens = sum(one.tokens for row in drawn for one in row)
+        started = ended - starting
+        self.spent.add(Spent(took - started, sum(map(len, drawn)), tokens, started, after - starts))
         return drawn

@@ -113,11 +113,13 @@ class Drawn:
 class VllmEngine:
     """A vLLM engine of one model, in a process that starts when first needed and ends with ``close``.
 
-    ``seconds``: wall-clock seconds by phase ("start", "generate"), for reports; ``starts``: how often it started.
+    ``gpu``: the only GPU that it sees, as CUDA_VISIBLE_DEVICES names it; empty: all of ours. ``seconds``: wall-clock
+    seconds by phase ("start", "generate"), for reports; ``starts``: how often it started.
     """
 
     spec: ModelSpec
     settings: VllmSettings = field(default_factory=VllmSettings)
+    gpu: str = ""
     seconds: dict[str, float] = field(default_factory=lambda: {"start": 0.0, "generate": 0.0})
     starts: int = 0
 
@@ -285,7 +287,7 @@ class VllmEngine:
         self._socket, theirs = socket.socketpair()
         self._process = subprocess.Popen(
             [interpreter(self.settings.python), "-P", str(WORKER), str(theirs.fileno())],
-            env={**os.environ, **environment},
+            env={**os.environ, **environment, **({"CUDA_VISIBLE_DEVICES": self.gpu} if self.gpu else {})},
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,

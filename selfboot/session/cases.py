@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -71,7 +72,8 @@ def leave_asked(item: pytest.Item, case: Any, seconds: float) -> None:
     lab = item.funcargs.get("lab")  # type: ignore[attr-defined,unused-ignore]
     if lab is not None:
         made = tuple(lab.store.asked)
-        save(store_root(item.config), Asked(case.claim.id, name_of(case), case.runnable.model, round(seconds, 1), made))
+        case_is = (case.claim.id, name_of(case), case.runnable.model)
+        save(store_root(item.config), Asked(*case_is, round(seconds, 1), time.time(), made))
 
 
 def begin(item: pytest.Item) -> None:

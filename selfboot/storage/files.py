@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 from selfboot.errors import StoreError
@@ -77,7 +78,7 @@ def write_atomic(path: Path, data: str | bytes) -> None:
 
 def write_together(contents: Mapping[Path, str | bytes]) -> None:
     """Write several files that belong together: all are on the disk before the first takes its place."""
-    temporary = {path: path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in contents}
+    temporary = {path: path.with_name(f".{path.name}.{os.getpid()}-{get_ident()}.tmp") for path in contents}
     path = next(iter(contents))
     try:
         for path, data in contents.items():

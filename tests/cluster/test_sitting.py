@@ -18,9 +18,11 @@ from hypothesis import strategies as st
 
 import claims.cases as cases_module
 import selfboot.engines.engines as engines_module
+import selfboot.engines.gpu as gpu_module
 import selfboot.lab as lab_module
 import selfboot.mining.own as own_module
 import selfboot.protocols.any_model as any_model
+import selfboot.sampling.pieces as pieces_module
 import selfboot.sampling.vllm as vllm_module
 from claims.cases import Case, models
 from selfboot.cluster.graph import jobs
@@ -118,10 +120,23 @@ def test_what_has_been_drawn_is_graded_while_the_next_is_drawn(
     assert lab.engines.starts == {"engine": 1, "training": 1}
 
 
+def test_on_random_weights_a_retry_has_its_adapters_too(sitting: Sitting) -> None:
+    """What lifts nothing is measured once more, with fresh seeds: without another training, nor another engine."""
+    lab, chosen = sitting(), cases("control", "recipe-7b")
+    for case in chosen:
+        case.weights = "random"
+    for case in chosen:
+        case.runs(lab)
+        asked = dict(lab.store.asked)
+        case.runs(lab, fresh=1)
+        assert lab.store.asked == asked, "a retry's artifacts are not the case's own"
+    assert lab.engines.starts == {"engine": 1, "training": 1}
+
+
 def test_a_draw_that_fails_is_left_to_its_case(sitting: Sitting, monkeypatch: pytest.MonkeyPatch) -> None:
     lab = sitting()
     (case, *_) = cases("tts-8b-he")
-    monkeypatch.setattr(lab, "_sampler", failing)
+    monkeypatch.setattr(lab.engines, "sampler", failing)
     assert score_ahead(lab, case.jobs) > 0
     with pytest.raises(DataError, match="no draw"):
         case.runs(lab)
@@ -164,6 +179,23 @@ def test_any_models_engine_starts_once_before_what_it_mines_is_trained_and_once_
     assert (verdicts["recipe-7b"] == "not enough pairs") == (not own)
     assert verdicts["floor"] == "measured"
     assert lab.engines.starts == {"engine": 2 if own else 1, "training": 1}
+
+
+def test_a_long_draw_is_shared_by_an_engine_on_each_gpu(sitting: Sitting, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two GPUs, two engines, each with one of them; the score is that of one engine, and its address too."""
+    monkeypatch.setattr(pieces_module, "PIECE_TOKENS", 8)  # a prompt of twice four tokens
+    (case, *_) = cases("tts-8b-he")
+    alone = case.runs(sitting("one"))
+    monkeypatch.setattr(gpu_module, "our_gpus", lambda: [gpu_module.gpu("h100")] * 2)
+    monkeypatch.setattr(gpu_module, "local_gpus", lambda: [gpu_module.gpu("h100")] * 2)
+    lab = sitting("two")
+    assert [run.figures for run in case.runs(lab)] == [run.figures for run in alone]
+    (engines,) = lab.engines._vllm.values()
+    assert [engine.gpu for engine in engines] == ["0", "1"]
+    assert [engine.starts for engine in engines] == [1, 1]
+    assert lab._spent.starts == 2
+    one, two = ({path.name for path in (lab.store.root.parent / name / "score").iterdir()} for name in ("one", "two"))
+    assert one == two
 
 
 def test_a_killed_engine_costs_a_start_and_no_row(
@@ -256,3 +288,15 @@ def test_the_cluster_makes_both_arms() -> None:
     assert [job.settings.arm for job in made] == [made[0].settings.arm] * 3 + [made[-1].settings.arm] * 3
     assert made[0].settings.arm != made[-1].settings.arm
     assert "determinism" in {job.claim for job in jobs("fastpath", "", ["paper"])}
+
+
+def test_the_company_of_a_case_is_of_the_chosen_cases_alone(tmp_path: Path) -> None:
+    """What -m and -k leave out is not made ahead."""
+    words = ["claims", "--scale", "paper", "-m", "fastpath", "-k", "recipe-7b or control", "--collect-only", "-n", "0"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *words, "-p", "tests.cluster.company_help"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("company: ")]
+    names = {"recipe-7b[paper-7]", "recipe-7b[paper-13]", "recipe-7b[paper-42]", "control[paper]"}
+    assert set(line.removeprefix("company: ").split()) == names

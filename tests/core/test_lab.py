@@ -142,7 +142,7 @@ def test_unknown_recipe_benchmark_and_format_are_named(lab: Lab, monkeypatch: py
 def test_tokens_cap_mining_too(lab: Lab) -> None:
     """Trained in between or not; what is capped is never read in the place of what is not."""
     drawn: list[tuple[int, int]] = []
-    sampler_of = lab._sampler
+    sampler_of = lab.engines.sampler
 
     class Noting:
         def __init__(self, inner: Any) -> None:
@@ -153,7 +153,7 @@ def test_tokens_cap_mining_too(lab: Lab) -> None:
             drawn.append((sampling.max_new_tokens, max(c.tokens for row in rows for c in row)))
             return rows
 
-    lab._sampler = lambda *given: Noting(sampler_of(*given))  # type: ignore[assignment, method-assign]
+    lab.engines.sampler = lambda *given: Noting(sampler_of(*given))  # type: ignore[assignment, method-assign]
     miner = BootstrapMiner(steps=1, problems=2, problem_sampling=Sampling(6))
     whole = lab.mine("tiny", miner, seed=1)
     lab.tokens = 3

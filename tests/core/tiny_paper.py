@@ -3,7 +3,7 @@
     export SELFBOOT_SHARED=… SELFBOOT_TOKENIZERS=…
     pytest claims --scale paper --weights random --tokens 2 -p tests.core.tiny_paper
 
-Every model of the paper is a random-init decoder of its own architecture, one layer and 32 units wide, with the real
+Every model of the paper is a random-init decoder of its own architecture, one layer and 64 units wide, with the real
 tokenizer of its family (OLMo-2's is not to be had: Llama's, which has no template either). Of every benchmark
 ``TASKS`` tasks are asked, those with the shortest tests, over and over up to its size, since bands are in tasks; equal
 programs are graded once. Of a set to mine from the first ``SEEDS`` are asked, of a pair file the first ``PAIRS`` are
@@ -80,6 +80,8 @@ def pytest_configure(config: pytest.Config) -> None:
     patch = pytest.MonkeyPatch()
     config.add_cleanup(patch.undo)
     shrink(patch, Path(tempfile.mkdtemp(prefix="selfboot-tiny-")), config.getoption("--tokens") or 4)
+    if config.getoption("--engine") == "vllm":  # as on a GPU: an engine ends for a training, which is a process too
+        patch.setattr(Engines, "trains_apart", lambda self, entry: True)
 
 
 def shrink(patch: pytest.MonkeyPatch, folder: Path, tokens: int) -> None:
@@ -92,7 +94,7 @@ def shrink(patch: pytest.MonkeyPatch, folder: Path, tokens: int) -> None:
     load_any, sampler, pairs = functools.cache(base.load_any), Engines.sampler, lab_module.Lab.pairs
     for module in (base, lab_module):
         patch.setattr(module, "load_any", lambda name: _few(load_any(name)))
-    patch.setattr(Engines, "sampler", lambda self, ref: ShortSampler(sampler(self, ref), tokens))
+    patch.setattr(Engines, "sampler", lambda self, ref, place=0: ShortSampler(sampler(self, ref, place), tokens))
     for name in ("grade", "grade_unittests", "calibrate"):
         patch.setattr(CodeGrader, name, _once(getattr(CodeGrader, name)))
     patch.setattr(lab_module.Lab, "pairs", lambda self, model, name: pairs(self, model, name)[:PAIRS])
@@ -141,7 +143,7 @@ def tiny(name: str, folder: Path) -> ModelEntry:
     )
     home = str(tokenizer) if tokenizer else model_entry("organism-0").tokenizer
     vocab = 152_064 if tokenizer else 4096
-    shape = Shape(entry.shape.architecture, 1, 32, heads=2, kv_heads=1, ffn=32, vocab=vocab, context=8192, tied=True)
+    shape = Shape(entry.shape.architecture, 1, 64, heads=2, kv_heads=1, ffn=32, vocab=vocab, context=8192, tied=True)
     made = random_init_spec(name, shape, home, entry.stop_tokens, folder)
     stops = entry.stop_tokens if tokenizer else model_entry("organism-0").stop_tokens
     template = entry.chat_template if tokenizer else ""

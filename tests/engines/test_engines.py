@@ -117,7 +117,7 @@ def test_the_engines_process_is_told_of_the_mode_and_results_say_it(
     invariant: bool, started: list[dict[str, str]], tmp_path: Path
 ) -> None:
     with Lab(RunStore(tmp_path), engine="vllm", batch_invariant=invariant) as lab:
-        sampler = lab._sampler("organism-0", None)
+        sampler = lab.engines.sampler(lab._model_ref("organism-0", None))
         with pytest.raises(OSError, match="not started"):
             sampler.generate(["x"], Sampling(4), [0])
         assert started[0]["VLLM_BATCH_INVARIANT"] == str(int(invariant))
@@ -139,7 +139,7 @@ def test_where_the_mode_is_not_to_be_had_it_is_refused(
 ) -> None:
     monkeypatch.setattr(vllm_module, "probe", lambda python="": FAKE | found)
     with Lab(RunStore(tmp_path), engine="vllm", batch_invariant=True) as lab:
-        sampler = lab._sampler("organism-0", None)
+        sampler = lab.engines.sampler(lab._model_ref("organism-0", None))
         with pytest.raises(UnavailableError, match=f"--batch-invariant: .*{said}"):
             sampler.generate(["x"], Sampling(4), [0])
     assert not started

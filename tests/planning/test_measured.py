@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -37,11 +38,11 @@ def store(tmp_path: Path) -> RunStore:
     make(store, "samples", "trained", {"model": "qwen2.5-7b", "spent": SPENT | {"start_s": 0.0, "starts": 0}})
     make(store, "adapter", "seed 7", {"training": {"seconds": 4.0}})
     make(store, "score", "base", {"benchmark": "humaneval"})
-    save(store.root, Asked("recipe-7b", "recipe-7b[paper-7]", "qwen2.5-7b", 99.0, tuple(store.asked)))
+    save(store.root, Asked("recipe-7b", "recipe-7b[paper-7]", "qwen2.5-7b", 99.0, time.time(), tuple(store.asked)))
     store.asked.clear()
     make(store, "samples", "base", {})  # there already: asked for once more
     make(store, "samples", "another", {"model": "qwen3-4b", "spent": SPENT})
-    save(store.root, Asked("tts-4b-he", "tts-4b-he[paper]", "qwen3-4b", 50.0, tuple(store.asked)))
+    save(store.root, Asked("tts-4b-he", "tts-4b-he[paper]", "qwen3-4b", 50.0, 0.0, tuple(store.asked)))
     return store
 
 
@@ -61,7 +62,7 @@ def test_where_the_time_went(store: RunStore) -> None:
     assert (found.drawing, found.starting, found.training) == (60, 72, 4)
     assert (found.engines, found.models, found.tokens) == (2, 2, 3 * 131_200)
     assert found.artifacts == {"samples": 3, "adapter": 1, "score": 1}
-    assert found.share(2) == pytest.approx(found.share(1) / 2)
+    assert found.share == pytest.approx(40 / 149), "the other model's last case ended before that draw did"
 
 
 def test_what_a_cut_left_half_done_is_passed_over(store: RunStore) -> None:
@@ -81,13 +82,13 @@ def test_the_command_prints_it_and_writes_json(
     store: RunStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "found.json"
-    words = ["plan", "-m", "fastpath", "--beside", str(store.root), "--gpus", "2", "--out", str(out)]
+    words = ["plan", "-m", "fastpath", "--beside", str(store.root), "--out", str(out)]
     assert main(words) == 0
     said = capsys.readouterr().out
     assert "recipe-7b" in said
     assert "engines: 2 started for 2 models" in said
-    assert "on 2 GPUs" in said
+    assert "27% of it drawing" in said
     written = json.loads(out.read_text())
     assert {line["claim"] for line in written["lines"]} == {"recipe-7b", "tts-4b-he"}
-    assert written["gpus"] == 2
+    assert written["share"] == pytest.approx(40 / 149)
     assert main(["plan", "--out", str(out)]) == 2

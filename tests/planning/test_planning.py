@@ -110,6 +110,31 @@ def test_the_papers_hardware_is_enough_for_the_papers_claims() -> None:
 
 
 @pytest.mark.parametrize(
+    ("claim", "kind", "usd"),
+    [
+        ("recipe-7b", "rtx-6000-ada", 0.5),
+        ("recipe-14b", "h100", 1.5),
+        ("multi-pair-14b", "h100", 3.5),
+        ("curriculum-math", "rtx-6000-ada", 0.5),
+        ("tts-sweep", "h100", 1.5),
+    ],
+)
+def test_a_workflow_costs_at_most_what_the_guide_says(claim: str, kind: str, usd: float) -> None:
+    """The reproduction guide's cost reference (May 2026), by measured phases and at full length, in both arms. Not met:
+    the boundary's $8 for nine models; ours has eleven, in both arms, and takes four GPUs for the largest."""
+    (planned,) = [one for one in planning.plan("", [gpu(kind)], claim).claims if one.claim.id == claim]
+    assert 0 < planned.costs[0].usd <= usd
+
+
+def test_the_guides_totals_hold() -> None:
+    """Under $10 for the fast path; everything about $50."""
+    fast, every = (planning.plan(marks, [gpu("h100")]).together[0] for marks in ("fastpath", ""))
+    assert fast.usd < 10
+    assert fast.usd < every.usd < 50
+    assert every.left_out == 0
+
+
+@pytest.mark.parametrize(
     ("expression", "marks", "selected"),
     [
         ("", {"fastpath"}, True),

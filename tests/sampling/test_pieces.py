@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import Barrier
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -41,13 +43,13 @@ class Counting:
 
 
 @pytest.fixture
-def draw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Counting], list[tuple[Completion, ...]]]:
+def draw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[tuple[Completion, ...]]]:
     monkeypatch.setattr(pieces_module, "PIECE_TOKENS", 60)  # three prompts of two times ten tokens
     prompts = [f"p{i}" for i in range(8)]
 
-    def drawn(sampler: Counting) -> list[tuple[Completion, ...]]:
+    def drawn(*samplers: Counting) -> list[tuple[Completion, ...]]:
         told: list[int] = []
-        found = draw_in_pieces(sampler, prompts, HOT, range(8), tmp_path, told.append)
+        found = draw_in_pieces(samplers, prompts, HOT, range(8), tmp_path, told.append)
         assert told == sorted(told)
         assert told[-1] == 8
         return found
@@ -55,7 +57,7 @@ def draw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Counting]
     return drawn
 
 
-def test_a_killed_draw_goes_on_where_it_was(draw: Callable[[Counting], list[tuple[Completion, ...]]]) -> None:
+def test_a_killed_draw_goes_on_where_it_was(draw: Callable[..., list[tuple[Completion, ...]]]) -> None:
     killed, again = Counting("p7"), Counting()
     with pytest.raises(KeyboardInterrupt):
         draw(killed)
@@ -65,15 +67,42 @@ def test_a_killed_draw_goes_on_where_it_was(draw: Callable[[Counting], list[tupl
     assert [row[1].text for row in rows] == [f"p{i}-{i}-1" for i in range(8)]
 
 
-def test_a_damaged_piece_is_drawn_again(
-    draw: Callable[[Counting], list[tuple[Completion, ...]]], tmp_path: Path
-) -> None:
+def test_a_damaged_piece_is_drawn_again(draw: Callable[..., list[tuple[Completion, ...]]], tmp_path: Path) -> None:
     whole, again = draw(Counting()), Counting()
     path = tmp_path / "piece-0001.json"
     path.write_bytes(path.read_bytes().replace(b"p4-4-0", b"p4-4-9"))
     with pytest.warns(UserWarning, match="is damaged"):
         assert draw(again) == whole
     assert again.drawn == ["p3", "p4", "p5"]
+
+
+def test_several_samplers_share_a_draw_to_the_same_completions(
+    draw: Callable[..., list[tuple[Completion, ...]]], tmp_path: Path
+) -> None:
+    """Both draw: the first piece waits until the other sampler has begun another one."""
+    alone = draw(Counting())
+    for path in tmp_path.iterdir():
+        path.unlink()
+    both = Barrier(2)
+    first, second = Meeting(both), Meeting(both)
+    assert draw(first, second) == alone
+    assert sorted(first.drawn + second.drawn) == [f"p{i}" for i in range(8)]
+    assert first.drawn
+    assert second.drawn
+
+
+class Meeting(Counting):
+    """A sampler whose first piece is drawn when another's is."""
+
+    def __init__(self, both: Barrier) -> None:
+        super().__init__()
+        self.both: Barrier | None = both
+
+    def generate(self, *args: Any, **options: Any) -> list[tuple[Completion, ...]]:
+        both, self.both = self.both, None
+        if both:
+            both.wait(60)
+        return super().generate(*args, **options)
 
 
 @given(st.integers(0, 2000), st.integers(1, 64), st.integers(1, 4000), st.sampled_from([0.0, 0.8]))

@@ -57,7 +57,7 @@ def engine(labs: tuple[Lab, Lab]) -> VllmEngine:
 
 
 def sampler(lab: Lab) -> VllmSampler:
-    found = lab._sampler(MODEL, None)
+    found = lab.engines.sampler(lab._model_ref(MODEL, None))
     assert isinstance(found, VllmSampler)
     return found
 
