@@ -37,8 +37,9 @@ def start(config: pytest.Config) -> None:
 
 
 def own_cores() -> int:
-    """The cores of this process: xdist's workers have an equal share each."""
-    return max(1, (os.cpu_count() or 1) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+    """The cores of this process, of those that it may run on: xdist's workers have an equal share each."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, allowed // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
 
 def _share_cores() -> None:
