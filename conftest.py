@@ -56,7 +56,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     from claims.cases import models
 
     known = models("paper")
-    if not str(config.getoption("--device")).startswith("cpu"):
+    if not process.device(config).startswith("cpu"):
         known |= models("small")
     return order.scheduler(config, log, known)
 

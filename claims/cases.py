@@ -16,6 +16,7 @@ from selfboot.cluster.graph import Job, jobs_of
 from selfboot.cluster.sitting import make_ahead, score_ahead
 from selfboot.errors import DataError, SelfbootError, TooFewPairsError
 from selfboot.judging.calibrate import FIRST_SEED
+from selfboot.judging.calibration import Calibration, own_bands, own_mark, own_path
 from selfboot.judging.checks import Check, checks, control
 from selfboot.judging.compared import too_few
 from selfboot.judging.decide import Decision, decide
@@ -26,7 +27,8 @@ from selfboot.judging.seeds import with_seeds
 from selfboot.lab import Lab
 from selfboot.mining.own import is_own
 from selfboot.models.find import find_model
-from selfboot.protocols.any_model import WHOLE, Part, fitted
+from selfboot.models.spec import fingerprint
+from selfboot.protocols.any_model import WHOLE, Part, fitted, measure_of
 from selfboot.protocols.arms import other_arm
 from selfboot.protocols.base import Run
 from selfboot.protocols.catalogue import Protocol, options_of, run_protocol
@@ -74,8 +76,8 @@ class Case:
 
     @property
     def id(self) -> str:
-        tokens = f"{self.tokens}tokens" if self.tokens else ""
-        return "-".join(str(one) for one in (self.scale, self.part.name, tokens, self.seed) if one)
+        measure = measure_of(self.part, self.tokens)
+        return "-".join(str(one) for one in (self.scale, measure, self.seed) if one)
 
     @property
     def model(self) -> str:
@@ -172,7 +174,7 @@ class Case:
             except TooFewPairsError as error:
                 return self.report(Decision((), (too_few(error),)))
         controls = [self._control(lab, beside)] if beside and self.scale != "small" and not self.substitute else []
-        judged = [*controls, *checks(self.claim, self.scale, self.judged)]
+        judged = [*controls, *checks(self.claim, self.scale, self.judged, self._bands(lab))]
         if self.until_settled:
             decision = decide_early(
                 self.claim, self.scale, self.judged, judged, lambda fresh, part: self.runs(lab, fresh, part)
@@ -180,6 +182,13 @@ class Case:
         else:
             decision = decide(judged, lambda fresh: self.runs(lab, fresh))
         return self.report(decision, () if decision.slices else self._beside(lab, decision.runs))
+
+    def _bands(self, lab: Lab) -> Calibration | None:
+        """At small scale the bands that were calibrated in this store, for this model, part and length."""
+        if self.scale != "small" or self.weights != "trained":
+            return None
+        path = own_path(lab.store.root, find_model(self.model).name, measure_of(self.part, self.tokens))
+        return own_bands(path, self.claim.id, own_mark(self.settings, fingerprint(lab.spec(self.model))))
 
     def _control(self, lab: Lab, model: str) -> Check:
         own = replace(self, settings=replace(self.settings, model=model), company=(), ahead=False)

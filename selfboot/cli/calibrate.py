@@ -1,15 +1,17 @@
-"""`selfboot calibrate`: measure what the mini model does over many seeds, for the bands of the mini scale."""
+"""`selfboot calibrate`: measure what the mini model does over many seeds, for the bands of the mini scale; or, with
+``--scale small``, what any one model does, for bands that lie in the run store and hold at the same part and tokens."""
 
 from __future__ import annotations
 
 import argparse
 import statistics
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from selfboot.cli.lab import RAW, RichProgress, recorded, shared_options
-from selfboot.cli.options import positive
+from selfboot.cli.options import add_shared, positive
 from selfboot.errors import DataError
 
 EXAMPLES = """\
@@ -22,6 +24,7 @@ examples:
   selfboot calibrate --golden                                     record the mini model's greedy tokens again
   selfboot calibrate --trajectories                               loss and gradient norm of each step of three trainings
   selfboot calibrate organism-0 --seeds 30 --remeasure outdated        after a change of code: its seeds too
+  selfboot calibrate ./my-model --scale small --part 1/4 --seeds 15    bands for pytest --scale small --part 1/4
 """
 
 
@@ -36,7 +39,11 @@ def add_parser(commands: Any) -> None:
         formatter_class=RAW,
         allow_abbrev=False,  # --seed is another thing than --seeds
     )
-    calibrate.add_argument("models", nargs="*", metavar="MODEL", help="models of data/models.toml")
+    calibrate.add_argument("models", nargs="*", metavar="MODEL", help="models of data/models.toml; at small scale any")
+    calibrate.add_argument(
+        "--scale", choices=("mini", "small"), default="mini", help="small: any one model's claims (default: mini)"
+    )
+    add_shared(calibrate, "part", "tokens", "chat-template")
     calibrate.add_argument("--golden", action="store_true", help="record a mini model's greedy tokens, not bands")
     calibrate.add_argument(
         "--trajectories", action="store_true", help="record reference trajectories of trainings, not bands"
@@ -61,8 +68,8 @@ def add_parser(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure and write data/measured/bands/MODEL.json."""
-    from selfboot.judging.calibrate import How, calibrate
+    """Measure and write data/measured/bands/MODEL.json, or at small scale STORE/bands/MODEL-PART-TOKENS.json."""
+    from selfboot.judging.calibrate import calibrate
 
     if args.trajectories or args.golden:
         return _trajectories() if args.trajectories else _golden(args.store)
@@ -72,10 +79,27 @@ def run(args: argparse.Namespace) -> int:
         tables = [compared(model) if args.compare else against(model, args.against) for model in args.models]
         print("\n".join(line for table in tables for line in table))
         return 0
-    command, how = recorded(args.words), How(args.store, args.device, args.jobs, args.rows)
+    command, how = recorded(args.words), _how(args)
     for path in calibrate(args.models, args.seeds, how, args.only or [], RichProgress(), command, args.remeasure):
         print(f"calibration -> {path}")
     return 0
+
+
+def _how(args: argparse.Namespace) -> Any:
+    from selfboot.judging.calibrate import How
+    from selfboot.protocols.any_model import Part, template_for
+
+    how = How(args.store, args.device, args.jobs, args.rows)
+    if args.scale != "small":
+        if given := [
+            name for name in ("part", "tokens", "chat_template") if getattr(args, name) not in ("", None, "1/1")
+        ]:
+            raise DataError(f"--{given[0].replace('_', '-')} is for any one model: add --scale small")
+        return how
+    templates = {args.chat_template or template_for(model) for model in args.models}
+    if len(templates) > 1:
+        raise DataError("these models need different chat templates: calibrate them one by one")
+    return replace(how, small=True, part=Part.read(args.part), tokens=args.tokens or 0, chat_template=templates.pop())
 
 
 def _trajectories() -> int:

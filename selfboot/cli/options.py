@@ -56,6 +56,17 @@ SHARED: dict[str, dict[str, Any]] = {
         "help": "at the paper's scale: score each base model at a second batch size too, and set the band of its score"
         " by how many tasks that changes on this machine, instead of by 18 of 164 (data/measured/gpu/README.md)",
     },
+    "part": {
+        "default": "1/1",
+        "metavar": "K/N",
+        "help": "with --scale small: only the K-th of N parts of every benchmark's tasks, such as 1/4",
+    },
+    "chat-template": {
+        "default": "",
+        "metavar": "NAME",
+        "help": "with --scale small: instead of the model's own: a .jinja file, or a name of data/templates (default: "
+        "plain where the model has none)",
+    },
     "device": {"default": "cpu", "help": "where transformers runs a model: cpu or cuda"},
 }
 

@@ -1,7 +1,8 @@
-"""Measure what the mini model does over many seeds, for the bands of the mini scale.
+"""Measure what a model does over many seeds: the mini model for the bands of its scale, any one model for its user.
 
     selfboot calibrate organism-0 --seeds 20                                   # on the CPU, resumable, hours
     selfboot calibrate organism-0 --seeds 30 --device cuda --jobs 12 --rows 1024
+    selfboot calibrate MODEL --scale small --part 1/16 --tokens 200            # bands in the run store
 
 Every figure goes through the same protocols as the claims; calibration seeds start at 1000, so that the published seeds
 7, 13 and 42 stay fresh. Seeds that the file has for the same settings are kept, wherever they were measured, so several
@@ -24,11 +25,25 @@ from typing import Any, Literal
 from selfboot import keys
 from selfboot.analysis.bands import CALIBRATION_SEEDS
 from selfboot.engines import gpu
-from selfboot.errors import DataError, SelfbootError
-from selfboot.judging.calibration import Calibration, Measure, calibration, fingerprint, path_of, write
+from selfboot.errors import DataError, SelfbootError, TooFewPairsError, UnavailableError
+from selfboot.judging.calibration import (
+    FLIPPED_OF,
+    Calibration,
+    Measure,
+    calibration,
+    fingerprint,
+    own_mark,
+    own_path,
+    path_of,
+    read,
+    write,
+)
 from selfboot.keys import code_hash
 from selfboot.lab import Lab, machine
+from selfboot.models.find import find_model
+from selfboot.models.spec import fingerprint as weights_of
 from selfboot.progress import Progress, silence_warnings
+from selfboot.protocols.any_model import WHOLE, Part, fitted, measure_of, placed
 from selfboot.protocols.base import Run
 from selfboot.protocols.catalogue import run_protocol
 from selfboot.registry import Settings, registry
@@ -50,6 +65,35 @@ class How:
     device: str = "cpu"
     jobs: int = 1
     rows: int = 0  # the sampler's batch size; 0: its default
+    small: bool = False  # the small scale: any one model, on a part of each benchmark
+    part: Part = WHOLE
+    tokens: int = 0  # the most of a completion; 0: as many as each benchmark allows
+    chat_template: str = ""
+
+    def path(self, model: str) -> Path:
+        """The file with a model's figures."""
+        if not self.small:
+            return path_of(model)
+        return own_path(self.store, find_model(model).name, measure_of(self.part, self.tokens))
+
+    def mark(self, model: str, settings: Settings) -> str:
+        """What a claim's figures depend on."""
+        return own_mark(settings, weights_of(_lab(self).spec(model))) if self.small else fingerprint(settings)
+
+
+def own_claims(model: str, how: How, only: Sequence[str]) -> dict[str, Settings]:
+    """The small settings with this model in place, of these claims (none: all). Claims for which it has too few pairs
+    are named, and left out."""
+    found: dict[str, Settings] = {}
+    for claim in registry().values():
+        settings = claim.scales.get("small")
+        if settings is None or not settings.protocol or (only and claim.id not in only):
+            continue
+        try:
+            found[claim.id] = fitted(_lab(how), placed(settings, model, how.part))
+        except (TooFewPairsError, UnavailableError) as error:
+            print(f"selfboot: {claim.id} is left out: {error}", file=sys.stderr, flush=True)
+    return found
 
 
 def calibrated_claims(model: str) -> dict[str, Settings]:
@@ -63,10 +107,17 @@ def calibrated_claims(model: str) -> dict[str, Settings]:
     return own | {name: s for name, s in substitute.items() if not s.arms or name == "control"}
 
 
-def flips(how: How, model: str) -> int:
-    """D: the most tasks whose greedy outcome (chat or raw) changes when other batch sizes are used."""
+def flips(how: How, model: str) -> float:
+    """D: the most tasks whose greedy outcome (chat or raw) changes when other batch sizes are used, of ``FLIPPED_OF``.
+    On a part of them one at least is allowed for: so few tasks cannot show that none changes."""
+    if not how.small:
+        return _flipped(how, model, registry()["recipe-7b"].scales["mini"].benchmark)
+    benchmark = how.part.of_benchmark(registry()["recipe-7b"].scales["small"].benchmark)
+    return max(1, _flipped(how, model, benchmark)) * FLIPPED_OF / len(_lab(how).benchmark(benchmark).tasks)
+
+
+def _flipped(how: How, model: str, benchmark: str) -> int:
     worst = 0
-    benchmark = registry()["recipe-7b"].scales["mini"].benchmark
     for form in ("chat", "raw"):
         usual = _lab(replace(how, rows=0)).evaluate(model, benchmark, format=form).flags
         for rows in FLIP_ROWS:
@@ -84,13 +135,13 @@ def calibrate(
     command: str,
     remeasure: Remeasure = "",
 ) -> list[Path]:
-    """Measure and write data/measured/bands/<model>.json for each model, up to ``seeds`` a claim; returns their paths.
+    """Measure and write ``how.path`` for each model, up to ``seeds`` a claim; returns their paths.
 
     ``only``: these claims; ``remeasure``: of the seeds that the file has, also those that other code measured, or all;
     each keeps its old figure until it has a new one. Files are written every ``SAVE_S`` seconds with what there is. A
     unit that cannot run does not stop the others; all are named in the SelfbootError at the end.
     """
-    tables = {model: _Table(model, only, how.device, command, remeasure) for model in models}
+    tables = {model: _Table(model, only, how, command, remeasure) for model in models}
     wanted = [FIRST_SEED + i for i in range(seeds)]
     units = [
         (claim, model, seed)
@@ -123,15 +174,15 @@ def calibrate(
 class _Table:
     """One model's figures in the making: what its file has for the same settings, and what is measured now."""
 
-    def __init__(self, model: str, only: Sequence[str], device: str, command: str, remeasure: Remeasure) -> None:
-        wanted = calibrated_claims(model)
-        self.model = model
+    def __init__(self, model: str, only: Sequence[str], how: How, command: str, remeasure: Remeasure) -> None:
+        wanted = own_claims(model, how, only) if how.small else calibrated_claims(model)
+        self.model, self.path = model, how.path(model)
         self.claims = [name for name in wanted if name in only or not only]
         if not self.claims:
             known = ", ".join(wanted) or "none"
             raise DataError(f"no claim of {list(only) or 'the registry'} measures {model}; these do: {known}")
-        self.settings = {name: fingerprint(settings) for name, settings in wanted.items()}
-        before = calibration(model) if path_of(model).exists() else Calibration(model, {}, {}, [])
+        self.settings = {name: how.mark(model, settings) for name, settings in wanted.items()}
+        before = read(model, self.path) if self.path.exists() else Calibration(model, {}, {}, [])
         self.flips = before.flips
         self.figures = {
             claim: dict(measures)
@@ -139,7 +190,7 @@ class _Table:
             if before.settings.get(claim) == self.settings.get(claim)
         }
         self.earlier = before.provenance
-        self.now = _provenance(device, command)
+        self.now = _provenance(how.device, command)
         self.measured: dict[str, set[int]] = {}
         due = [call for call in self.earlier if remeasure == "all" or (remeasure and call["code"] != self.now["code"])]
         self.due = {(claim, seed) for call in due for claim, seeds in call["seeds"].items() for seed in seeds}
@@ -173,10 +224,10 @@ class _Table:
 
 
 def _save(tables: dict[str, _Table]) -> list[Path]:
-    for model, table in tables.items():
-        write(path_of(model), table.content())
+    for table in tables.values():
+        write(table.path, table.content())
     calibration.cache_clear()
-    return [path_of(model) for model in tables]
+    return [table.path for table in tables.values()]
 
 
 Unit = tuple[str, str, int]
@@ -212,7 +263,14 @@ _labs: dict[How, Lab] = {}
 def _lab(how: How) -> Lab:
     """One Lab a process and setting, since models take seconds to load."""
     if how not in _labs:
-        _labs[how] = Lab(RunStore(how.store), device=how.device, graders=1, rows=how.rows or None)
+        _labs[how] = Lab(
+            RunStore(how.store),
+            device=how.device,
+            graders=1,
+            rows=how.rows or None,
+            tokens=how.tokens or None,
+            chat_template=how.chat_template,
+        )
     return _labs[how]
 
 
@@ -220,10 +278,16 @@ def _unit(unit: Unit, how: How) -> tuple[Unit, Run | str]:
     """One seed of one claim, or why there is none; evidence stays in the store, only figures and outcomes travel."""
     claim, model, seed = unit
     try:
-        run = run_protocol(_lab(how), calibrated_claims(model)[claim], seed)
+        run = run_protocol(_lab(how), _settings(claim, model, how), seed)
     except Exception as error:  # hours of other units must not be lost for one
         return unit, f"{type(error).__name__}: {error}"
     return unit, replace(run, evidence=())
+
+
+def _settings(claim: str, model: str, how: How) -> Settings:
+    if not how.small:
+        return calibrated_claims(model)[claim]
+    return fitted(_lab(how), placed(registry()[claim].scales["small"], model, how.part))
 
 
 def _provenance(device: str, command: str) -> dict[str, Any]:

@@ -233,6 +233,17 @@ class Calibrated(Rules):
         return Verdict("reproduced", text, details)
 
 
+@dataclass(frozen=True)
+class OwnBands(Calibrated):
+    """Judged by a calibration of any one model, which its user has made (`selfboot calibrate --scale small`)."""
+
+    table: Calibration
+
+    @property
+    def known(self) -> Calibration:
+        return self.table
+
+
 def contrasts(claim: Claim) -> int:
     """How many contrasts of a claim have a band at mini scale: synergy has the difference of differences besides."""
     return 2 if claim.kind == "synergy" else 1

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 import statistics
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -238,6 +239,31 @@ def _pair_names(settings: Settings) -> list[str]:
 def path_of(model: str) -> Path:
     """Where a model's calibration is kept."""
     return MEASURED / "bands" / f"{model}.json"
+
+
+def own_path(store: Path, model: str, measure: str) -> Path:
+    """Where the bands of any one model are kept, in a run store; ``measure``: part and tokens, "" the whole."""
+    name = "-".join(one for one in (re.sub(r"[^A-Za-z0-9.]+", "-", model).strip("-."), measure) if one)
+    return store / "bands" / f"{name}.json"
+
+
+def own_mark(settings: Settings, weights: str) -> str:
+    """What the figures of any one model's claim depend on, as ``fingerprint``; ``weights``: a hash of the model."""
+    return digest([fingerprint(replace(settings, model="", counts=())), weights])[:16]
+
+
+def own_bands(path: Path, claim: str, mark: str) -> Calibration | None:
+    """The calibration in ``path``, where it has bands for the claim; None where the claim was not calibrated, or over
+    fewer seeds than a band needs. DataError where the model or the claim's settings were others."""
+    if not path.exists():
+        return None
+    known = read("", path)
+    if known.settings.get(claim, mark) != mark:
+        raise DataError(
+            f"{path}: {claim} was calibrated with another model or other settings; calibrate again, or delete the file"
+        )
+    enough = known.flips is not None and known.seeds(claim) >= CALIBRATION_SEEDS
+    return known if enough and known.figures(claim) else None
 
 
 @functools.cache

@@ -8,7 +8,8 @@ from functools import partial
 
 from selfboot.analysis.verdict import AT_MINI, VerdictStatus
 from selfboot.judging import compared
-from selfboot.judging.calibrated import Calibrated
+from selfboot.judging.calibrated import Calibrated, OwnBands
+from selfboot.judging.calibration import Calibration
 from selfboot.judging.compared import Compared
 from selfboot.judging.published import Published
 from selfboot.judging.results import Part
@@ -42,18 +43,22 @@ class Check:
         return replace(part, status=self.words.get(part.status, part.status))
 
 
-def checks(claim: Claim, scale: Scale, settings: Settings | None = None) -> list[Check]:
+def checks(
+    claim: Claim, scale: Scale, settings: Settings | None = None, known: Calibration | None = None
+) -> list[Check]:
     """Every check of a claim at a scale: of the weights, the kind's own, each figure that has a band, and last the
     contrast; of a synergy with a published size instead its own policy, which knows the noise of seeds.
 
-    ``settings``: those of the registry, or the same with another model in its place.
+    ``settings``: those of the registry, or the same with another model in its place; ``known``: bands of that model.
     """
-    rules = RULES[scale](claim, settings or claim.scales[scale])
+    settings = settings or claim.scales[scale]
+    rules = OwnBands(claim, settings, known) if known else RULES[scale](claim, settings)
     judges: dict[str, Judge] = {"weights": partial(weights, rules.settings)} if rules.settings.protocol else {}
     judges |= rules.special() | {name: partial(rules.figure, name) for name in rules.banded()}
     judges |= {"contrast": rules.contrast} if rules.settings.contrast and "synergy" not in judges else {}
     judges |= {"synergy": judges.pop("synergy")} if "synergy" in judges else {}  # the main figure comes last
-    return [Check(name, judge, _words(scale, name)) for name, judge in judges.items()]
+    words = partial(_words, "mini" if known else scale)
+    return [Check(name, judge, words(name)) for name, judge in judges.items()]
 
 
 def _words(scale: Scale, check: str) -> Mapping[VerdictStatus, VerdictStatus]:

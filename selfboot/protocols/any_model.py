@@ -58,6 +58,11 @@ class Part:
 WHOLE = Part()
 
 
+def measure_of(part: Part, tokens: int) -> str:
+    """How much of a claim is run, as case ids and files name it: "1of16-200tokens", "" for the whole."""
+    return "-".join(one for one in (part.name, f"{tokens}tokens" if tokens else "") if one)
+
+
 def template_for(model: str) -> str:
     """ "" where the model has a chat template of its own, else the plain one."""
     if find_model(model).chat_template:

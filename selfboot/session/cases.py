@@ -13,6 +13,7 @@ import pytest
 from selfboot.engines.memory import REMEDY, tells_of_memory
 from selfboot.errors import SelfbootError
 from selfboot.session.options import store_root, trial
+from selfboot.session.process import device
 
 RESULT_PROPERTY, CASE_PROPERTY, LACK_PROPERTY = "selfboot.result", "selfboot.name", "selfboot.lacks"
 
@@ -34,9 +35,8 @@ def served(config: pytest.Config, case: Any) -> bool:
 
 
 def on_gpu(config: pytest.Config, case: Any) -> bool:
-    """Does the case need a GPU: at the paper's scale always, on any one model where ``--device`` says so?"""
-    device = str(config.getoption("--device"))
-    return bool(case.scale == "paper" or (case.scale == "small" and not device.startswith("cpu")))
+    """Does the case take a GPU: at the paper's scale always, on any one model where it runs on one?"""
+    return bool(case.scale == "paper" or (case.scale == "small" and not device(config).startswith("cpu")))
 
 
 def put_in_place(config: pytest.Config, case: Any) -> None:

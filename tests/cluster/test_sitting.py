@@ -241,6 +241,7 @@ def test_pytest_collects_served_cases_model_by_model() -> None:
 
 
 COMPANY = """
+import sys
 import pytest
 from selfboot.session.order import COMPANY
 
@@ -249,15 +250,9 @@ class Told:
         names = [case.claim.id for cases in session.config.stash[COMPANY].values() for case in cases]
         print("company:", *sorted(names))
 
-words = "claims -q -n 0 --scale small --engine vllm --collect-only -p no:cacheprovider -m fastpath".split()
-pytest.main([*words, "-k", "control or floor or star"], plugins=[Told()])
+words = "claims -q -n 0 --scale small --collect-only -p no:cacheprovider -m fastpath".split()
+pytest.main([*words, "-k", "control or floor or star", *sys.argv[1:]], plugins=[Told()])
 """
-
-
-def test_nothing_is_made_ahead_for_cases_that_were_not_chosen() -> None:
-    """floor is negative, star's full path is none of the fast one: they are no company of what is chosen."""
-    done = subprocess.run([sys.executable, "-c", COMPANY], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert "company: control\n" in done.stdout, done.stdout[-2000:]
 
 
 NVIDIA_SMI = """#!/bin/sh
@@ -265,14 +260,38 @@ case "$*" in *-L*) echo "GPU 0: H100"; echo "GPU 1: H100";; *) echo "H100, 81559
 """
 
 
+def gpus(folder: Path) -> dict[str, str]:
+    """The environment of a machine with two GPUs in name only."""
+    (folder / "nvidia-smi").write_text(NVIDIA_SMI)
+    (folder / "nvidia-smi").chmod(0o755)
+    return os.environ | {"PATH": f"{folder}:{os.environ['PATH']}"}
+
+
+@pytest.mark.parametrize(
+    ("gpu", "words", "company"),
+    [
+        (True, [], "control"),
+        (True, ["--device", "cpu"], ""),
+        (False, [], ""),
+        (False, ["--engine", "vllm"], "control"),
+    ],
+)
+def test_what_is_made_ahead_is_for_chosen_cases_that_an_engine_or_a_gpu_serves(
+    gpu: bool, words: list[str], company: str, tmp_path: Path
+) -> None:
+    """floor is negative, star's full path is none of the fast one: they are no company of what is chosen."""
+    where = gpus(tmp_path) if gpu else os.environ
+    command = [sys.executable, "-c", COMPANY, *words]
+    done = subprocess.run(command, cwd=ROOT, env=where, capture_output=True, text=True, check=True)
+    assert f"company: {company}".strip() + "\n" in done.stdout, done.stdout[-2000:]
+
+
 def test_on_two_gpus_one_worker_has_all_cases_of_a_model(tmp_path: Path) -> None:
     """Two GPUs in name only: the cases are skipped for lack of weights, but on the worker that would run them."""
-    (tmp_path / "nvidia-smi").write_text(NVIDIA_SMI)
-    (tmp_path / "nvidia-smi").chmod(0o755)
-    names = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(tmp_path)}
+    names = gpus(tmp_path) | {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(tmp_path)}
     words = ["claims", "--scale", "paper", "-m", "fastpath", "-n", "2", "-v", "--require", "none", "-p"]
     command = [sys.executable, "-m", "pytest", *words, "no:cacheprovider", f"--store={tmp_path / 'store'}"]
-    done = subprocess.run(command, cwd=ROOT, env=os.environ | names, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, env=names, capture_output=True, text=True, check=False)
     ran = re.findall(r"^\[(gw\d)\] .*::(\S+)", done.stdout, re.MULTILINE)
     workers: dict[str, set[str]] = {}
     for worker, name in ran:

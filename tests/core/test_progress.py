@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +19,7 @@ from claims.cases import Case
 from selfboot.paths import ROOT
 from selfboot.progress import Board, Display, ProgressFolder, duration
 from selfboot.registry import registry
-from selfboot.session import order
+from selfboot.session import order, process
 from selfboot.session.order import longest_first, never_read_first
 from selfboot.session.process import DEVICES
 
@@ -147,6 +148,26 @@ def test_long_claims_come_first_and_those_that_find_their_work_done_last() -> No
     assert {case.claim.id for case in ordered[-2:]} == {"recipe-14b-plus", "self-consistency"}
     minutes = [case.settings.minutes for case in ordered[:-2]]
     assert minutes == sorted(minutes, reverse=True)
+
+
+def test_pairs_of_the_models_own_are_mined_by_one_worker() -> None:
+    """Of the claims on them only the longest comes with the long ones: side by side, workers would wait."""
+    small = [claim for claim in registry().values() if "small" in claim.scales and claim.tier != "fullpath"]
+    items = [Item(Case(claim, "small", claim.scales["small"])) for claim in small]
+    own = [one.callspec.params["case"].settings.pairs.startswith("own:") for one in longest_first(items)]
+    assert sum(own) == 7
+    assert own[-7:].count(True) == 6
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system pins no process to cores")
+def test_a_worker_has_its_share_of_the_cores_that_it_may_run_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two cores that a process is pinned to on a large machine, each of two workers has one."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3, 7})
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setenv("PYTEST_XDIST_WORKER_COUNT", "2")
+    assert process.own_cores() == 1
+    monkeypatch.delenv("PYTEST_XDIST_WORKER_COUNT")
+    assert process.own_cores() == 2
 
 
 @pytest.mark.parametrize(
