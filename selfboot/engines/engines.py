@@ -148,6 +148,7 @@ class Engines:
         self, subject: ModelRef, stops: tuple[int, ...], name: str = "", merge: bool | None = None
     ) -> TransformersSampler:
         from selfboot.models.load import load_model
+        from selfboot.sampling.packed import pack
         from selfboot.sampling.transformers import TransformersSampler
 
         name = name or subject.name
@@ -158,7 +159,9 @@ class Engines:
             model = load_model(subject.spec, self.device_of(subject.entry), adapter=folder, merge=merge)
             if folder is not None:
                 check_loaded(folder, sha256)
-            self._samplers[name] = TransformersSampler(model, subject.tokenizer(), stops, self.rows)
+            sampler = self._samplers[name] = TransformersSampler(model, subject.tokenizer(), stops, self.rows)
+            if merge is not False:
+                pack(model, sampler.rows)
         return self._samplers[name]
 
     def _engine(self, subject: ModelRef) -> VllmEngine:
