@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from selfboot.cli.lab import RAW, check_recording, open_lab, recorded, shared_options
+from selfboot.cli.options import seed_number
 
 EXAMPLES = """\
 examples:
@@ -31,7 +32,9 @@ def add_parser(commands: Any) -> None:
         formatter_class=RAW,
     )
     arms.add_argument("model", nargs="?", default="organism-0", help="a mini model; default: %(default)s")
-    arms.add_argument("--seeds", type=int, nargs="+", metavar="SEED", default=None, help="default: 7 13 42 1000")
+    arms.add_argument(
+        "--seeds", type=seed_number, nargs="+", metavar="SEED", default=None, help="default: 7 13 42 1000"
+    )
     arms.add_argument("--out", type=Path, default=None, help="default: data/measured/arms/MODEL.json")
     arms.add_argument("--show", action="store_true", help="print what is recorded; measure nothing")
     arms.add_argument("--update-readme", action="store_true", help="rewrite the README's tables; measure nothing")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from selfboot.cli.options import positive
+from selfboot.cli.options import add_shared, positive
 from selfboot.errors import DataError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
         "--allow", action="append", default=[], metavar="CHECK", help="a check whose findings are allowed"
     )
     parser.add_argument("--no-run", action="store_true", help="do not run any program")
-    parser.add_argument("--isolation", default="auto", help="how strictly programs are isolated (default: auto)")
+    add_shared(parser, "isolation")
     parser.add_argument("--jobs", type=positive, default=None, help="grading processes (default: one a core)")
     parser.set_defaults(run=run)
     return parser

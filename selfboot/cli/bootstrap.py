@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,9 @@ def add_parser(commands: Any) -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument("model", help=MODEL)
     parser.add_argument("--out", type=Path, required=True, help="folder for the adapter (peft's format) and its card")
-    parser.add_argument("--pairs", type=int, default=40, help="stop mining at this many pairs (default: %(default)s)")
+    parser.add_argument(
+        "--pairs", type=positive, default=40, help="stop mining at this many pairs (default: %(default)s)"
+    )
     parser.add_argument("--method", choices=["bootstrap", "multi-pair", "curriculum", "seeded"], default="bootstrap")
     parser.add_argument(
         "--seeds",
@@ -68,8 +71,8 @@ def limit(args: argparse.Namespace) -> float:
     from selfboot.engines.gpu import gpu
     from selfboot.models.find import find_model
 
-    if args.max_cost < 0 or args.pairs < 1:
-        raise DataError(f"--max-cost {args.max_cost:g}, --pairs {args.pairs}: give positive numbers")
+    if not 0 <= args.max_cost < math.inf:
+        raise DataError(f"--max-cost {args.max_cost:g}: give a number of USD, 0 or above")
     gpus = find_model(args.model).tensor_parallel if args.max_cost else 1
     limits = [seconds(args.budget), 3600 * args.max_cost / (gpus * gpu(args.gpu).usd_per_hour)]
     return min((one for one in limits if one > 0), default=0.0)

@@ -50,7 +50,7 @@ def add_parser(commands: Any) -> None:
     )
     calibrate.add_argument("--seeds", type=positive, default=20, help="seeds for each claim (default: %(default)s)")
     calibrate.add_argument("--jobs", type=positive, default=1, help="processes side by side (default: %(default)s)")
-    calibrate.add_argument("--rows", type=int, default=0, help="the sampler's batch size (default: its own)")
+    calibrate.add_argument("--rows", type=positive, default=0, help="the sampler's batch size (default: its own)")
     calibrate.add_argument(
         "--only", nargs="*", metavar="CLAIM", help="only these claims; the others are kept as they are"
     )
@@ -70,11 +70,16 @@ def add_parser(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure and write data/measured/bands/MODEL.json, or at small scale STORE/bands/MODEL-PART-TOKENS.json."""
     from selfboot.judging.calibrate import calibrate
+    from selfboot.registry import model_entry
 
     if args.trajectories or args.golden:
         return _trajectories() if args.trajectories else _golden(args.store)
     if not args.models:
-        raise DataError("calibrate: name a model of data/models.toml, such as organism-0")
+        raise DataError("calibrate: no model is named; name one of data/models.toml, such as organism-0")
+    for model in args.models if args.scale != "small" else ():
+        model_entry(model)
+    if args.against and not args.against.is_file():
+        raise DataError(f"--against {args.against}: no such file; name what `selfboot calibrate` wrote elsewhere")
     if args.compare or args.against:
         tables = [compared(model) if args.compare else against(model, args.against) for model in args.models]
         print("\n".join(line for table in tables for line in table))

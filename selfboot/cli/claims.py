@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from selfboot.cli.lab import RAW
-from selfboot.errors import DataError
+from selfboot.cli.lab import RAW, can_be_written
+from selfboot.cli.options import positive
 
 CLAIMS = """\
 examples:
@@ -34,7 +34,7 @@ def add_parser(commands: Any) -> None:
     claims.add_argument("--mutants", action="store_true", help="which wrong systems would the claims notice?")
     claims.add_argument("--real", action="store_true", help="with --mutants: first run ten of them, at mini scale")
     claims.add_argument(
-        "--draws", type=int, default=200, help="simulated runs for --power and --mutants (default: %(default)s)"
+        "--draws", type=positive, default=200, help="simulated runs for --power and --mutants (default: %(default)s)"
     )
     claims.add_argument(
         "--out",
@@ -90,9 +90,8 @@ def _protocols() -> int:
 def _power(args: argparse.Namespace) -> int:
     from selfboot.report.rates import document, measured, paper_rows, write
 
-    if args.draws < 1:
-        raise DataError(f"--draws {args.draws}: give at least one")
     if args.out:
+        can_be_written(args.out)
         write(args.draws, args.out)
         print(f"false alarms and power -> {args.out}")
     else:

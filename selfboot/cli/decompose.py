@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from selfboot.cli.lab import RAW, check_recording, open_lab, recorded, shared_options
+from selfboot.cli.options import seed_number
+from selfboot.errors import DataError, SelfbootError
 
 EXAMPLES = """\
 examples:
@@ -33,7 +35,9 @@ def add_parser(commands: Any) -> None:
         formatter_class=RAW,
     )
     decompose.add_argument("model", nargs="?", default="organism-0", help="default: %(default)s")
-    decompose.add_argument("--seeds", type=int, nargs="+", metavar="SEED", default=[7, 13, 42], help="default: 7 13 42")
+    decompose.add_argument(
+        "--seeds", type=seed_number, nargs="+", metavar="SEED", default=[7, 13, 42], help="default: 7 13 42"
+    )
     decompose.add_argument("--out", type=Path, default=None, help="default: data/measured/decomposition/MODEL.json")
     decompose.add_argument("--show", action="store_true", help="print what is recorded; measure nothing")
     decompose.add_argument("--update-readme", action="store_true", help="rewrite its README's tables; measure nothing")
@@ -49,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
     path = args.out or path_of(args.model)
     if not (args.show or args.update_readme):
         check_recording(args, args.seeds)
+        can_be_decomposed(args.model)
         with open_lab(args) as lab:
             content = measure(lab, args.model, args.seeds, recorded(args.words))
         write(content, path)
@@ -57,3 +62,17 @@ def run(args: argparse.Namespace) -> int:
     if args.update_readme or (path == path_of(README_MODEL) and not args.show):
         update()
     return 0
+
+
+def can_be_decomposed(model: str) -> None:
+    """DataError where the model is unknown, or pairs that its arms are trained on are not there."""
+    from selfboot.decomposition.decompose import arms_of
+    from selfboot.models.find import find_model
+    from selfboot.pairs import load_pairs
+
+    find_model(model)
+    try:
+        for arm in arms_of(model):
+            load_pairs(model, arm.pairs)
+    except SelfbootError as error:
+        raise DataError(f"decompose {model}: pairs of its arms are not here: {error}") from None

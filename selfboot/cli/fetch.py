@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from selfboot.datasets.pinned import Source, source, sources, state
 from selfboot.errors import DataError, SelfbootError
 from selfboot.paper import texts
+from selfboot.registry import model_entry
 
 PAIRS = "paper-pairs"
 
@@ -51,6 +52,8 @@ def run(args: argparse.Namespace) -> int:
     if args.marks is not None:
         return _for_claims(args)
     if args.models:
+        for name in args.models:
+            model_entry(name)  # a name that there is not is said before anything is fetched
         return 1 if sum(not _get_model(name, args.list) for name in args.models) else 0
     names = args.only or [*sources(), texts.NAME]
     wanted = [one for name in names for one in _sources(name)]
@@ -118,7 +121,6 @@ def _get_texts(again: bool) -> bool:
 def _get_model(name: str, only_look: bool) -> bool:
     from selfboot.models.spec import locate
     from selfboot.planning.inventory import spec
-    from selfboot.registry import model_entry
 
     try:
         found = locate(spec(model_entry(name)), download=not only_look)

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from selfboot.cli.options import add_shared, positive
+from selfboot.cli.options import add_shared, positive, seed_number, temperature
 from selfboot.errors import DataError, SelfbootError
 from selfboot.paths import home
 
@@ -169,13 +169,6 @@ def _check_weights(folder: Path) -> None:
         raise Damaged("its weights do not hash to the sha256 in training.json")
 
 
-def seed_number(text: str) -> int:
-    """What every library takes as a seed, for argparse: a whole number from 0 to 2³² - 1."""
-    if not (text.isascii() and text.isdigit() and int(text) < 2**32):
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number from 0 to {2**32 - 1}")
-    return int(text)
-
-
 def can_be_written(out: Path, folder: bool = False) -> None:
     """Make the folder that ``out`` (a file, or a ``folder``) belongs in. StoreError where it could not be written."""
     from selfboot.storage.files import explain
@@ -211,7 +204,7 @@ def add_parser(commands: Any) -> None:
     evaluate.add_argument("benchmark", help="minieval, minieval-dev, minieval-plus, minimath, humaneval, …")
     evaluate.add_argument("--adapter", type=Path, default=None, help="an adapter folder")
     evaluate.add_argument("--format", default="", help="default: chat; for answers, the benchmark's own")
-    evaluate.add_argument("--temperature", type=float, default=0.0, help="0: greedy (default)")
+    evaluate.add_argument("--temperature", type=temperature, default=0.0, help="0: greedy (default)")
     evaluate.add_argument("--n", type=positive, default=1, help="completions a task (default: %(default)s)")
     evaluate.set_defaults(run=run_evaluate)
 

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import math
+import re
+from contextlib import suppress
 from typing import Any
+
+from selfboot.grading.kernel import LEVELS
 
 
 def positive(text: str) -> int:
@@ -11,6 +16,28 @@ def positive(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number above 0")
     return int(text)
+
+
+def seed_number(text: str) -> int:
+    """What every library takes as a seed, as an option's type: a whole number from 0 to 2³² - 1."""
+    if not (text.isascii() and text.isdigit() and int(text) < 2**32):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number from 0 to {2**32 - 1}")
+    return int(text)
+
+
+def temperature(text: str) -> float:
+    """A temperature of sampling, as an option's type: 0 (greedy), or a number above it."""
+    with suppress(ValueError):
+        if 0 <= (found := float(text)) < math.inf:
+            return found
+    raise argparse.ArgumentTypeError(f"{text!r}: expected 0 (greedy) or a number above 0, such as 0.8")
+
+
+def device(text: str) -> str:
+    """Where transformers runs a model, as an option's type."""
+    if not re.fullmatch(r"cpu|cuda(:[0-9]+)?", text):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected cpu, cuda or cuda:N")
+    return text
 
 
 SHARED: dict[str, dict[str, Any]] = {
@@ -32,6 +59,7 @@ SHARED: dict[str, dict[str, Any]] = {
     },
     "organism": {"choices": ["0", "1", "2"], "default": "0", "help": "which mini model, by its pre-training seed"},
     "isolation": {
+        "choices": ["auto", *LEVELS],
         "default": "auto",
         "help": "how strictly model-written programs are isolated (selfboot grade --help)",
     },
@@ -67,7 +95,7 @@ SHARED: dict[str, dict[str, Any]] = {
         "help": "with --scale small: instead of the model's own: a .jinja file, or a name of data/templates (default: "
         "plain where the model has none)",
     },
-    "device": {"default": "cpu", "help": "where transformers runs a model: cpu or cuda"},
+    "device": {"type": device, "default": "cpu", "help": "where transformers runs a model: cpu or cuda"},
 }
 
 

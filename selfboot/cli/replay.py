@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from selfboot.cli.lab import RAW, default_store, seed_number
+from selfboot.cli.lab import RAW, default_store
+from selfboot.cli.options import seed_number
 
 if TYPE_CHECKING:
     from selfboot.exchange.replay import Reading, Replay

@@ -90,6 +90,7 @@ def bootstrap(lab: OpenLab, model: str, wish: Wish, out: Path) -> Done:
     recipe = wish.recipe or ("mini" if bench.name.startswith("mini") else "paper-rank16")
     if recipe not in recipes():
         raise DataError(f"unknown recipe {recipe!r}; data/recipes.toml knows: {', '.join(recipes())}")
+    make_miner(*_way(model, wish))  # a method, or seeds, that there are not are said before anything is scored
     before = lab.score(model, bench)
     mined = harvest(lab, model, wish, recipe, before)
     found, items = checked(lab, mined, bench)
@@ -115,12 +116,17 @@ def benchmark(model: str, wish: Wish) -> Benchmark:
     return part(whole, wish.tasks, wish.seed)
 
 
-def harvest(lab: OpenLab, model: str, wish: Wish, recipe: str, before: Score) -> Mined:
-    """Mine by the wished method; under a budget, as many rounds as one round's time says fit."""
+def _way(model: str, wish: Wish) -> tuple[str, str]:
+    """The wished method's name in mining/catalogue.py, and the benchmark of its seeds."""
     if wish.method not in NAMES:
         raise DataError(f"unknown method {wish.method!r}; known: {', '.join(NAMES)}")
     name = NAMES[wish.method]
-    seeds = wish.seeds or usual_seeds(name, is_organism(find_model(model)))
+    return name, wish.seeds or usual_seeds(name, is_organism(find_model(model)))
+
+
+def harvest(lab: OpenLab, model: str, wish: Wish, recipe: str, before: Score) -> Mined:
+    """Mine by the wished method; under a budget, as many rounds as one round's time says fit."""
+    name, seeds = _way(model, wish)
     settings = {"target": wish.pairs, **wish.settings}
     trains = recipe if METHODS[name].trains else ""
     if wish.seconds:

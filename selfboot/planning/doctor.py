@@ -228,7 +228,8 @@ def _invariance(store: Path) -> Iterator[Check]:
     from selfboot.sampling.vllm import VllmEngine
 
     lacking = VllmEngine(ModelSpec("none", "")).lacks_invariance() if vllm_is_known() else "no vLLM here"
-    yield Check("--batch-invariant", "paper", True, lacking or "can be asked for")
+    remedy = "only this option needs it: vLLM 0.12 or later, on a GPU" if lacking else ""
+    yield Check("--batch-invariant", "paper", not lacking, lacking or "can be asked for", remedy)
 
 
 def _four_bits(store: Path) -> Iterator[Check]:

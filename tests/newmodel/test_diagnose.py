@@ -372,7 +372,7 @@ def test_cost_is_time_on_a_gpu() -> None:
     args.budget = "30m"
     assert limit(args) == 1800
     args.max_cost = -1
-    with pytest.raises(DataError, match="positive"):
+    with pytest.raises(DataError, match="0 or above"):
         limit(args)
 
 
