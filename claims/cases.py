@@ -17,10 +17,10 @@ from selfboot.cluster.sitting import make_ahead, score_ahead
 from selfboot.errors import DataError, SelfbootError, TooFewPairsError
 from selfboot.judging.calibrate import FIRST_SEED
 from selfboot.judging.calibration import Calibration, own_bands, own_mark, own_path
-from selfboot.judging.checks import Check, checks, control
+from selfboot.judging.checks import RULES, Check, checks, control
 from selfboot.judging.compared import too_few
 from selfboot.judging.decide import Decision, decide
-from selfboot.judging.early import decide_early, on_part
+from selfboot.judging.early import AT_ONCE, decide_early, on_part, whole_because
 from selfboot.judging.flips import has_baseline, measured_flips
 from selfboot.judging.results import Beside, Evidence, Result, beside, log_e_of, solved_in
 from selfboot.judging.seeds import with_seeds
@@ -240,9 +240,15 @@ class Case:
             contrast=self.settings.contrast,
             solved=solved,
             log_e=log_e_of(solved, self.settings.contrast, self.claim.expects),
-            until=decision.until,
+            until=decision.until or self._whole(decision),
             slices=decision.slices,
         )
+
+    def _whole(self, decision: Decision) -> str:
+        """Why a case that its own test judges is not decided early, where that was asked for."""
+        if not (self.until_settled and decision.runs):
+            return ""
+        return f"{AT_ONCE}: {whole_because(RULES[self.scale](self.claim, self.judged))}"
 
 
 def _fresh(seed: int, fresh: int) -> int:

@@ -1,4 +1,4 @@
-"""MiniLib: 60 held-out tasks that need the standard library: BigCodeBench-Hard (§3.10) for the mini model."""
+"""MiniLib: 150 held-out tasks that need the standard library: BigCodeBench-Hard (§3.10) for the mini model."""
 
 from __future__ import annotations
 

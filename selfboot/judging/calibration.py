@@ -20,6 +20,7 @@ from scipy import stats
 
 from selfboot import keys
 from selfboot.analysis.bands import CALIBRATION_SEEDS, Band, calibrated_band
+from selfboot.benchmarks.base import load_any, split_name
 from selfboot.errors import DataError
 from selfboot.keys import code_hash
 from selfboot.pairs import check_pairs, pairs_path
@@ -222,13 +223,26 @@ DETERMINING = ("model", "benchmark", "protocol", "options", "format", "count", "
 
 
 def fingerprint(settings: Settings) -> str:
-    """Hash of what a claim's figures depend on: its settings, its recipe's values, its pairs' content."""
+    """Hash of what a claim's figures depend on: its settings, its recipe's values, its pairs' content, its tasks."""
     parts: dict[str, Any] = {name: getattr(settings, name) for name in DETERMINING}
     parts["options"] = dict(settings.options)
     parts["recipe"] = recipes().get(settings.recipe)
     files = [pairs_path(settings.model, name) for name in _pair_names(settings)]
     parts["pairs"] = [digest(path.read_text(encoding="utf-8")) if path.exists() else None for path in files]
+    parts["tasks"] = {name: _tasks(split_name(name)[0]) for name in _benchmarks(settings)}
     return digest(parts)[:16]
+
+
+def _benchmarks(settings: Settings) -> list[str]:
+    """What a claim is scored on, and what it is mined from."""
+    named = [settings.options.get(name, "") for name in ("tasks", "shots")]
+    return [name for name in (settings.benchmark, *settings.options.get("also", ()), *named) if name]
+
+
+@functools.cache
+def _tasks(benchmark: str) -> str:
+    """Hash of all tasks of a benchmark."""
+    return load_any(benchmark).sha256
 
 
 def _pair_names(settings: Settings) -> list[str]:

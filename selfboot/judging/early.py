@@ -46,6 +46,7 @@ BY_MINING = ("seeds_yielding_pairs", "count_minable")  # their outcomes are of m
 OF_SOME_TASKS = ("again", "alive")  # checks beside the contrast that a settled case does without
 SETTLED: Mapping[Scale, VerdictStatus] = {"mini": "as calibrated", "small": "measured", "paper": "direction only"}
 
+AT_ONCE = "all tasks at once"
 NO_BANDS = "bands are of all tasks and were not applied"
 
 Draw = Callable[[int, Part], Sequence[Run]]  # runs of a part of the tasks; as in decide.py of the claim's seeds (0)
@@ -77,7 +78,7 @@ def decide_early(claim: Claim, scale: Scale, settings: Settings, checks: Sequenc
     rules = RULES[scale](claim, settings)
     if reason := whole_because(rules):
         whole = decide(checks, lambda fresh: draw(fresh, WHOLE))
-        return replace(whole, until=f"all tasks at once: {reason}")
+        return replace(whole, until=f"{AT_ONCE}: {reason}")
     slices: list[Sequence[Run]] = []
     for own in SLICES:
         slices.append(draw(0, own))

@@ -125,7 +125,7 @@ def asked(one: Asked) -> str:
         "alive": f"≥ {one.limit:.0%} of the base",
         "rate above": f"> {one.limit:.0%}",
         "rate below": f"< {one.limit:.0%}",
-        "settled": f"settled by {one.lower:.0f} of {one.upper:.0f} tasks",
+        "settled": f"settled by {one.lower:.0f} of {one.upper:.0f}",
         "band": span(Band(one.lower, one.upper), signed=one.difference),
     }
     return words.get(one.criterion, one.criterion)

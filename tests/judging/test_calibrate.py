@@ -212,6 +212,8 @@ def test_what_a_fingerprint_covers(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(marks) == 6
     same = replace(SETTINGS, seeds=(1,), finding="said otherwise", minutes=3.0)
     assert known.fingerprint(same) == known.fingerprint(SETTINGS)
+    monkeypatch.setattr(known, "_tasks", lambda benchmark: f"other tasks of {benchmark}")
+    assert known.fingerprint(SETTINGS) not in marks
 
 
 def test_figures_by_device_and_their_comparison(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

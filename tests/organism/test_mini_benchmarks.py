@@ -65,7 +65,7 @@ def test_levels_and_sizes() -> None:
     assert [sum(r["level"] == level for r in test) for level in range(1, 6)] == list(benchmarks.EVAL_LEVELS["test"])
     assert len(test) == 164
     assert len(rows("minieval/seeds")) == 300
-    assert len(rows("minilib/test")) == 60
+    assert len(rows("minilib/test")) == 150
     assert len(rows("minimath/test")) == 200
 
 
