@@ -20,10 +20,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from selfboot import keys
-from selfboot.benchmarks.base import AnswerBenchmark, Benchmark, load_any, of_answers, of_programs
+from selfboot.benchmarks.base import AnswerBenchmark, Benchmark, load_answers, load_any, load_benchmark
 from selfboot.engines.engines import Choice, Engines, ModelRef
 from selfboot.engines.gpu import on_ours, our_gpus
 from selfboot.engines.memory import check_limit
@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from selfboot.grading.code import CodeGrader
     from selfboot.grading.pool import Limit
 
+T = TypeVar("T")
 GREEDY = Sampling()
 WEIGHTS = "adapter_model.safetensors"
 
@@ -217,7 +218,7 @@ class Lab:
         self._measured: dict[str, list[Limit]] = {}  # time limits by the hash of the benchmark
         self._answers: AnswerGrader | None = None
         self._specs: dict[str, ModelSpec] = {}
-        self._benchmarks: dict[str, Benchmark | AnswerBenchmark] = {}
+        self._benchmarks: dict[tuple[Callable[[str], Any], str], Any] = {}
 
     # What things are
 
@@ -281,9 +282,7 @@ class Lab:
 
     def benchmark(self, name: str) -> Benchmark | AnswerBenchmark:
         """The benchmark called ``name``, of programs or of answers; a part of it by ``NAME:200``."""
-        if name not in self._benchmarks:
-            self._benchmarks[name] = load_any(name)
-        return self._benchmarks[name]
+        return self._loaded(load_any, name)
 
     def pairs(self, model: str, name: str) -> list[Pair]:
         """The pairs called ``name`` for a model, mined where they are its own ("own:SEEDS", mining/own.py); with random
@@ -358,7 +357,7 @@ class Lab:
         ``sampling`` None: greedy, as long as the benchmark's completions may get. A format of the paper's is graded by
         the paper's verdict (grading/scripts.py). ``timeout_s``: seconds a program may take (0: the grader's own).
         """
-        bench = of_programs(self.benchmark(benchmark))
+        bench = self._loaded(load_benchmark, benchmark)
         form = code_format(format or bench.format, stop) if isinstance(format, str) else format
         samples = self._drawn(model, bench, form, adapter, sampling, seed)
         programs = [
@@ -378,7 +377,7 @@ class Lab:
         seed: int = 0,
     ) -> AnswerScore:
         """The model's score on an answer benchmark; as ``evaluate``."""
-        bench = of_answers(self.benchmark(benchmark))
+        bench = self._loaded(load_answers, benchmark)
         form = answer_format(format or bench.format)
         samples = self._drawn(model, bench, form, adapter, sampling, seed)
         return self._grade_answers(bench, samples, form)
@@ -597,6 +596,13 @@ class Lab:
         rows = _rows(artifact.text("outcomes.jsonl"))
         outcomes = tuple(tuple(Outcome(**o) for o in row) for row in rows)
         return Score(artifact, samples, tuple(task.task_id for task in bench.tasks), outcomes)
+
+    def _loaded(self, load: Callable[[str], T], name: str) -> T:
+        """A benchmark, read and hashed once."""
+        if (load, name) not in self._benchmarks:
+            self._benchmarks[load, name] = load(name)
+        found: T = self._benchmarks[load, name]
+        return found
 
     def _limits(self, bench: Benchmark) -> Sequence[Limit | None]:
         """Time limits by task: by the canonical solutions where right programs may take long, else the grader's own."""

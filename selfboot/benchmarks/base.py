@@ -93,26 +93,18 @@ def load_benchmark(name: str) -> Benchmark:
 
     Raises DataError for an unknown name or damaged data, UnavailableError where a data set is not on this machine.
     """
-    return of_programs(load_any(name))
+    found = load_any(name)
+    if not isinstance(found, Benchmark):
+        raise DataError(f"benchmark {name!r} asks for answers, not for programs; evaluate it with `evaluate_answers`")
+    return found
 
 
 def load_answers(name: str) -> AnswerBenchmark:
     """The answer benchmark called ``name``; names and errors as for ``load_benchmark``."""
-    return of_answers(load_any(name))
-
-
-def of_programs(found: Benchmark | AnswerBenchmark) -> Benchmark:
-    """The same, where it is one of programs; else DataError."""
-    if isinstance(found, Benchmark):
-        return found
-    raise DataError(f"benchmark {found.asked!r} asks for answers, not programs; evaluate it with `evaluate_answers`")
-
-
-def of_answers(found: Benchmark | AnswerBenchmark) -> AnswerBenchmark:
-    """The same, where it is one of answers; else DataError."""
-    if isinstance(found, AnswerBenchmark):
-        return found
-    raise DataError(f"benchmark {found.asked!r} asks for programs, not for answers; evaluate it with `evaluate`")
+    found = load_any(name)
+    if not isinstance(found, AnswerBenchmark):
+        raise DataError(f"benchmark {name!r} asks for programs, not for answers; evaluate it with `evaluate`")
+    return found
 
 
 def load_any(name: str) -> Benchmark | AnswerBenchmark:

@@ -55,7 +55,7 @@ def run_claims(args: argparse.Namespace) -> int:
 def command(options: Sequence[str]) -> list[str]:
     """What is run. The working directory stays the caller's: paths among the options are relative to it."""
     ours = ["-c", str(ROOT / "pytest.ini"), "--rootdir", str(ROOT)]
-    if not in_checkout():  # pytest keeps its cache in the root, where nothing may be written
-        ours += ["-o", f"cache_dir={home() / 'pytest-cache'}"]
+    if not in_checkout():  # pytest keeps its cache in the root, where nothing may be written; benchmarks in this folder
+        ours += ["-o", f"cache_dir={home() / 'pytest-cache'}", f"--benchmark-storage=file://{home() / 'benchmarks'}"]
     claims = require(CLAIMS, "the claims' tests")
     return [sys.executable, "-m", "pytest", str(claims), *ours, *options]

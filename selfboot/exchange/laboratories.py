@@ -10,8 +10,7 @@ from typing import Any
 
 from selfboot.errors import DataError
 from selfboot.exchange.portable import SCHEMA, read, results_of
-from selfboot.exchange.recorded import REPLAYED
-from selfboot.judging.results import Result, Solved, load
+from selfboot.judging.results import REPLAYED, Result, Solved, load
 from selfboot.report.evidence import Shelf
 from selfboot.report.summary import environment_of
 
@@ -104,7 +103,9 @@ def _file(path: Path) -> tuple[list[Result], Environment]:
         return results_of(found["results"], str(path)), dict(environment_of(_manifests(found["samples"])))
     if form != "report":
         raise DataError(f"{path}: holds no results; name {KINDS}")
-    return results_of([*table["results"], *table.get("trial_runs", ())], str(path)), table.get("environment", {})
+    return results_of(
+        [*table["results"], *table.get("replayed", ()), *table.get("trial_runs", ())], str(path)
+    ), table.get("environment", {})
 
 
 def _manifests(samples: Iterable[Mapping[str, Any]]) -> Iterable[dict[str, Any]]:

@@ -17,9 +17,9 @@ from typing import Any
 
 from selfboot import __version__
 from selfboot.errors import DataError, SelfbootError
-from selfboot.exchange.recorded import REPLAYED, Source
+from selfboot.exchange.recorded import Source
 from selfboot.grading.sample_file import Row
-from selfboot.judging.results import Result, from_table
+from selfboot.judging.results import REPLAYED, Result, from_table
 from selfboot.protocols.base import Arm
 from selfboot.report.evidence import SCORES, Scored, Shelf
 from selfboot.store import Artifact, digest

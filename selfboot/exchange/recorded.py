@@ -14,11 +14,11 @@ from selfboot.formats import answer_format, code_format
 from selfboot.grading.sample_file import Row, Sample, by_task, is_artifact, sample_rows
 from selfboot.grading.samples import program
 from selfboot.grading.tasks import load_tasks
+from selfboot.judging.results import REPLAYED
 from selfboot.lab import AnswerScore, Lab, Samples, Score, by_script, write_rows
 from selfboot.records import Completion
 from selfboot.store import digest
 
-REPLAYED = "replayed"  # the mark of a result, in the place of the weights that a run of ours had
 TOLERANT = {"": "raw-tolerant", "raw": "raw-tolerant"}  # else chat-tolerant, which reads any text
 
 

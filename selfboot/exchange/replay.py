@@ -22,9 +22,9 @@ from selfboot.analysis.pass_at_k import pass_at_k
 from selfboot.benchmarks.base import AnswerBenchmark, Benchmark, load_any
 from selfboot.errors import DataError
 from selfboot.exchange.portable import is_portable, sources
-from selfboot.exchange.recorded import REPLAYED, RecordingLab, Source, tolerant
+from selfboot.exchange.recorded import RecordingLab, Source, tolerant
 from selfboot.judging.checks import Check, checks
-from selfboot.judging.results import Evidence, Part, Result, log_e_of, solved_in
+from selfboot.judging.results import REPLAYED, Evidence, Part, Result, log_e_of, solved_in
 from selfboot.lab import AnswerScore, Score
 from selfboot.pairs import load_pairs
 from selfboot.planning.forecast import Sizes

@@ -15,6 +15,7 @@ from selfboot.protocols.base import Arm, Run
 from selfboot.registry import ArmName, Direction
 from selfboot.store import digest, write_atomic
 
+REPLAYED = "replayed"  # the mark of a judged recording of others, in the place of the weights that a run of ours had
 Kind = Literal[
     "figure", "contrast", "interaction", "synergy", "sweep", "plateau", "rate", "identical", "alive", "again",
     "boundary", "weights", "pairs",

@@ -34,8 +34,8 @@ def compact(gathered: Gathered) -> str:
     found = answer(gathered)
     head = [f"## selfboot, {time.strftime('%Y-%m-%d')}", "", " ".join(headline(results, named=False)), ""]
     if not results:
-        return "\n".join([head[0], "", NOTHING, *_trials(gathered)]) + "\n"
-    tail = ["", f"{KEY} {CAVEAT}", *_trials(gathered)]
+        return "\n".join([head[0], "", NOTHING, *_apart(gathered)]) + "\n"
+    tail = ["", f"{KEY} {CAVEAT}", *_apart(gathered)]
     lines = [*head, *_questions(found), ""]
     lines += _map(found, LINES - len(lines) - len(tail))
     return "\n".join([*lines, *tail]) + "\n"
@@ -69,13 +69,12 @@ def _cell(one: Standing | None) -> str:
     return cell(f"{mark(one)} {one.word}, {figures(one)}") if one else ""
 
 
-def _trials(gathered: Gathered) -> list[str]:
-    trials = gathered.trials
-    return (
-        ["", f"Not counted: {plural(len(trials), 'trial run')} on other weights, which are never reproductions."]
-        if trials
-        else []
-    )
+def _apart(gathered: Gathered) -> list[str]:
+    replayed, trials = len(gathered.replayed), len(gathered.trials)
+    return [
+        *(["", f"Not counted: {plural(replayed, 'case')} replayed from what others recorded."] if replayed else []),
+        *(["", f"Not counted: {plural(trials, 'trial run')} on other weights, never reproductions."] if trials else []),
+    ]
 
 
 def append(results: Sequence[Result], root: Path, path: Path, skipped: Mapping[str, str] | None = None) -> None:

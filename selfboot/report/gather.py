@@ -1,7 +1,8 @@
 """From results and run store to what the report shows: cases with evidence, lifts over seeds, and what was not run.
 
 A lift's groups are its trained arms, whatever their seed; scores on another benchmark than the claim's are none of it.
-Results on random weights or a substitute model are trial runs: kept apart, in no count and no figure.
+Results on random weights or a substitute model are trial runs, and those of others' recordings are replayed: both are
+kept apart, in no count and no figure.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from selfboot.analysis.verdict import VerdictStatus
-from selfboot.judging.results import Evidence, Result
+from selfboot.judging.results import REPLAYED, Evidence, Result
 from selfboot.newmodel.kept import Kept, kept
 from selfboot.protocols.base import Arm
 from selfboot.registry import Claim, Settings, registry
@@ -184,10 +185,16 @@ class Gathered:
     lifts: tuple[Lift, ...]
     diagnoses: tuple[Kept, ...]
     shelf: Shelf
+    replayed: tuple[CaseView, ...] = ()
+
+    @property
+    def apart(self) -> tuple[CaseView, ...]:
+        """What is shown, and is in no count and no figure."""
+        return self.replayed + self.trials
 
     @property
     def counts(self) -> dict[VerdictStatus, int]:
-        """Cases a verdict; trial runs are not among them."""
+        """Cases a verdict; what was replayed and trial runs are not among them."""
         found = [case.result.verdict for case in self.cases]
         return {verdict: found.count(verdict) for verdict in MARKS if verdict in found}
 
@@ -196,9 +203,10 @@ def gather(results: Sequence[Result], shelf: Shelf, skipped: Mapping[str, str] |
     """``skipped``: why a case was not run, by its name ("recipe-7b[paper-7]") or its test's."""
     cases = [_case(result, shelf) for result in ordered(results)]
     real = tuple(case for case in cases if case.result.weights == "trained")
-    trials = tuple(case for case in cases if case.result.weights != "trained")
+    replayed = tuple(case for case in cases if case.result.weights == REPLAYED)
+    trials = tuple(case for case in cases if case.result.weights not in ("trained", REPLAYED))
     diagnoses, missing = tuple(kept(shelf.root, shelf.notes)), tuple(_not_run(real, skipped or {}))
-    return Gathered(real, trials, missing, tuple(_lifts(real)), diagnoses, shelf)
+    return Gathered(real, trials, missing, tuple(_lifts(real)), diagnoses, shelf, replayed)
 
 
 def _case(result: Result, shelf: Shelf) -> CaseView:

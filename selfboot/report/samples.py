@@ -50,7 +50,7 @@ class _Texts:
 
 
 def pack(gathered: Gathered, budget: int = BUDGET) -> Packed:
-    """All scores of all cases, trial runs included, in at most ``budget`` characters if the smallest cut allows it."""
+    """All scores of all cases, those apart included, in at most ``budget`` characters if the smallest cut allows it."""
     scores = _scores(gathered)
     most = max((score.draws for score in scores.values()), default=1)
     for draws, length in STEPS:
@@ -62,7 +62,7 @@ def pack(gathered: Gathered, budget: int = BUDGET) -> Packed:
 
 
 def _scores(gathered: Gathered) -> dict[str, Scored]:
-    cases = (*gathered.cases, *gathered.trials)
+    cases = (*gathered.cases, *gathered.apart)
     return {arm.id: arm.score for case in cases for arm in case.scores if arm.score}
 
 
@@ -72,7 +72,7 @@ def _table(gathered: Gathered, scores: dict[str, Scored], draws: int, texts: _Te
     runs = [
         [case.result.name + ("" if case.result.weights == "trained" else f" ({case.result.weights} weights)"),
          [[arm.label, arm.id] for arm in case.scores]]
-        for case in (*gathered.cases, *gathered.trials)
+        for case in (*gathered.cases, *gathered.apart)
         if case.scores
     ]  # fmt: skip
     return {"runs": runs, "scores": packed, "tasks": [json.loads(key) for key in benches], "texts": list(texts.numbers)}

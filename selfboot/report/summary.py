@@ -50,6 +50,8 @@ def lede(gathered: Gathered) -> list[str]:
     if not results:
         return ["No claim has been judged yet in this store."]
     said = [*headline(results)]
+    if gathered.replayed:
+        said.append(f"Apart, and in no count: {plural(len(gathered.replayed), 'case')} replayed from recordings.")
     if gathered.trials:
         said.append(f"Apart, and in no count: {plural(len(gathered.trials), 'trial run')}, on other weights.")
     if gathered.not_run:

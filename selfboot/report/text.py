@@ -27,6 +27,8 @@ def markdown(gathered: Gathered, figures: Sequence[FigureView]) -> str:
     """The whole report as Markdown, samples aside."""
     lines = ["# selfboot report", "", *compact(gathered).splitlines(), ""]
     lines += [*(f"- note: {note}" for note in outdated(gathered)), "", "## Every case", "", *_table(gathered.cases), ""]
+    if gathered.replayed:
+        lines += ["## Replayed: what others recorded, judged here", "", *_table(gathered.replayed), ""]
     if gathered.trials:
         lines += [
             "## Trial runs on other weights: never reproductions",
@@ -84,6 +86,7 @@ def as_json(gathered: Gathered, figures: Sequence[FigureView]) -> str:
         "standings": [_standing(one) for one in standings([case.result for case in gathered.cases])],
         "others": [asdict(one) for one in baselines().values()],
         "results": [_result(case.result) for case in gathered.cases],
+        "replayed": [_result(case.result) for case in gathered.replayed],
         "trial_runs": [_result(case.result) for case in gathered.trials],
         "not_run": [{"claim": m.claim.id, "scale": m.scale, "reason": m.reason} for m in gathered.not_run],
         "figures": [{"id": f.id, "title": f.title, "head": f.head, "rows": f.rows} for f in figures],

@@ -16,8 +16,8 @@ from torch import Tensor
 def pack(model: torch.nn.Module, rows: int) -> int:
     """Pack every plain float32 linear layer of a model that only draws, ``rows`` at a time; its weight itself is given
     back. Returns how many were packed: none where this CPU gains nothing."""
-    known = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    if not known or torch.backends.cpu.get_cpu_capability() != "AVX512":
+    has_onednn = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    if not has_onednn or torch.backends.cpu.get_cpu_capability() != "AVX512":
         return 0
     embedding = model.get_input_embeddings().weight  # type: ignore[operator]
     plain = [one for one in model.modules() if type(one) is torch.nn.Linear and _can_be(one, embedding)]

@@ -12,12 +12,14 @@ import pytest
 from report_parts import BASE, contrast, figure, trained
 
 from selfboot.benchmarks.base import load_benchmark
+from selfboot.judging.results import REPLAYED
 from selfboot.protocols.base import Arm
 from selfboot.registry import registry
 from selfboot.report import evidence
 from selfboot.report.evidence import Shelf
 from selfboot.report.gather import Gathered, gather
 from selfboot.report.samples import pack
+from selfboot.report.text import markdown
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +33,7 @@ def test_cases_come_in_the_order_of_the_registry_and_seeds_in_theirs(gathered: G
     assert recipe == ["recipe-7b[mini-7]", "recipe-7b[mini-13]", "recipe-7b[mini-42]"]
     claims = list(dict.fromkeys(case.result.claim for case in gathered.cases))
     assert claims == [claim for claim in registry() if claim in claims]
-    assert len({case.anchor for case in gathered.cases + gathered.trials}) == len(names) + 1
+    assert len({case.anchor for case in gathered.cases + gathered.apart}) == len(names) + 1
 
 
 def test_trial_runs_are_counted_nowhere(gathered: Gathered) -> None:
@@ -41,6 +43,16 @@ def test_trial_runs_are_counted_nowhere(gathered: Gathered) -> None:
     assert all(0 not in [len(seeds) for seeds in lift.groups.values()] for lift in gathered.lifts)
     recipe = next(lift for lift in gathered.lifts if lift.claim == "recipe-7b")
     assert len(recipe.groups["trained"]) == 3
+
+
+def test_what_was_replayed_is_no_trial_run_and_counted_nowhere(lab: Any, gathered: Gathered) -> None:
+    theirs = [replace(one, weights=REPLAYED) for one in lab.results if one.weights == "trained"][:1]
+    found = gather([*lab.results, *theirs], Shelf(lab.store.root))
+    assert [case.result for case in found.replayed] == theirs
+    assert (found.trials, found.counts, found.lifts) == (gathered.trials, gathered.counts, gathered.lifts)
+    text = markdown(found, ())
+    assert "## Replayed" in text
+    assert "1 case replayed" in text
 
 
 def test_lifts_gather_seeds_over_arms_and_cases(gathered: Gathered, lab: Any) -> None:
