@@ -84,8 +84,10 @@ def step_seconds(rows: float) -> float:
     return max(rows, counts[0]) / float(np.interp(rows, counts, [known[count] for count in counts]))
 
 
-def drawing(entry: ModelEntry, rows: int, tokens: int, kind: Gpu, adapted: bool = False) -> float:
-    """Seconds for so many rows of so many new tokens, with an adapter or without.
+def drawing(
+    entry: ModelEntry, rows: int, tokens: int, kind: Gpu, adapted: bool = False, sampled: bool = False
+) -> float:
+    """Seconds for so many rows of so many new tokens, with an adapter or without, greedy or sampled (a seed a row).
 
     As many rows are drawn together as fit into the cache, in which a row has its prompt and half its new tokens on
     average. A step takes as long as the measured model's for as many rows, times the ratio of sizes, and the time to
@@ -96,7 +98,7 @@ def drawing(entry: ModelEntry, rows: int, tokens: int, kind: Gpu, adapted: bool 
     known, shape = phases()["drawing"], shape_of(entry)
     length = known["prompt_tokens"] + tokens / 2
     together = min(rows, rows_in_cache(shape, length, kind.memory_gb, entry.tensor_parallel))
-    step = step_seconds(together) * (known["with_adapter"] if adapted else 1.0)
+    step = step_seconds(together) * (known["with_adapter"] if adapted else 1.0) * (known["sampled"] if sampled else 1.0)
     cache = together * (shape.kv_bytes(1) * length / entry.tensor_parallel - size(entry) * _measured_cache())
     scaled = size(entry) * step * gpu(known["gpu"]).bandwidth / kind.bandwidth
     return float(tokens * rows / together * (scaled + max(0.0, cache) / (kind.bandwidth * 1e9)))
@@ -147,7 +149,7 @@ def mining(entry: ModelEntry, miner: Any, recipe: str, kind: Gpu) -> float:
     every = (plan.every if plan else getattr(miner, "train_every", 1)) or miner.steps
     trainings = math.ceil(miner.steps / every) if recipe else 0
     noisy = miner.steps - every if recipe and plan and plan.dropout_in_mining else 0
-    usual = sum(drawing(entry, rows, tokens, kind) for rows, tokens in draws)
+    usual = sum(drawing(entry, rows, tokens, kind, sampled=True) for rows, tokens in draws)
     slow = sum(in_process(entry, rows, tokens) for rows, tokens in draws)
     epochs = recipes()[recipe]["epochs"] if recipe else 0
     between = _scaled(training(miner.target or TYPICAL, epochs), entry, kind) + loading(entry) + starting(entry)
@@ -249,7 +251,8 @@ def _seconds(call: Call, entry: ModelEntry, kind: Gpu) -> float:
         return _scaled(training(len(call.args[1]), recipes()[call.args[2]]["epochs"]), entry, kind)
     drawn = call.options["sampling"]
     rows = len(Sizes().benchmark(call.args[1]).tasks) * (drawn.n if drawn.temperature else 1)
-    return drawing(entry, rows, drawn.max_new_tokens, kind, adapted=call.options.get("adapter") is not None)
+    adapted, sampled = call.options.get("adapter") is not None, drawn.temperature > 0
+    return drawing(entry, rows, drawn.max_new_tokens, kind, adapted, sampled)
 
 
 def _options(call: Call) -> list[Any]:

@@ -147,8 +147,8 @@ def test_the_14b_models_measured_draws_are_met_within_a_tenth() -> None:
     assert forecast.drawing(entry, 164, 400, H100, adapted=True) == pytest.approx(11.7, rel=0.1)
 
 
-def draw(rows: int, tokens: int, adapted: bool = False) -> float:
-    return forecast.drawing(model_entry("qwen2.5-7b"), rows, tokens, H100, adapted)
+def draw(rows: int, tokens: int, adapted: bool = False, sampled: bool = False) -> float:
+    return forecast.drawing(model_entry("qwen2.5-7b"), rows, tokens, H100, adapted, sampled)
 
 
 def test_tokens_a_second_are_linear_between_measured_numbers_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,7 +217,7 @@ def test_a_scripts_mining_run_is_reckoned_round_by_round() -> None:
     """bootstrap.py: 20 rounds of 16 problems, 4 attempts at each and a repair; it trains every ten rounds."""
     miner = script_miner("recipe/bootstrap.py", load=forecast.Sizes().benchmark)
     entry = model_entry("qwen2.5-7b")
-    round_ = draw(16, 400) + draw(64, 400) + draw(16, 400)
+    round_ = sum(draw(rows, 400, sampled=True) for rows in (16, 64, 16))
     assert forecast.mining(entry, miner, "", H100) == pytest.approx(20 * round_)
     between = forecast.training(40, recipes()["confirm"]["epochs"]) + 36 + 60  # an engine's start, the base's reading
     silent = replace(miner, training=replace(miner.training, dropout_in_mining=False))  # type: ignore[attr-defined, type-var]
