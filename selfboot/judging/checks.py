@@ -53,7 +53,8 @@ def checks(
     """
     settings = settings or claim.scales[scale]
     rules = OwnBands(claim, settings, known) if known else RULES[scale](claim, settings)
-    judges: dict[str, Judge] = {"weights": partial(weights, rules.settings)} if rules.settings.protocol else {}
+    asserted = partial(weights, rules.settings, needed=rules.telling)
+    judges: dict[str, Judge] = {"weights": asserted} if rules.settings.protocol else {}
     judges |= rules.special() | {name: partial(rules.figure, name) for name in rules.banded()}
     judges |= {"contrast": rules.contrast} if rules.settings.contrast and "synergy" not in judges else {}
     judges |= {"synergy": judges.pop("synergy")} if "synergy" in judges else {}  # the main figure comes last

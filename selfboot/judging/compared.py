@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
+from typing import ClassVar
 
 from selfboot.analysis.bands import Band
 from selfboot.analysis.paired import Outcomes, PairedTest
@@ -27,6 +28,8 @@ ASSERTED = ("weights", "identical")  # the checks that hold of every model, or s
 @dataclass(frozen=True)
 class Compared(Rules):
     """Judged by the paired test alone."""
+
+    telling: ClassVar[int] = NEEDED
 
     def banded(self) -> list[str]:
         """No figure has a band."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -36,6 +37,7 @@ class Rules(ABC):
 
     claim: Claim
     settings: Settings
+    telling: ClassVar[int] = 1  # an adapter of so many mined items must change a token
 
     @abstractmethod
     def banded(self) -> list[str]:

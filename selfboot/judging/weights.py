@@ -4,7 +4,9 @@
 - Two seeds give two adapters.
 - The base stays: one model everywhere, and the same greedy tokens from the same engine.
 
-Where nothing was mined there is nothing to train on, and the trained arm is the base: that is no error.
+Where nothing was mined there is nothing to train on, and the trained arm is the base: that is no error. At small scale
+an adapter of fewer items than a recipe needs may change no token. (Ruled so on 28 November 2026, after SmolLM2's adapter
+of one trace changed none on seven tasks and the case was called broken.)
 """
 
 from __future__ import annotations
@@ -19,9 +21,10 @@ from selfboot.protocols.base import Arm, Run
 from selfboot.registry import Settings
 
 
-def weights(settings: Settings, runs: Sequence[Run]) -> Part:
-    """The assertions on the runs of a claim, one run a seed. The part's figure is the number of adapters."""
-    wrong = [*_untrained(settings, runs), *_without_effect(runs), *_seed_ignored(runs), *_base_changed(runs)]
+def weights(settings: Settings, runs: Sequence[Run], needed: int = 1) -> Part:
+    """The assertions on the runs of a claim, one run a seed. The part's figure is the number of adapters.
+    ``needed``: an adapter of so many mined items, or more, must change a token."""
+    wrong = [*_untrained(settings, runs), *_without_effect(runs, needed), *_seed_ignored(runs), *_base_changed(runs)]
     adapters = {one.adapter for run in runs for one in run.drawn.values() if one.adapter}
     right = f"adapters: {len(adapters)}, none without effect, none of two seeds; the base is unchanged"
     verdict = Verdict("not reproduced", "; ".join(dict.fromkeys(wrong))) if wrong else Verdict("reproduced", right)
@@ -57,18 +60,25 @@ def _untrained(settings: Settings, runs: Sequence[Run]) -> Iterator[str]:
 
 def _items(settings: Settings, run: Run, arm: Arm) -> bool:
     """Were there items to train on? Those that were found, and those of the claim's pair file."""
-    found = [
-        run.figures[name] for name, one in run.arms.items()
-        if one.role == "items" and (one.model, one.round) == (arm.model, arm.round)
-    ]  # fmt: skip
+    found = _mined(run, arm)
     return any(found) if found else bool(settings.pairs or arm.pairs)
 
 
-def _without_effect(runs: Sequence[Run]) -> Iterator[str]:
-    """Adapters whose scores all have the tokens of the base, asked alike."""
+def _mined(run: Run, arm: Arm) -> list[float]:
+    """How many items were mined for an arm; empty where its items are not the model's own."""
+    return [
+        run.figures[name] for name, one in run.arms.items()
+        if one.role == "items" and (one.model, one.round) == (arm.model, arm.round)
+    ]  # fmt: skip
+
+
+def _without_effect(runs: Sequence[Run], needed: int) -> Iterator[str]:
+    """Adapters of enough items whose scores all have the tokens of the base, asked alike."""
     for run in runs:
         for adapter in dict.fromkeys(run.drawn[name].adapter for name in _trained(run) if run.drawn[name].adapter):
             own = [name for name in _trained(run) if run.drawn[name].adapter == adapter]
+            if all(max(_mined(run, run.arms[name]), default=needed) < needed for name in own):
+                continue
             beside = [(name, base) for name in own for base in run.drawn if _alike(run.arms[base], run.arms[name])]
             if beside and all(run.drawn[name].tokens == run.drawn[base].tokens for name, base in beside):
                 yield f"{', '.join(own)}, seed {run.seed}: the adapter changes no token"

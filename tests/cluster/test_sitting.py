@@ -29,13 +29,13 @@ from selfboot.cluster.graph import jobs
 from selfboot.cluster.sitting import by_model, score_ahead
 from selfboot.errors import DataError
 from selfboot.lab import Lab
-from selfboot.models.tiny import save_model
 from selfboot.pairs import load_pairs
 from selfboot.paths import ROOT
 from selfboot.protocols.any_model import WHOLE, placed
 from selfboot.registry import registry
 from selfboot.store import RunStore
 from tests.core.test_any_model import CHATML, with_template
+from tests.tiny_models import save_model
 
 FAKE = {"vllm": "0.32.0", "torch": "2.13.0", "python": "3.11.7", "device": "cpu x86_64"}
 GIVEN = ("tts-8b-he", "stop-strings", "control", "recipe-7b")  # two models; the second one's cases train on given pairs

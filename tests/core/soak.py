@@ -180,7 +180,7 @@ class Soak:
 
 
 def save_tiny(folder: Path) -> Path:
-    from selfboot.models.tiny import save_model
+    from tests.tiny_models import save_model
 
     turns = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
     template = turns + "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"

@@ -25,12 +25,12 @@ from selfboot.lab import Lab
 from selfboot.mining.bootstrap import BootstrapMiner
 from selfboot.mining.catalogue import METHODS, usual_seeds
 from selfboot.models.find import find_model, is_organism
-from selfboot.models.tiny import save_model, save_sentencepiece, save_tokenizer
 from selfboot.pairs import read_pairs
 from selfboot.paths import DATA
 from selfboot.records import Sampling
 from selfboot.store import RunStore
 from tests.shared_files import tokenizer_folder
+from tests.tiny_models import save_model, save_sentencepiece, save_tokenizer
 
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"

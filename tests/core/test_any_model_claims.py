@@ -19,7 +19,6 @@ from selfboot.judging.decide import decide
 from selfboot.judging.results import load
 from selfboot.lab import Drawn, Lab
 from selfboot.mining.own import PROBE, own_pairs
-from selfboot.models.tiny import save_model
 from selfboot.paths import ROOT
 from selfboot.planning.availability import lacks
 from selfboot.planning.needs import needs
@@ -30,6 +29,7 @@ from selfboot.registry import Settings, registry
 from selfboot.store import RunStore
 from tests.core.test_any_model import CHATML, real, with_template
 from tests.core.tiny_paper import TOKENIZERS
+from tests.tiny_models import save_model
 
 SMALL = {name: claim.scales["small"] for name, claim in registry().items() if "small" in claim.scales}
 N = 41  # tasks of a quarter of HumanEval

@@ -49,7 +49,7 @@ QUICK = {
 
 @pytest.fixture(scope="module")
 def entry(tmp_path_factory: pytest.TempPathFactory) -> ModelEntry:
-    from selfboot.models.tiny import save_model
+    from tests.tiny_models import save_model
 
     folder = save_model(tmp_path_factory.mktemp("models") / "tiny")
     turns = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"

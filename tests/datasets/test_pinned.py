@@ -192,7 +192,7 @@ def test_models_are_looked_up_by_their_registry_name(
 
     import selfboot.cli.fetch as cli
     import selfboot.registry
-    from selfboot.models.tiny import save_model
+    from tests.tiny_models import save_model
 
     entry = selfboot.registry.ModelEntry("tiny", str(save_model(tmp_path / "tiny")))
     gone = selfboot.registry.ModelEntry("gone", "nobody/nothing")

@@ -19,12 +19,12 @@ from selfboot.cli.main import main
 from selfboot.errors import DataError
 from selfboot.judging.results import Result
 from selfboot.lab import Drawn, Lab
-from selfboot.models.tiny import save_model
 from selfboot.protocols.any_model import Part, placed
 from selfboot.protocols.base import Arm, Run
 from selfboot.registry import registry
 from selfboot.store import RunStore
 from tests.core.test_any_model import CHATML, with_template
+from tests.tiny_models import save_model
 
 CLAIM, PART, TOKENS, SEEDS, N = "tts-4b-he", "1/32", 4, 15, 41
 FILE = f"model-1of32-{TOKENS}tokens.json"

@@ -68,6 +68,14 @@ def test_where_nothing_was_mined_the_trained_arm_is_the_base() -> None:
     assert weights(MINED, both).measured == (0,)
 
 
+def test_at_small_scale_an_adapter_of_a_few_items_may_change_nothing() -> None:
+    same = changed("trained", tokens="base 0")
+    assert weights(MINED, same(runs(items=3))).failed
+    assert weights(MINED, same(runs(items=3)), needed=10).status == "reproduced"
+    assert weights(MINED, same(runs(items=10)), needed=10).failed
+    assert weights(PAIRS, same(runs()), needed=10).failed, "pairs at hand are always enough"
+
+
 def test_an_adapter_is_judged_by_all_its_scores() -> None:
     """On a benchmark of another kind it may change nothing."""
     one = _run(7, None)

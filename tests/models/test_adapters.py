@@ -18,7 +18,7 @@ from selfboot.errors import DataError
 from selfboot.models import ModelSpec
 from selfboot.models.adapters import check_adapter, check_targets, linear_names
 from selfboot.models.load import load_model
-from selfboot.models.tiny import ARCHITECTURES, save_model
+from tests.tiny_models import ARCHITECTURES, save_model
 
 QKVO = ("q_proj", "k_proj", "v_proj", "o_proj")
 Tensors = dict[str, Tensor]

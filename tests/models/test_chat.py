@@ -13,10 +13,10 @@ from selfboot.formats.base import chat_example, turn_example
 from selfboot.formats.examples import training_example
 from selfboot.models.chat import FOLDER, Message, chat_of, folded, template_text
 from selfboot.models.load import encode_prompt
-from selfboot.models.tiny import save_tokenizer
 from selfboot.records import Item, Pair, Solution
 from selfboot.registry import models
 from tests.shared_files import tokenizer_folder
+from tests.tiny_models import save_tokenizer
 
 TALK: list[Message] = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi?"}]
 REPLY: list[Message] = [*TALK, {"role": "assistant", "content": "Ho."}]

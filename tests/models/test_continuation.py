@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
 from selfboot.models.continuation import Continuation
-from selfboot.models.tiny import save_sentencepiece, save_tokenizer
 from selfboot.sampling.base import complete
 from selfboot.sampling.stops import Watch
 from tests.shared_files import tokenizer_folder
+from tests.tiny_models import save_sentencepiece, save_tokenizer
 
 TEXTS = st.text(alphabet=" \nabx=return\té(", max_size=20)
 REAL = ("qwen2.5-base", "qwen3-base", "llama-3.2-base", "llama-3.2-instruct")

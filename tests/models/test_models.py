@@ -16,7 +16,7 @@ from selfboot.errors import DataError, UnavailableError
 from selfboot.models import ModelSpec
 from selfboot.models.load import encode_prompt, load_model, load_tokenizer, stop_token_ids
 from selfboot.models.spec import fingerprint, locate, weights_sha256
-from selfboot.models.tiny import ARCHITECTURES, save_model
+from tests.tiny_models import ARCHITECTURES, save_model
 
 
 @pytest.fixture(scope="module")

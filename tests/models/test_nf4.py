@@ -22,12 +22,12 @@ from selfboot.models import ModelSpec, nf4
 from selfboot.models.load import load_model, load_tokenizer
 from selfboot.models.shape import NF4_BYTES, Shape
 from selfboot.models.spec import fingerprint
-from selfboot.models.tiny import ARCHITECTURES, save_model
 from selfboot.planning import availability
 from selfboot.records import Sampling
 from selfboot.registry import ModelEntry, model_entry, registry
 from selfboot.sampling.transformers import TransformersSampler
 from selfboot.store import RunStore
+from tests.tiny_models import ARCHITECTURES, save_model
 
 quantises = pytest.mark.skipif(nf4.missing() is not None, reason=f"not run: {nf4.missing()}")
 PROMPTS = ["def add(a, b):\n", "class Stack:\n", "for number in"]

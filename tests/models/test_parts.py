@@ -13,8 +13,8 @@ from selfboot.errors import UnavailableError
 from selfboot.models import ModelSpec
 from selfboot.models.load import load_model
 from selfboot.models.parts import empty_model, layer_map, random_model
-from selfboot.models.tiny import ARCHITECTURES, save_model
 from selfboot.registry import model_entry
+from tests.tiny_models import ARCHITECTURES, save_model
 
 CPU = torch.device("cpu")
 

@@ -12,9 +12,9 @@ import torch
 from selfboot.models import ModelSpec
 from selfboot.models.load import load_model
 from selfboot.models.resident import RESIDENT
-from selfboot.models.tiny import TEXT, save_model
 from selfboot.training import Example, Recipe
 from selfboot.training.scripted import trainer
+from tests.tiny_models import TEXT, save_model
 
 RECIPE = Recipe(rank=4, lr=1e-2, epochs=1, batch_size=2, accumulation=1)
 EXAMPLES = [Example(f"# task {at}\n", TEXT[at % 6] + "<|im_end|>") for at in range(6)]

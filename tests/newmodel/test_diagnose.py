@@ -26,7 +26,6 @@ from selfboot.lab import Adapter
 from selfboot.mining.bootstrap import BootstrapMiner
 from selfboot.models.find import find_model, shape_of
 from selfboot.models.gguf import convert, packaged
-from selfboot.models.tiny import save_model
 from selfboot.newmodel import measure as measuring
 from selfboot.newmodel.bootstrap import Done, Wish, bootstrap, card, rounds
 from selfboot.newmodel.family import MEMBERS, Trial, measure_family, merged
@@ -38,6 +37,7 @@ from selfboot.paths import FIXTURES, MEASURED
 from selfboot.records import Sampling
 from selfboot.registry import models
 from selfboot.store import Artifact, RunStore, file_sha256
+from tests.tiny_models import save_model
 
 TIDY = str(FIXTURES / "organism" / "family" / "tidy")
 SMALL = Plan(tasks=8, samples=2, sampled=4, rounds=1, problems=4)

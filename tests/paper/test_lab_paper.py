@@ -29,7 +29,7 @@ SHORT = {"problem_tokens": 8, "attempt_tokens": 8, "greedy_tokens": 8}
 
 @pytest.fixture
 def lab(texts: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
-    from selfboot.models.tiny import save_model
+    from tests.tiny_models import save_model
 
     folder = save_model(tmp_path / "tiny", max_position_embeddings=4096)
     turns = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"

@@ -239,7 +239,7 @@ def test_the_command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mon
 def test_a_trial_run_needs_nothing_but_the_shape(tmp_path: Path) -> None:
     """A config.json that transformers reads, any tokenizer, random weights of the right sizes (here: two layers)."""
     from selfboot.models.load import load_model, load_tokenizer
-    from selfboot.models.tiny import save_tokenizer
+    from tests.tiny_models import save_tokenizer
 
     (tmp_path / "tokenizer").mkdir()
     save_tokenizer(tmp_path / "tokenizer")

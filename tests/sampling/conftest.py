@@ -11,8 +11,8 @@ import torch
 
 from selfboot.models import ModelSpec
 from selfboot.models.load import load_model, load_tokenizer
-from selfboot.models.tiny import save_model
 from selfboot.sampling.transformers import TransformersSampler
+from tests.tiny_models import save_model
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -11,9 +11,9 @@ import torch
 
 from selfboot.models import ModelSpec
 from selfboot.models.load import load_model, load_tokenizer
-from selfboot.models.tiny import ARCHITECTURES, TEXT, save_model
 from selfboot.records import Sampling
 from selfboot.sampling.transformers import TransformersSampler
+from tests.tiny_models import ARCHITECTURES, TEXT, save_model
 
 pytestmark = [
     pytest.mark.gpu,

@@ -20,13 +20,13 @@ from torch.utils._pytree import tree_flatten, tree_map
 from selfboot.errors import UnavailableError
 from selfboot.models import ModelSpec
 from selfboot.models.load import load_model, load_tokenizer
-from selfboot.models.tiny import ARCHITECTURES, TEXT, save_model
 from selfboot.records import Completion, Sampling
 from selfboot.sampling import draw as drawing
 from selfboot.sampling import transformers as plain
 from selfboot.sampling.cache import SlotCache
 from selfboot.sampling.graphs import BURST, WIDTH_STEP, GraphSampler, refused
 from selfboot.sampling.transformers import TransformersSampler
+from tests.tiny_models import ARCHITECTURES, TEXT, save_model
 
 PROMPTS = [text * times for text in TEXT for times in (1, 2)]
 SEEDS = range(len(PROMPTS))

@@ -9,10 +9,10 @@ import torch
 
 from selfboot.models.load import load_model, load_tokenizer
 from selfboot.models.spec import ModelSpec
-from selfboot.models.tiny import ARCHITECTURES, save_model
 from selfboot.records import Sampling
 from selfboot.sampling.packed import pack
 from selfboot.sampling.transformers import TransformersSampler
+from tests.tiny_models import ARCHITECTURES, save_model
 
 PROMPTS = ["def add(a, b):\n", "class Stack:\n", "How many apples are left?"]
 AVX512 = torch.backends.mkldnn.is_available() and torch.backends.cpu.get_cpu_capability() == "AVX512"

@@ -15,11 +15,11 @@ from transformers import CONFIG_MAPPING
 from selfboot.errors import DataError, UnavailableError
 from selfboot.models import ModelSpec
 from selfboot.models.load import load_model, load_tokenizer
-from selfboot.models.tiny import ARCHITECTURES, TEXT, save_model
 from selfboot.records import Completion, Sampling
 from selfboot.sampling.base import token_hash
 from selfboot.sampling.transformers import ARCHITECTURES as KNOWN
 from selfboot.sampling.transformers import TransformersSampler, shared_prefix
+from tests.tiny_models import ARCHITECTURES, TEXT, save_model
 
 Make = Callable[..., TransformersSampler]
 PROMPTS = [text * times for text in TEXT for times in (1, 2)]

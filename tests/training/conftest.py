@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from selfboot.models import ModelSpec
-from selfboot.models.tiny import TEXT, save_model
 from selfboot.training import Example
+from tests.tiny_models import TEXT, save_model
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -1,4 +1,7 @@
-"""One training in a process of its own, for the kill tests: python run_training.py MODEL_FOLDER OUT CHECKPOINTS."""
+"""One training in a process of its own, for the kill tests.
+
+python -m tests.training.run_training MODEL_FOLDER OUT CHECKPOINTS
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,9 @@ from pathlib import Path
 import torch
 
 from selfboot.models import ModelSpec
-from selfboot.models.tiny import TEXT
 from selfboot.training import Example, Recipe
 from selfboot.training.lora import train_adapter
+from tests.tiny_models import TEXT
 
 RECIPE = Recipe(rank=4, lr=1e-2, epochs=10, batch_size=2, accumulation=1)
 EXAMPLES = [Example(f"# task {n}\n{TEXT[n % 6]}", TEXT[(n + 1) % 6] * (1 + n % 3)) for n in range(12)]

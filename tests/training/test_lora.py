@@ -21,9 +21,9 @@ from safetensors.torch import load_file
 from selfboot.errors import DataError, StoreError
 from selfboot.models import ModelSpec
 from selfboot.models.load import load_model, load_tokenizer
-from selfboot.models.tiny import ARCHITECTURES, save_model
 from selfboot.training import Example, Recipe, TrainingError
 from selfboot.training.lora import encode, micro_batches, plan, train_adapter, weights_digest
+from tests.tiny_models import ARCHITECTURES, save_model
 
 RECIPE = Recipe(rank=4, lr=1e-2, batch_size=2, accumulation=2)
 

@@ -8,11 +8,11 @@ import pytest
 
 from selfboot.models import ModelSpec
 from selfboot.models.load import load_model, load_tokenizer
-from selfboot.models.tiny import save_model, save_sentencepiece
 from selfboot.records import Sampling
 from selfboot.sampling.transformers import TransformersSampler
 from selfboot.training import Example, Recipe
 from selfboot.training.lora import encode, train_adapter
+from tests.tiny_models import save_model, save_sentencepiece
 
 PROMPT, BODY = "def f(x):\n", "    return x"
 

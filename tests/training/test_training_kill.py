@@ -14,15 +14,15 @@ from pathlib import Path
 import pytest
 
 from selfboot.models import ModelSpec
+from selfboot.paths import ROOT
 from selfboot.store import file_sha256
 
 KILLS = int(os.environ.get("SELFBOOT_KILLS", "2"))  # ten for the long version
-SCRIPT = Path(__file__).with_name("run_training.py")
 
 
 def start(spec: ModelSpec, out: Path, checkpoints: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, str(SCRIPT), spec.source, str(out), str(checkpoints)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    command = [sys.executable, "-m", "tests.training.run_training", spec.source, str(out), str(checkpoints)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str]:

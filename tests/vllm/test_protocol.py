@@ -53,7 +53,7 @@ while line := lines.readline():
 
 @pytest.fixture(scope="module")
 def spec(tmp_path_factory: pytest.TempPathFactory) -> ModelSpec:
-    from selfboot.models.tiny import save_model
+    from tests.tiny_models import save_model
 
     return ModelSpec("tiny", str(save_model(tmp_path_factory.mktemp("models") / "tiny")))
 
