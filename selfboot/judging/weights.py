@@ -4,9 +4,10 @@
 - Two seeds give two adapters.
 - The base stays: one model everywhere, and the same greedy tokens from the same engine.
 
-Where nothing was mined there is nothing to train on, and the trained arm is the base: that is no error. At small scale
-an adapter of fewer items than a recipe needs may change no token. (Ruled so on 28 November 2026, after SmolLM2's adapter
-of one trace changed none on seven tasks and the case was called broken.)
+Where nothing was mined there is nothing to train on, and the trained arm is the base: that is no error.
+
+At small scale an adapter of fewer items than a recipe needs may change no token. (Ruled so on 28 November 2026, after
+SmolLM2's adapter of one trace changed none on seven tasks and the case was called broken.)
 """
 
 from __future__ import annotations
