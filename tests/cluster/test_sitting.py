@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 import claims.cases as cases_module
 import selfboot.engines.engines as engines_module
 import selfboot.engines.gpu as gpu_module
-import selfboot.lab as lab_module
+import selfboot.lab.lab as lab_module
 import selfboot.mining.own as own_module
 import selfboot.protocols.any_model as any_model
 import selfboot.sampling.pieces as pieces_module

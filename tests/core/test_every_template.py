@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from transformers import AutoTokenizer
 
-import selfboot.lab as lab_module
+import selfboot.lab.lab as lab_module
 from selfboot.benchmarks.base import AnswerBenchmark, split_name
 from selfboot.formats.paper import is_paper
 from selfboot.lab import Lab, Samples

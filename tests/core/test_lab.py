@@ -12,7 +12,7 @@ import torch
 
 import selfboot.grading.code as code_module
 import selfboot.keys as keys_module
-import selfboot.lab as lab_module
+import selfboot.lab.lab as lab_module
 from selfboot.benchmarks.base import Benchmark
 from selfboot.errors import DataError, SelfbootError, StoreError
 from selfboot.keys import GRADING, code_hash

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 from test_lab import PAIRS, QUICK, SHORT, TASKS, entry, lab  # noqa: F401  (entry and lab are fixtures)
 
-import selfboot.lab as lab_module
+import selfboot.lab.lab as lab_module
 from selfboot.benchmarks.base import AnswerBenchmark, Benchmark
 from selfboot.errors import DataError, SelfbootError
 from selfboot.lab import Lab

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-import selfboot.lab as lab_module
+import selfboot.lab.lab as lab_module
 from claims.cases import Case
 from selfboot import pairs
 from selfboot.datasets.pinned import DATA_ENV

@@ -27,11 +27,11 @@ from typing import Any
 
 import pytest
 
-from selfboot import lab as lab_module
 from selfboot.benchmarks import base
 from selfboot.datasets.pinned import DATA_ENV, Row, source
 from selfboot.engines.engines import Engines
 from selfboot.grading.code import CodeGrader
+from selfboot.lab import lab as lab_module
 from selfboot.models.shape import Shape, random_init_spec
 from selfboot.paper.texts import TEXTS_ENV
 from selfboot.planning import availability

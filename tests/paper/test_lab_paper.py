@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-import selfboot.lab as lab_module
+import selfboot.lab.lab as lab_module
 from selfboot.benchmarks.base import AnswerBenchmark, Benchmark
 from selfboot.formats.paper.pairs import PAIR_FORMATS
 from selfboot.lab import Lab

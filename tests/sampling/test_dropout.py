@@ -13,7 +13,7 @@ from peft import LoraConfig, get_peft_model
 
 from selfboot.engines.engines import Engines, ModelRef
 from selfboot.errors import DataError
-from selfboot.lab import _noisy
+from selfboot.lab.lab import _noisy
 from selfboot.mining.bootstrap import BootstrapMiner
 from selfboot.mining.scripts import script_miner
 from selfboot.models import ModelSpec

@@ -14,13 +14,12 @@ pairs and tests, settings, seed, engine and library versions, and the logic of o
 from __future__ import annotations
 
 import functools
-import json
 import platform
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from selfboot import keys
 from selfboot.benchmarks.base import AnswerBenchmark, Benchmark, load_answers, load_any, load_benchmark
@@ -30,13 +29,12 @@ from selfboot.engines.memory import check_limit
 from selfboot.errors import DataError, UnavailableError
 from selfboot.formats import AnswerFormat, Chat, CodeFormat, answer_format, code_format
 from selfboot.formats.examples import training_example
-from selfboot.formats.few_shot import FewShot
-from selfboot.formats.paper import PaperAnswerFormat, PaperCodeFormat
-from selfboot.formats.paper.reread import RereadAnswers, RereadCode
-from selfboot.grading.scripts import grade_scripts, script_tests
 from selfboot.keys import code_hash
+from selfboot.lab.made import Adapter, AnswerScore, Mined, Samples, Score
+from selfboot.lab.provenance import machine, read_rows, versions, write_rows
+from selfboot.lab.scoring import OnDemand, Scoring, by_script
 from selfboot.mining.alarm import alarms
-from selfboot.mining.base import Miner, MiningContext, Record, Stages, derive, describe, run_miner
+from selfboot.mining.base import Miner, MiningContext, Stages, derive, describe, run_miner
 from selfboot.mining.catalogue import make_miner
 from selfboot.mining.own import is_own, own_pairs
 from selfboot.mining.scripts import script_miner
@@ -46,142 +44,22 @@ from selfboot.models.shape import random_init_spec
 from selfboot.models.spec import ModelSpec, locate
 from selfboot.pairs import load_pairs, write_pairs
 from selfboot.progress import Progress, Silent, counter
-from selfboot.records import CodeJob, Completion, Item, Outcome, Pair, Sampling
+from selfboot.records import Completion, Item, Pair, Sampling
 from selfboot.registry import ModelEntry, model_entry, recipes
 from selfboot.sampling.base import Sampler
 from selfboot.sampling.meter import Clock, Meter, Spent
 from selfboot.sampling.pieces import PIECE_TOKENS, draw_in_pieces, pieces
 from selfboot.sampling.short import ShortSampler, short
 from selfboot.storage.manifest import check_loaded
-from selfboot.store import Artifact, Builder, RunStore, digest, file_sha256
-
-if TYPE_CHECKING:
-    from selfboot.grading.answers import AnswerGrader, AnswerOutcome
-    from selfboot.grading.code import CodeGrader
-    from selfboot.grading.pool import Limit
+from selfboot.store import RunStore, digest, file_sha256
 
 T = TypeVar("T")
 GREEDY = Sampling()
 WEIGHTS = "adapter_model.safetensors"
 
 
-class Passing(Protocol):
-    """An outcome of any kind."""
-
-    @property
-    def passed(self) -> bool: ...
-
-
-@dataclass(frozen=True)
-class Samples:
-    """``completions[i]`` are prompt i's, ``n`` of them."""
-
-    artifact: Artifact
-    completions: tuple[tuple[Completion, ...], ...]
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """Hashes of what a score's completions were drawn with, and of their tokens; ``adapter`` "": none."""
-
-    model: str
-    engine: str
-    adapter: str
-    tokens: str
-
-
-class Tally:
-    """What can be read off the outcomes of a benchmark's tasks, whatever kind they are: ``outcomes[task][sample]``."""
-
-    samples: Samples
-    outcomes: Sequence[Sequence[Passing]]
-
-    @property
-    def token_hashes(self) -> list[str]:
-        """Hashes of the drawn tokens of every completion."""
-        return [c.token_hash for row in self.samples.completions for c in row]
-
-    @property
-    def drawn(self) -> Drawn:
-        """What the completions were drawn with, as the samples' manifest has it."""
-        key = self.samples.artifact.manifest["key"]
-        return Drawn(digest(key["model"]), digest(key["engine"]), key["adapter"] or "", digest(self.token_hashes))
-
-    @property
-    def flags(self) -> list[bool]:
-        """Per task: did the first completion pass?"""
-        return [row[0].passed for row in self.outcomes]
-
-    @property
-    def solved(self) -> int:
-        """Tasks whose first completion passes (with greedy sampling: the score)."""
-        return sum(self.flags)
-
-    @property
-    def passes(self) -> list[int]:
-        """Per task: how many of its completions pass (for unbiased pass@k)."""
-        return [sum(o.passed for o in row) for row in self.outcomes]
-
-    @property
-    def oracle(self) -> list[bool]:
-        """Per task: does any completion pass? (best-of-n with an oracle, §3.3)"""
-        return [passes > 0 for passes in self.passes]
-
-
-@dataclass(frozen=True)
-class Score(Tally):
-    """The outcome of every completion on every task of a code benchmark."""
-
-    artifact: Artifact
-    samples: Samples
-    tasks: tuple[str, ...]
-    outcomes: tuple[tuple[Outcome, ...], ...]
-
-
-@dataclass(frozen=True)
-class AnswerScore(Tally):
-    """The same on an answer benchmark; ``passed`` is the reading that the format counts, strict or lenient."""
-
-    artifact: Artifact
-    samples: Samples
-    tasks: tuple[str, ...]
-    outcomes: tuple[tuple[AnswerOutcome, ...], ...]
-
-
-@dataclass(frozen=True)
-class Mined:
-    """What a miner found, the records of how it came about, and the trainings that its rounds lead up to."""
-
-    artifact: Artifact
-    items: tuple[Item, ...]
-    stages: Stages
-    records: tuple[Record, ...]
-
-    @property
-    def pairs(self) -> tuple[Pair, ...]:
-        """The items that are code pairs."""
-        return tuple(item for item in self.items if isinstance(item, Pair))
-
-    @property
-    def path(self) -> Path:
-        """The items as JSON Lines."""
-        return self.artifact.path / "pairs.jsonl"
-
-
-@dataclass(frozen=True)
-class Adapter:
-    """A trained adapter in peft's format; ``sha256`` is the hash of its weights."""
-
-    artifact: Artifact
-    sha256: str
-
-    @property
-    def path(self) -> Path:
-        return self.artifact.path
-
-
-class Lab:
-    """A store, engines and a grader.
+class Lab(Scoring):
+    """A store, engines and graders (scoring.py).
 
     ``weights="random"`` puts the random-init model in every model's place: the proof that positive claims can fail.
     ``engine`` draws completions (engines.py), on ``device`` what is not of the paper's scale. ``isolation`` is the
@@ -209,14 +87,10 @@ class Lab:
         progress: Progress | None = None,
     ) -> None:
         check_limit()
-        self.store, self.weights, self.isolation, self.graders = store, weights, isolation, graders
+        super().__init__(store, weights, isolation, graders, progress or Silent())
         self.tokens, self.chat_template = tokens, chat_template
         self.engines = Engines(engine, device, rows, batch_invariant=batch_invariant)
-        self.progress: Progress = progress or Silent()
         self._spent = Spent()  # on drawing, by all that this Lab has drawn
-        self._grader: CodeGrader | None = None
-        self._measured: dict[str, list[Limit]] = {}  # time limits by the hash of the benchmark
-        self._answers: AnswerGrader | None = None
         self._specs: dict[str, ModelSpec] = {}
         self._benchmarks: dict[tuple[Callable[[str], Any], str], Any] = {}
 
@@ -259,26 +133,6 @@ class Lab:
     def chat(self, model: str) -> Chat:
         """How the model is talked to: its own chat template, or the one named for it."""
         return _chat(self.spec(model))
-
-    @property
-    def grader(self) -> CodeGrader:
-        """The code grader, started when first needed."""
-        if self._grader is None:
-            from selfboot.grading.code import CodeGrader
-
-            self._grader = CodeGrader(workers=self.graders, isolation=self.isolation)
-            self._grader.__enter__()
-        return self._grader
-
-    @property
-    def answers(self) -> AnswerGrader:
-        """The answer grader, started when first needed."""
-        if self._answers is None:
-            from selfboot.grading.answers import AnswerGrader
-
-            self._answers = AnswerGrader(workers=self.graders)
-            self._answers.__enter__()
-        return self._answers
 
     def benchmark(self, name: str) -> Benchmark | AnswerBenchmark:
         """The benchmark called ``name``, of programs or of answers; a part of it by ``NAME:200``."""
@@ -337,7 +191,7 @@ class Lab:
             return {**about, "spent": self._spent.since(before)}
 
         artifact = self.store.get("samples", key, build)
-        rows = _rows(artifact.text("completions.jsonl"))
+        rows = read_rows(artifact.text("completions.jsonl"))
         return Samples(artifact, tuple(tuple(Completion(**c) for c in row) for row in rows))
 
     def evaluate(
@@ -448,7 +302,7 @@ class Lab:
             }
 
         artifact = self._graded("pairs", key, build)
-        records = _rows(artifact.text("records.jsonl"))
+        records = read_rows(artifact.text("records.jsonl"))
         return Mined(artifact, tuple(miner.items(records)), miner.stages(records), tuple(records))
 
     def train(
@@ -529,118 +383,12 @@ class Lab:
         seeds = [derive(seed, task.task_id) for task in bench.tasks]
         return self.sample(model, prompts, drawn, seeds, adapter, what=f"{bench.asked or bench.name}, {form.name}")
 
-    def _graded(self, kind: str, key: Mapping[str, Any], build: Builder) -> Artifact:
-        """An artifact that programs were graded for. The level asked for is part of its key, since what "auto" gets is
-        known only once a grader has started. One that was asked for otherwise does as well if its manifest says that
-        it got that level or a stricter one; for "auto": one that isolates."""
-        from selfboot.grading.kernel import LEVELS
-
-        known = ("auto", *LEVELS)
-        if self.isolation not in known:
-            raise DataError(f"isolation {self.isolation!r}: expected one of {', '.join(known)}")
-        least = _strictness("kernel" if self.isolation == "auto" else self.isolation)
-        for asked in dict.fromkeys((self.isolation, *known)):
-            found = self.store.find(kind, {**key, "isolation": asked})
-            if found is not None and (asked == self.isolation or _strictness(_level(found)) >= least):
-                return found
-        return self.store.get(kind, {**key, "isolation": self.isolation}, build)
-
-    def _grade(
-        self,
-        bench: Benchmark,
-        samples: Samples,
-        programs: Sequence[Sequence[str]],
-        timeout_s: float = 0.0,
-        script: bool = False,
-    ) -> Score:
-        """``script``: by the paper's verdict, a process that ends with code 0."""
-        key: dict[str, Any] = {
-            "benchmark": bench.sha256,
-            "programs": digest(programs),
-            "code": code_hash(*keys.GRADING),
-        }
-        if script or timeout_s:
-            key |= {"script": script and code_hash(*keys.SCRIPT_VERDICT), "timeout_s": timeout_s}
-
-        def build(out: Path, work: Path) -> Mapping[str, Any]:
-            from selfboot.grading.code import limited
-            from selfboot.grading.pool import Limit
-
-            given = Limit(timeout_s, timeout_s) if timeout_s else None
-            tests = script_tests if script and not bench.unittest else bench.tests  # a unittest stands by itself
-            jobs = [
-                limited(CodeJob(program, task.entry_point, tests(task)), given or limit)
-                for task, row, limit in zip(bench.tasks, programs, self._limits(bench), strict=True)
-                for program in row
-            ]
-            by_exit: list[int] = []
-            if script:
-                found = grade_scripts(self.grader, jobs, says_ok=bench.unittest)
-                outcomes = iter([one.outcome for one in found])
-                by_exit = [at for at, one in enumerate(found) if one.by_exit]
-            else:
-                grade = self.grader.grade_unittests if bench.unittest else self.grader.grade
-                outcomes = iter(grade(jobs, counter(self.progress, f"grading {bench.name}", len(jobs))))
-            write_rows(out / "outcomes.jsonl", [[asdict(next(outcomes)) for _ in row] for row in programs])
-            write_rows(out / "programs.jsonl", programs)  # for the report: what exactly was graded
-            return {
-                "benchmark": bench.asked or bench.name,
-                "weights": self.weights,
-                "samples": samples.artifact.id,
-                "grader": self.grader.manifest,
-                "by_exit": by_exit,  # programs that count only because they end themselves before the tests
-                "machine": machine(),
-            }
-
-        artifact = self._graded("score", key, build)
-        rows = _rows(artifact.text("outcomes.jsonl"))
-        outcomes = tuple(tuple(Outcome(**o) for o in row) for row in rows)
-        return Score(artifact, samples, tuple(task.task_id for task in bench.tasks), outcomes)
-
     def _loaded(self, load: Callable[[str], T], name: str) -> T:
         """A benchmark, read and hashed once."""
         if (load, name) not in self._benchmarks:
             self._benchmarks[load, name] = load(name)
         found: T = self._benchmarks[load, name]
         return found
-
-    def _limits(self, bench: Benchmark) -> Sequence[Limit | None]:
-        """Time limits by task: by the canonical solutions where right programs may take long, else the grader's own."""
-        if not bench.slow:
-            return [None] * len(bench.tasks)
-        if bench.sha256 not in self._measured:
-            tasks = bench.tasks
-            canonical = [CodeJob(t.prompt + t.canonical, t.entry_point, bench.tests(t)) for t in tasks]
-            self._measured[bench.sha256] = self.grader.calibrate(canonical, slow=True)
-        return self._measured[bench.sha256]
-
-    def _grade_answers(self, bench: AnswerBenchmark, samples: Samples, form: AnswerFormat) -> AnswerScore:
-        texts = [[c.text for c in row] for row in samples.completions]
-        key = {
-            "benchmark": bench.sha256,
-            "texts": digest(texts),
-            "style": form.style,
-            "versions": _versions("latex2sympy2_extended", "sympy"),
-            "code": code_hash(*keys.ANSWERS),
-        }
-
-        def build(out: Path, work: Path) -> Mapping[str, Any]:
-            pairs = [(text, task.answer) for task, row in zip(bench.tasks, texts, strict=True) for text in row]
-            outcomes = iter(self.answers.grade(pairs, form.style))
-            write_rows(out / "outcomes.jsonl", [[asdict(next(outcomes)) for _ in row] for row in texts])
-            marks = {"benchmark": bench.asked or bench.name, "weights": self.weights, "style": form.style}
-            return {**marks, "samples": samples.artifact.id, "machine": machine()}
-
-        from selfboot.grading.answers import AnswerOutcome
-
-        artifact = self.store.get("answer-score", key, build)
-        rows = _rows(artifact.text("outcomes.jsonl"))
-        found = [[AnswerOutcome(**o) for o in row] for row in rows]
-        outcomes = tuple(
-            tuple(replace(o, passed=_right(form, o, text, task.answer)) for o, text in zip(row, said, strict=True))
-            for task, row, said in zip(bench.tasks, found, texts, strict=True)
-        )
-        return AnswerScore(artifact, samples, tuple(task.task_id for task in bench.tasks), outcomes)
 
     def _trained(
         self, model: str, stages: Stages, recipe: str, seed: int, adapter: Adapter | None, noisy: bool = False
@@ -654,7 +402,7 @@ class Lab:
     def _training_key(self, recipe: str) -> dict[str, Any]:
         return {
             "recipe": self._recipe(recipe),
-            "versions": _versions("torch", "transformers", "peft"),
+            "versions": versions("torch", "transformers", "peft"),
             "code": code_hash(*keys.TRAINING, *(keys.SCRIPTED if self._scripted(recipe) else ())),
         }
 
@@ -692,15 +440,12 @@ class Lab:
         return Lab(
             self.store, device=self.engines.device, engine=self.engines.choice, weights=self.weights,
             isolation=self.isolation, graders=self.graders, rows=rows, tokens=self.tokens,
-            chat_template=self.chat_template, progress=self.progress,
+            chat_template=self.chat_template, progress=self.progress, batch_invariant=self.engines.batch_invariant,
         )  # fmt: skip
 
     def close(self) -> None:
         """End the graders' workers and the engines, and drop the models."""
-        for grader in (self._grader, self._answers):
-            if grader is not None:
-                grader.__exit__(None, None, None)
-        self._grader = self._answers = None
+        self.end_graders()
         self.engines.close()
 
     def __enter__(self) -> Lab:
@@ -712,31 +457,6 @@ class Lab:
         self.close()
 
 
-def by_script(form: CodeFormat) -> bool:
-    """Is a program judged by the paper's verdict? Where the format reads as the paper does, with shots or without."""
-    return by_script(form.inner) if isinstance(form, FewShot) else isinstance(form, PaperCodeFormat | RereadCode)
-
-
-def _right(form: AnswerFormat, outcome: AnswerOutcome, text: str, gold: str) -> bool:
-    """Does an answer count? By the paper's rule where the format has one, else by our grader's reading."""
-    if isinstance(form, PaperAnswerFormat | RereadAnswers):
-        return form.right(text, gold)
-    return outcome.strict if form.strict else outcome.lenient
-
-
-class OnDemand:
-    """A grader that starts when it is first used: a miner of code needs no answer grader, and the other way round."""
-
-    def __init__(self, start: Callable[[], Any]) -> None:
-        self.start = start
-
-    def grade(self, *args: Any) -> Any:
-        return self.start().grade(*args)
-
-    def grade_unittests(self, *args: Any) -> Any:
-        return self.start().grade_unittests(*args)
-
-
 def _checkpoints(device: str, saving: bool) -> str:
     """The folder of a training's checkpoints. Its bits are those of one number of threads and one kind of device
     (training/lora.py), so with others it starts over instead of going on from a checkpoint that does not belong."""
@@ -745,24 +465,6 @@ def _checkpoints(device: str, saving: bool) -> str:
     kind = [one.name for one in our_gpus()[:1]] if device.startswith("cuda") else []
     place = [device, kind, platform.machine(), torch.get_num_threads()]
     return f"checkpoints-{digest([place, saving])[:12]}"
-
-
-def _level(artifact: Artifact) -> str:
-    """How strictly an artifact's programs were graded: what its grader got; where none was started (a miner of answers,
-    or of code that was graded before a kill), what was asked for."""
-    return str(artifact.manifest["provenance"]["grader"].get("isolation") or artifact.manifest["key"]["isolation"])
-
-
-def _strictness(level: str) -> int:
-    """The order of isolation levels; one that promises nothing ("auto", "none") comes first."""
-    from selfboot.grading.kernel import LEVELS
-
-    return list(LEVELS).index(level) if level in LEVELS else -1
-
-
-def machine() -> dict[str, str]:
-    """What of this machine belongs in a manifest."""
-    return {"system": platform.system(), "processor": platform.machine(), "python": platform.python_version()}
 
 
 def _modules(miner: Miner) -> list[str]:
@@ -792,17 +494,3 @@ def _tokenizer(spec: ModelSpec) -> Any:
 @functools.cache
 def _chat(spec: ModelSpec) -> Chat:
     return chat_of(spec.name, _tokenizer(spec), spec.chat_template)
-
-
-def _versions(*packages: str) -> dict[str, str]:
-    from importlib.metadata import version
-
-    return {package: version(package) for package in packages}
-
-
-def write_rows(path: Path, rows: Sequence[Any]) -> None:
-    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-
-
-def _rows(text: str) -> list[Any]:
-    return [json.loads(line) for line in text.split("\n") if line]
