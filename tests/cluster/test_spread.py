@@ -298,10 +298,10 @@ def test_run_takes_its_own_options_and_fills_first(
 
     monkeypatch.setattr(cli_spread, "fill", note)
     options = ["-k", "recipe-7b-full", "--scale", "mini", "--ray", "auto", "--store", str(tmp_path), "-q"]
-    more = ["--engine", "transformers", "--isolation", "process", "--weights", "random", "--tokens", "8"]
+    more = ["--engine", "transformers", "--isolation", "rlimits", "--weights", "random", "--tokens", "8"]
     assert cli_spread.before_pytest([*options, *more]) == [*options[:4], *options[6:], *more]
     assert (seen[0].ray, seen[0].store) == ("auto", tmp_path)
-    expected = Site(tmp_path, "", "cpu", "process", "random", "transformers", 8)
+    expected = Site(tmp_path, "", "cpu", "rlimits", "random", "transformers", 8)
     assert cli_spread._site(seen[0]) == expected
     assert "0 units" in capsys.readouterr().out
 
@@ -313,10 +313,10 @@ def test_a_substitute_cannot_be_made_beforehand() -> None:
 
 def test_workers_and_planner_have_the_same_options(tmp_path: Path) -> None:
     """What a worker makes must have the address that was planned: engine, device, weights and cap are part of it."""
-    site = Site(tmp_path, engine="transformers", tokens=5, weights="random", isolation="process")
+    site = Site(tmp_path, engine="transformers", tokens=5, weights="random", isolation="rlimits")
     planner, worker = OpenLab(Reader(tmp_path), **site.options()), _lab(site, -1)
     for lab in (planner, worker):
-        assert (lab.tokens, lab.weights, lab.isolation, lab.engines.choice) == (5, "random", "process", "transformers")
+        assert (lab.tokens, lab.weights, lab.isolation, lab.engines.choice) == (5, "random", "rlimits", "transformers")
     _lab.cache_clear()
 
 
