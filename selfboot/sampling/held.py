@@ -13,7 +13,6 @@ from selfboot.models.spec import ModelSpec
 from selfboot.sampling.base import Sampler
 from selfboot.sampling.dropout import DropoutSampler
 from selfboot.sampling.graphs import GraphSampler
-from selfboot.sampling.packed import pack
 from selfboot.sampling.transformers import TransformersSampler
 from selfboot.storage.manifest import check_loaded
 
@@ -71,7 +70,4 @@ def _made(wanted: Wanted, tokenizer: Any) -> TransformersSampler:
     if folder is not None:
         check_loaded(folder, sha256)
     kind = GraphSampler if wanted.graphs and not wanted.noisy else TransformersSampler
-    sampler = kind(model, tokenizer, wanted.stop_ids, wanted.rows)
-    if not wanted.noisy:
-        pack(model, sampler.rows)
-    return sampler
+    return kind(model, tokenizer, wanted.stop_ids, wanted.rows)

@@ -197,7 +197,7 @@ def test_models_are_looked_up_by_their_registry_name(
     entry = selfboot.registry.ModelEntry("tiny", str(save_model(tmp_path / "tiny")))
     gone = selfboot.registry.ModelEntry("gone", "nobody/nothing")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setattr(selfboot.registry, "model_entry", lambda name: {"tiny": entry, "gone": gone}[name])
+    monkeypatch.setattr(cli, "model_entry", lambda name: {"tiny": entry, "gone": gone}[name])
     parser = ArgumentParser()
     cli.add_parser(parser.add_subparsers())
     for names, code, said in ((["tiny"], 0, "tiny: here"), (["tiny", "gone"], 1, "hf download nobody/nothing")):
