@@ -212,7 +212,7 @@ class Lab(Scoring):
         the paper's verdict (grading/scripts.py). ``timeout_s``: seconds a program may take (0: the grader's own).
         """
         bench = self._loaded(load_benchmark, benchmark)
-        form = code_format(format or bench.format, stop) if isinstance(format, str) else format
+        form = _code_form(bench, format, stop)
         samples = self._drawn(model, bench, form, adapter, sampling, seed)
         programs = [
             [form.program(task, c.text) for c in row]
@@ -254,7 +254,7 @@ class Lab(Scoring):
         if isinstance(bench, AnswerBenchmark):
             form = answer_format(str(format) or bench.format)
         else:
-            form = code_format(format or bench.format, stop) if isinstance(format, str) else format
+            form = _code_form(bench, format, stop)
         return self._drawn(model, bench, form, adapter, sampling, seed)
 
     def mine(self, model: str, miner: Miner, seed: int, adapter: Adapter | None = None, recipe: str = "") -> Mined:
@@ -455,6 +455,11 @@ class Lab(Scoring):
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _code_form(bench: Benchmark, format: str | CodeFormat, stop: tuple[str, ...] | None) -> CodeFormat:
+    """The format that was given; by its name, or the benchmark's usual one."""
+    return code_format(format or bench.format, stop) if isinstance(format, str) else format
 
 
 def _checkpoints(device: str, saving: bool) -> str:

@@ -36,9 +36,8 @@ class Scoring:
     """
 
     def __init__(self, store: RunStore, weights: str, isolation: str, graders: int | None, progress: Progress) -> None:
-        self.store, self.weights, self.isolation, self.graders, self.progress = (
-            store, weights, isolation, graders, progress
-        )  # fmt: skip
+        self.store, self.weights, self.progress = store, weights, progress
+        self.isolation, self.graders = isolation, graders
         self._grader: CodeGrader | None = None
         self._answers: AnswerGrader | None = None
         self._measured: dict[str, list[Limit]] = {}  # time limits by the hash of the benchmark

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, Protocol
 
@@ -87,3 +88,18 @@ def check_request(prompts: Sequence[str], sampling: Sampling, seeds: Sequence[in
     ):
         if not good:
             raise DataError(f"sampling {name}={value} is out of range; correct the recipe")
+
+
+def reporter(place: Sequence[int], samples: int, on_done: Callable[[int], None] | None) -> Callable[[int], None]:
+    """From finished rows to finished prompts: ``on_done`` is told how many prompts have all their samples."""
+    askers, drawn, done = Counter(place), Counter[int](), 0
+
+    def finished(row: int) -> None:
+        nonlocal done
+        drawn[row // samples] += 1
+        if drawn[row // samples] == samples:
+            done += askers[row // samples]
+            if on_done:
+                on_done(done)
+
+    return finished

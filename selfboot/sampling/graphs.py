@@ -27,10 +27,9 @@ from torch import Tensor
 
 from selfboot.errors import UnavailableError
 from selfboot.records import Completion, Sampling
-from selfboot.sampling.base import check_request
+from selfboot.sampling.base import check_request, reporter
 from selfboot.sampling.cache import BLOCK
 from selfboot.sampling.transformers import Row, TransformersSampler, _attention, _Run
-from selfboot.sampling.vllm import _reporter
 
 SWITCH = "SELFBOOT_CUDA_GRAPHS"  # "no": draw without graphs
 WIDTH_STEP = 128  # attention widths that have a graph are multiples of this: to record one takes as long as a few steps
@@ -129,7 +128,7 @@ class GraphSampler(TransformersSampler):
         started = time.perf_counter()
         requests, place = self._unique(prompts, sampling, seeds)
         samples = sampling.n if sampling.temperature > 0 else 1
-        report = _reporter(place, samples, on_done)
+        report = reporter(place, samples, on_done)
         with torch.inference_mode(), _attention(self._causal.config):
             run = GraphRun(self, requests, sampling, lambda request: report(request * samples))
             try:

@@ -30,7 +30,6 @@ import sys
 import tempfile
 import time
 import warnings
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,7 +44,7 @@ from selfboot.models.load import encode_prompt
 from selfboot.models.memory import MOST_ROWS
 from selfboot.models.spec import ModelSpec, locate
 from selfboot.records import Completion, Sampling
-from selfboot.sampling.base import ending
+from selfboot.sampling.base import ending, reporter
 from selfboot.sampling.stops import check_stops, first_stop
 from selfboot.sampling.transformers import check_request, complete
 
@@ -425,7 +424,7 @@ class VllmSampler:
         unique = sorted(set(wanted), key=lambda request: (len(request[0]), request))
         place = {request: at for at, request in enumerate(unique)}
         requests = [self._request(ids, sampling, seed, j) for ids, seed in unique for j in range(samples)]
-        report = _reporter([place[request] for request in wanted], samples, on_done)
+        report = reporter([place[request] for request in wanted], samples, on_done)
         drawn = self._draw(requests, sampling, stops, report)
         done = [complete(row.ids, ending(sampling, self.stop_ids, self.tokenizer), stops, self.decode) for row in drawn]
         rows = [tuple(done[at * samples : (at + 1) * samples]) * (sampling.n // samples) for at in range(len(unique))]
@@ -491,21 +490,6 @@ def early_end(stops: Sequence[str]) -> dict[str, Any]:
 def request_seed(seed: int, sample: int) -> int:
     """The seed of sample j of a prompt: 63 bits of a hash of (seed, j), so that close seeds are unrelated."""
     return int.from_bytes(hashlib.sha256(f"{seed}:{sample}".encode()).digest()[:8], "big") >> 1
-
-
-def _reporter(place: Sequence[int], samples: int, on_done: Callable[[int], None] | None) -> Callable[[int], None]:
-    """From finished rows to finished prompts: ``on_done`` is told how many prompts have all their samples."""
-    askers, drawn, done = Counter(place), Counter[int](), 0
-
-    def finished(row: int) -> None:
-        nonlocal done
-        drawn[row // samples] += 1
-        if drawn[row // samples] == samples:
-            done += askers[row // samples]
-            if on_done:
-                on_done(done)
-
-    return finished
 
 
 def interpreter(python: str = "") -> str:
